@@ -1,0 +1,79 @@
+"""Values that stand for "missing" without the file saying so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from motrain_app.data.value_scan import Tally
+
+# Customary ones. 0 is among them for temperatures in kelvin; it counts only far outside all other values.
+_CUSTOMARY = (
+    *(sign * value for value in (99, 999, 9999, 99999, 999999, 99.9, 999.9, 9999.9, 99.99, 999.99) for sign in (-1, 1)),
+    *(sign * value for value in (1e10, 1e15, 1e20, 1e30, 1e35, 1e36, 1e37, 9.96921e36) for sign in (-1, 1)),
+    *(-32768, 32767, -32767, -2147483648, 2147483647, 65535, 255, -128, -1e34, 0),
+    *(9.969209968386869e36, float(np.float32(3.4028235e38)), -float(np.float32(3.4028235e38))),
+)
+# A customary value must lie this many times the range of all others away from them, any other value many
+# times.
+_FAR, _ZERO_FAR, _VERY_FAR = 0.5, 1.5, 10.0
+_FEWEST_REPEATS_CUSTOMARY, _FEWEST_REPEATS = 2, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Sentinel:
+    """A suspected sentinel and how often it occurs."""
+
+    value: float
+    count: int
+
+
+def find_sentinels(tally: Tally) -> list[Sentinel]:
+    """Exact values that are repeated and isolated far outside all others.
+
+    Examples
+    --------
+    >>> tally = Tally(count=100, lowest={-999.0: 7, 0.1: 1, 0.2: 1}, highest={0.5: 1, 0.4: 1})
+    >>> find_sentinels(tally)
+    [Sentinel(value=-999.0, count=7)]
+    """
+    low = sorted(tally.lowest.items())
+    high = sorted(tally.highest.items(), reverse=True)
+    if not low or low[0][0] == high[0][0]:
+        return []
+    suspects_low = _leading_customary(low)
+    suspects_high = _leading_customary(high)
+    rest_low, rest_high = low[len(suspects_low) :], high[len(suspects_high) :]
+    if not rest_low or not rest_high or rest_low[0][0] > rest_high[0][0]:
+        return []
+    bottom, top = rest_low[0][0], rest_high[0][0]
+    extent = max(top - bottom, abs(bottom) * 1e-6, abs(top) * 1e-6)
+    found = [
+        Sentinel(value, count)
+        for value, count in (*suspects_low, *suspects_high)
+        if count >= _FEWEST_REPEATS_CUSTOMARY
+        and max(bottom - value, value - top) > (_ZERO_FAR if value == 0 else _FAR) * extent
+        and bottom < top
+    ]
+    return found + _isolated(rest_low, top) + _isolated(rest_high, bottom)
+
+
+def _leading_customary(ends: list[tuple[float, int]]) -> list[tuple[float, int]]:
+    """The outermost values as long as they are customary sentinels; one other value at least is left."""
+    leading: list[tuple[float, int]] = []
+    for value, count in ends[:-1]:
+        if not any(value == known or np.float32(value) == np.float32(known) for known in _CUSTOMARY):
+            break
+        leading.append((value, count))
+    return leading
+
+
+def _isolated(ends: list[tuple[float, int]], other_end: float) -> list[Sentinel]:
+    """The outermost value, where it is no customary one but very far from all others."""
+    if len(ends) < 4:
+        return []  # so few distinct values are classes
+    (value, count), (neighbour, _) = ends[0], ends[1]
+    extent = abs(neighbour - other_end)
+    repeated = count >= _FEWEST_REPEATS and value != 0
+    return [Sentinel(value, count)] if repeated and abs(value - neighbour) > _VERY_FAR * extent > 0 else []
