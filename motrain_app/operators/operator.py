@@ -1,0 +1,351 @@
+"""The operator: the members of one partition acting together as h(x) in physical units."""
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from motrain_app.design.filters import Filter
+from motrain_app.design.intervals import inside
+from motrain_app.operators.errors import OperatorError
+from motrain_app.operators.member import Member
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Array = NDArray[np.floating]
+Float64 = NDArray[np.float64]
+SCHEMA = 1
+_FLOAT32_ROUNDING = 2.0**-22  # relative; rows are staged as float32, so their range is known no better
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """Name and unit of an input or output."""
+
+    name: str
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Operator:
+    """A trained measurement operator y = h(x).
+
+    It is plain NumPy: no TensorFlow, no dataset and no run folder is needed to evaluate it.
+
+    Attributes
+    ----------
+    name
+        Of its partition.
+    inputs, outputs
+        Variables with units, in the order of the columns of x and y.
+    members
+        One a fold; h(x) is their mean.
+    filters
+        Rules that rows passed in training; where one fails, h(x) is NaN.
+
+    Raises
+    ------
+    OperatorError
+        Where there is no member, or one has other numbers of inputs or outputs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> one, two = np.ones(1), 2 * np.ones(1)
+    >>> twice = Member("2010", (np.ones((1, 1)),), (0 * one,), 0 * one, one, -one, one, 0 * one, two)
+    >>> h = Operator("alps", (Variable("TG1", "K"),), (Variable("sig", "dB"),), (twice,), (Filter("TG1 > 0"),))
+    >>> x = np.array([[0.5], [3.0], [-1.0]])
+    >>> h(x)
+    array([[ 1.],
+           [ 6.],
+           [nan]])
+    >>> h.inside_range(x)
+    array([ True, False,  True])
+    """
+
+    name: str
+    inputs: tuple[Variable, ...]
+    outputs: tuple[Variable, ...]
+    members: tuple[Member, ...]
+    filters: tuple[Filter, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.members:
+            raise OperatorError(f"The operator {self.name!r} has no member.")
+        if {(member.n_inputs, member.n_outputs) for member in self.members} != {(len(self.inputs), len(self.outputs))}:
+            raise OperatorError(
+                f"The operator {self.name!r} has {len(self.inputs)} inputs and {len(self.outputs)} outputs; "
+                "its members have others."
+            )
+
+    @overload
+    def __call__(self, x: "xr.Dataset", *, crossfit: bool = ...) -> "xr.Dataset": ...
+    @overload
+    def __call__(self, x: Array, *, crossfit: bool = ..., time: Any = ...) -> Float64: ...
+    def __call__(self, x: Any, *, crossfit: bool = False, time: Any = None) -> Any:
+        """Map model states to observations.
+
+        Parameters
+        ----------
+        x
+            Array of shape (n, n_inputs), or a dataset with the inputs as variables; further dims broadcast.
+        crossfit
+            At each time use the member that withheld it, so that no prediction comes from a model that has
+            seen the observation; times that no member withheld get the mean of all.
+        time
+            Times of the rows, shape (n,), for `crossfit` with an array; a dataset brings its own.
+
+        Returns
+        -------
+        numpy.ndarray or xarray.Dataset
+            (n, n_outputs), or the outputs as variables with units. NaN where an input is missing or a filter
+            fails.
+
+        Raises
+        ------
+        OperatorError
+            Where inputs are missing, have another unit, or a filter cannot be checked.
+        """
+        if _is_dataset(x):
+            if time is not None:
+                raise OperatorError("A dataset brings its own time. Leave time= out.")
+            return self._call_dataset(x, crossfit=crossfit)
+        columns = self._columns(x)
+        n = columns.shape[1]
+        allowed = self._allowed(dict(zip(self._names, columns, strict=True)), n)
+        if not crossfit:
+            y = self.predict(columns)
+        elif time is None:
+            raise OperatorError(
+                "crossfit=True needs the time of each row: pass time=, or an xarray.Dataset with a time."
+            )
+        else:
+            y = self._crossfit(columns, _as_times(time, n))
+        return np.where(allowed, y, np.nan).T
+
+    def predict(self, x: Array) -> Float64:
+        """Return the members' mean [n_outputs, rows] for inputs [n_inputs, rows], filters not applied."""
+        return reduce(np.add, (member.predict(x) for member in self.members)) / len(self.members)
+
+    def spread(self, x: Array) -> Float64:
+        """Return the members' standard deviation (n, n_outputs) at x (n, n_inputs), filters not applied.
+
+        It is a spread, not an error bar: members share most of their training rows.
+        """
+        columns = self._columns(x)
+        return np.asarray(np.std([member.predict(columns) for member in self.members], axis=0).T)
+
+    def jacobian(self, x: Array) -> Float64:
+        """Return dy/dx of the members' mean, in physical units and filters not applied.
+
+        Parameters
+        ----------
+        x
+            Array of shape (n, n_inputs).
+
+        Returns
+        -------
+        numpy.ndarray
+            (n, n_outputs, n_inputs); NaN where an input is missing.
+        """
+        columns = self._columns(x)
+        total = reduce(np.add, (member.jacobian(columns) for member in self.members))
+        return np.moveaxis(total / len(self.members), 2, 0)
+
+    def inside_range(self, x: Array) -> NDArray[np.bool_]:
+        """Return which rows of x (n, n_inputs) lie within the training rows' range with every input."""
+        columns = self._columns(x)
+        low = np.min([member.input_low for member in self.members], axis=0)[:, None]
+        high = np.max([member.input_high for member in self.members], axis=0)[:, None]
+        slack = _FLOAT32_ROUNDING * np.maximum(np.abs(low), np.abs(high))
+        return np.asarray(((columns >= low - slack) & (columns <= high + slack)).all(axis=0))
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return tuple(variable.name for variable in self.inputs)
+
+    def _columns(self, x: Any) -> Array:
+        if hasattr(x, "columns"):
+            raise OperatorError(
+                f"x is a table, whose columns may stand in any order. Pass x[{list(self._names)}].to_numpy()."
+            )
+        array = np.asarray(x)
+        if array.ndim != 2 or array.shape[1] != len(self.inputs) or array.dtype.kind not in "fiub":
+            raise OperatorError(
+                f"x has shape {array.shape} and type {array.dtype}; it must hold numbers of shape "
+                f"(n, {len(self.inputs)}) with the columns {', '.join(self._names)}."
+            )
+        return array.T
+
+    def _allowed(self, values: Mapping[str, NDArray[Any]], n: int) -> NDArray[np.bool_]:
+        allowed = np.ones(n, bool)
+        for rule in self.filters:
+            absent = sorted(rule.variables - set(values))
+            if absent:
+                raise OperatorError(
+                    f"The filter '{rule}' needs {', '.join(absent)}, which is no input. "
+                    "Pass an xarray.Dataset that has it."
+                )
+            allowed &= rule(values)
+        return allowed
+
+    def _crossfit(self, x: Array, time: NDArray[np.datetime64]) -> Float64:
+        """Predict each row by the member that withheld its time; no time is withheld by two of them."""
+        y = np.full((len(self.outputs), x.shape[1]), np.nan)
+        free = np.ones(x.shape[1], bool)
+        for member in self.members:
+            if member.held_out is not None:
+                mine = np.flatnonzero(inside(member.held_out, time))
+                y[:, mine] = member.predict(x[:, mine])
+                free[mine] = False
+        y[:, free] = self.predict(x[:, free])
+        return y
+
+    def _call_dataset(self, x: "xr.Dataset", *, crossfit: bool) -> "xr.Dataset":
+        import xarray as xr
+
+        fields = self._fields(x)
+        shape, dims = next(iter(fields.values())).shape, next(iter(fields.values())).dims
+        values = {name: field.values.reshape(-1) for name, field in fields.items()}
+        columns = np.stack([values[name] for name in self._names])
+        if crossfit:
+            if "time" not in x.coords:
+                raise OperatorError("crossfit=True needs a time coordinate in the dataset.")
+            time = x["time"].broadcast_like(next(iter(fields.values()))).transpose(*dims)
+            y = self._crossfit(columns, _as_times(time.values.reshape(-1), columns.shape[1]))
+        else:
+            y = self.predict(columns)
+        y = np.where(self._allowed(values, columns.shape[1]), y, np.nan)
+        return xr.Dataset(
+            {
+                variable.name: (dims, row.reshape(shape), {"units": variable.unit} if variable.unit else {})
+                for variable, row in zip(self.outputs, y, strict=True)
+            },
+            coords={name: coord for name, coord in x.coords.items() if set(coord.dims) <= set(dims)},
+        )
+
+    def _fields(self, x: "xr.Dataset") -> dict[str, "xr.DataArray"]:
+        """Return inputs and filter variables by name, broadcast against each other."""
+        import xarray as xr
+
+        asked = [*self._names, *(name for rule in self.filters for name in sorted(rule.variables))]
+        names = list(dict.fromkeys(asked))
+        absent = [name for name in names if name not in x.variables]
+        if absent:
+            raise OperatorError(f"The dataset has no {', '.join(absent)}, which the operator {self.name!r} needs.")
+        for variable in self.inputs:
+            unit = str(x[variable.name].attrs.get("units", variable.unit))
+            if variable.unit and unit != variable.unit:
+                raise OperatorError(
+                    f"{variable.name} is in {unit!r}; the operator was trained with {variable.unit!r}. "
+                    "Convert it, and set its units."
+                )
+        return dict(zip(names, xr.broadcast(*(x[name] for name in names)), strict=True))
+
+    def save(self, path: str | Path) -> Path:
+        """Write the operator to one file (safetensors: arrays and a JSON header, nothing that could run)."""
+        arrays = {
+            f"{number}.{name}": np.ascontiguousarray(array)
+            for number, member in enumerate(self.members)
+            for name, array in member.to_arrays().items()
+        }
+        header = {
+            "schema": SCHEMA,
+            "name": self.name,
+            "inputs": [[variable.name, variable.unit] for variable in self.inputs],
+            "outputs": [[variable.name, variable.unit] for variable in self.outputs],
+            "filters": [str(rule) for rule in self.filters],
+            "members": [member.to_json() for member in self.members],
+        }
+        header["sha256"] = _checksum(header, arrays)
+        path = Path(path)
+        aside = path.with_name(path.name + ".new")
+        aside.write_bytes(save(arrays, metadata={_KEY: json.dumps(header, ensure_ascii=False)}))
+        os.replace(aside, path)
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Operator":
+        """Read an operator that `save` wrote.
+
+        Raises
+        ------
+        OperatorError
+            Where the file is absent, truncated, damaged, or no operator.
+        """
+        try:
+            with safe_open(path, framework="np") as file:
+                header = json.loads((file.metadata() or {})[_KEY])
+                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+            if header["schema"] == SCHEMA:
+                return cls._from_file(header, arrays)
+        except FileNotFoundError:
+            raise OperatorError(
+                f"There is no operator file {path}. `motrain export RUN --to DIR` writes them."
+            ) from None
+        except (
+            SafetensorError,
+            OSError,
+            KeyError,
+            TypeError,
+            ValueError,
+            IndexError,
+            RecursionError,
+        ) as error:
+            raise OperatorError(f"{path} is no operator file, or is damaged ({error}). Export it again.") from None
+        raise OperatorError(f"{path} has schema {header['schema']}; this version reads {SCHEMA}. Export it again.")
+
+    @classmethod
+    def _from_file(cls, header: dict[str, Any], arrays: Mapping[str, Array]) -> "Operator":
+        if header.pop("sha256") != _checksum(header, arrays):
+            raise OperatorError("its checksum differs")
+        of_member: list[dict[str, Array]] = [{} for _ in header["members"]]
+        for key, array in arrays.items():
+            number, _, name = key.partition(".")
+            of_member[int(number)][name] = array
+        return cls(
+            name=header["name"],
+            inputs=tuple(Variable(*pair) for pair in header["inputs"]),
+            outputs=tuple(Variable(*pair) for pair in header["outputs"]),
+            members=tuple(map(Member.from_file, of_member, header["members"])),
+            filters=tuple(Filter(text) for text in header["filters"]),
+        )
+
+
+_KEY = "motrain_operator"  # of the file's metadata
+
+
+def _checksum(header: Mapping[str, Any], arrays: Mapping[str, Array]) -> str:
+    """Return what tells whether a bit of a file has changed."""
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    for name in sorted(arrays):
+        digest.update(f"{name} {arrays[name].dtype} {arrays[name].shape} ".encode())
+        digest.update(arrays[name].tobytes())
+    return digest.hexdigest()
+
+
+def _is_dataset(x: Any) -> bool:
+    """Say whether it is an xarray.Dataset, without importing xarray: who has one has imported it."""
+    xarray = sys.modules.get("xarray")
+    return xarray is not None and isinstance(x, xarray.Dataset)
+
+
+def _as_times(time: Any, n: int) -> NDArray[np.datetime64]:
+    try:
+        times = np.asarray(time, "datetime64[us]")
+    except (TypeError, ValueError) as error:
+        raise OperatorError(f"The times cannot be read as dates of the standard calendar ({error}).") from None
+    if times.shape != (n,) or np.isnat(times).any():
+        raise OperatorError(f"crossfit=True needs one time for each of the {n} rows, and none missing.")
+    return times
