@@ -1,0 +1,63 @@
+"""Scores, intervals and baselines: pure functions on NumPy arrays.
+
+`score_outputs` does all of it for one partition. Below it stand `Moments`, which every metric is a function
+of; the registry of metrics; the climatology; and the block bootstrap.
+"""
+
+from motrain_app.skill.baselines import Climatology, fit_climatology
+from motrain_app.skill.block_length import BlockLength, block_length
+from motrain_app.skill.blocks import Blocks, bootstrap_moments, group_blocks, influence, time_blocks
+from motrain_app.skill.bootstrap import MIN_BLOCKS, Intervals, bootstrap, bootstrap_interval
+from motrain_app.skill.comparison import mae_difference, mse_difference, rmse_change, rmse_difference
+from motrain_app.skill.metrics import bias, mae, n, r, r2, rmse, skill, ubrmse
+from motrain_app.skill.moments import Moments
+from motrain_app.skill.registry import Metric, best_index, best_indices, get_metric, metric, metric_names
+from motrain_app.skill.scores import Scores, score_outputs, unpack_scores
+from motrain_app.skill.season import DAYS_PER_YEAR, day_of_year, season_harmonics
+from motrain_app.skill.summing import moments, moments_by_group
+from motrain_app.skill.tables import score_frame, score_table
+
+__all__ = [
+    "DAYS_PER_YEAR",
+    "MIN_BLOCKS",
+    "BlockLength",
+    "Blocks",
+    "Climatology",
+    "Intervals",
+    "Metric",
+    "Moments",
+    "Scores",
+    "best_index",
+    "best_indices",
+    "bias",
+    "block_length",
+    "bootstrap",
+    "bootstrap_interval",
+    "bootstrap_moments",
+    "day_of_year",
+    "fit_climatology",
+    "get_metric",
+    "group_blocks",
+    "influence",
+    "mae",
+    "mae_difference",
+    "metric",
+    "metric_names",
+    "moments",
+    "moments_by_group",
+    "mse_difference",
+    "n",
+    "r",
+    "r2",
+    "rmse",
+    "rmse_change",
+    "rmse_difference",
+    "score_frame",
+    "score_outputs",
+    "score_table",
+    "season_harmonics",
+    "skill",
+    "time_blocks",
+    "ubrmse",
+    "unpack_scores",
+]

@@ -1,0 +1,268 @@
+"""Predictions that need no model: the mean and the day-of-year climatology of each cell.
+
+A score means little without them. They are fitted like the members they are compared with: one for each fold,
+on the rows that this fold trains on, and for each output on its own rows. All folds and cells come from one
+pass: sums over (cell, atom) are combined to folds by a matrix product, and the small systems are solved in a
+batch. The atoms are the smallest sets of rows that folds keep or withhold whole, such as years.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motrain_app.skill.moments import FloatArray
+from motrain_app.skill.season import season_harmonics
+
+__all__ = ["Climatology", "fit_climatology", "rows_needed", "solve_season"]
+
+IntArray = NDArray[np.integer[Any]]
+
+# A cell needs this many rows a coefficient for a season of its own; with fewer, the noise that a fit takes up
+# (one part in five) would make the baseline easy to beat.
+_ROWS_PER_COEFFICIENT = 5
+# Variance of a combination of harmonics over the training days (1/2 over full years) below which it is not
+# seen well enough to be continued beyond them: with seven months of the year all stay above it, with six one
+# falls below.
+_SEEN = 0.01
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Climatology:
+    """Mean and harmonics of the year, for each member, output and cell.
+
+    Parameters
+    ----------
+    coefficients
+        Mean, cos θ, sin θ, cos 2θ, sin 2θ, … with θ = 2π · day of year / 365.2425; shape (members, outputs,
+        cells, 1 + 2 harmonics), in the units of the outputs.
+    partition
+        The same of all cells together; shape (members, outputs, 1 + 2 harmonics). NaN without a training row.
+    pooled
+        Where a cell had too few training rows and took those of `partition`; shape (members, outputs, cells).
+    """
+
+    coefficients: FloatArray
+    partition: FloatArray
+    pooled: NDArray[np.bool_]
+
+    @property
+    def harmonics(self) -> int:
+        """Number of harmonics of the year; 0 for the mean alone."""
+        return int(self.coefficients.shape[-1] - 1) // 2
+
+    def predict(self, day_of_year: FloatArray, cell: IntArray, member: IntArray | int) -> FloatArray:
+        """Values of the climatology at rows.
+
+        Parameters
+        ----------
+        day_of_year
+            Day of the year, 1 … 366 with fractions; shape (rows).
+        cell
+            Cell of each row, or −1 for a cell outside the training rows, which takes the whole partition's;
+            shape (rows).
+        member
+            Member of each row, or −1 for the mean over members; shape (rows), or one for all.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (outputs, rows), in the units of the outputs.
+
+        Raises
+        ------
+        ValueError
+            If there is no such cell or member.
+        """
+        n_members, n_outputs, n_cells, _ = self.coefficients.shape
+        cell = _checked("cell", cell, n_cells, lowest=-1)
+        member = _checked("member", member, n_members, lowest=-1)
+        # Both −1 address what is appended last: all cells together, and the mean over members.
+        by_cell = np.concatenate([self.coefficients, self.partition[:, :, None]], axis=2)
+        table = np.concatenate([by_cell, _mean_over_members(by_cell)])
+        features = season_harmonics(day_of_year, self.harmonics)
+        values = np.empty((n_outputs, features.shape[1]))
+        for output in range(n_outputs):
+            # Coefficient by coefficient: a table of (rows, coefficients) would be several times the data.
+            values[output] = table[member, output, cell, 0]
+            for i in range(1, len(features)):
+                values[output] += table[member, output, cell, i] * features[i]
+        return values
+
+
+def fit_climatology(
+    values: FloatArray,
+    day_of_year: FloatArray,
+    cell: IntArray,
+    atom: IntArray,
+    train: NDArray[np.bool_],
+    n_cells: int,
+    *,
+    harmonics: int = 2,
+    min_rows: int | None = None,
+) -> Climatology:
+    """Fit mean and harmonics of the year by least squares, for each member, output and cell.
+
+    Where the training days see a combination of harmonics badly, because a season is missing or all days of
+    the year are equal, its coefficient is drawn towards zero (the eigenvalues of the covariance of the
+    harmonics are raised to 0.01): the climatology does not run away in a season without data. Elsewhere the
+    fit is that of least squares.
+
+    A cell with fewer than `min_rows` training rows of an output takes the coefficients of the whole
+    partition; a partition with fewer has its mean and no season. A member's coefficients depend on its
+    training rows alone, to the last bit.
+
+    Parameters
+    ----------
+    values
+        Outputs, with NaN for gaps; shape (outputs, rows).
+    day_of_year
+        Day of the year, 1 … 366 with fractions; shape (rows).
+    cell
+        0 … n_cells − 1; shape (rows).
+    atom
+        0 … atoms − 1, the set that each row belongs to; shape (rows).
+    train
+        Whether a member trains on an atom; shape (members, atoms).
+    n_cells
+        Number of cells.
+    harmonics
+        Number of harmonics of the year; 0 is the mean baseline.
+    min_rows
+        By default five a coefficient.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not agree, a number of cell or atom is out of range, or an option is negative.
+
+    References
+    ----------
+    Narapusetty, B., DelSole, T., Tippett, M. K. (2009): Optimal estimation of the climatological mean. J.
+    Climate 22, 4845–4859, doi:10.1175/2009JCLI2944.1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> year, day = np.divmod(np.arange(4 * 365), 365)
+    >>> season = 10 + 3 * np.cos(2 * np.pi * day / 365.2425)
+    >>> leave_one_out = ~np.eye(4, dtype=bool)
+    >>> fit = fit_climatology(season[None], day, np.zeros_like(day), year, leave_one_out, 1, harmonics=1)
+    >>> fit.coefficients[0, 0, 0].round(6) + 0.0
+    array([10., 3., 0.])
+    """
+    values = np.atleast_2d(np.asarray(values, dtype=np.float64))
+    train = np.atleast_2d(np.asarray(train, dtype=bool))
+    if harmonics < 0:
+        raise ValueError(f"harmonics is {harmonics}: give 0 for the mean, or more")
+    n_outputs, n_rows = values.shape
+    n_members, n_atoms = train.shape
+    cell = _checked("cell", cell, n_cells, lowest=0)
+    atom = _checked("atom", atom, n_atoms, lowest=0)
+    features = season_harmonics(day_of_year, harmonics)
+    if not cell.shape == atom.shape == (n_rows,) == features.shape[1:]:
+        raise ValueError(
+            f"values have {n_rows} rows, but day_of_year, cell and atom have shapes "
+            f"{features.shape[1:]}, {cell.shape} and {atom.shape}"
+        )
+    needed = rows_needed(harmonics) if min_rows is None else max(min_rows, 1)
+
+    shape = (n_members, n_outputs, n_cells, len(features))
+    coefficients, partition = np.empty(shape), np.empty((n_members, n_outputs, len(features)))
+    pooled = np.empty(shape[:-1], dtype=bool)
+    weights = train.astype(np.float64)
+    for output in range(n_outputs):
+        gram, right = _normal_equations(values[output], features, cell * n_atoms + atom, n_cells, weights)
+        partition[:, output] = solve_season(gram.sum(axis=1), right.sum(axis=1), needed)
+        own = solve_season(gram, right, needed)
+        pooled[:, output] = gram[..., 0, 0] < needed
+        coefficients[:, output] = np.where(pooled[:, output, :, None], partition[:, output, None], own)
+    return Climatology(coefficients, partition, pooled)
+
+
+def _normal_equations(
+    values: FloatArray, features: FloatArray, bins: NDArray[np.intp], n_cells: int, weights: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Σ X Xᵀ and Σ X y over the training rows of each (member, cell)."""
+    present = np.isfinite(values)
+    here = present.astype(np.float64)
+    filled = np.where(present, values, 0.0)
+    n_features, n_atoms = len(features), weights.shape[1]
+
+    def by_member(column: FloatArray) -> FloatArray:
+        sums = np.bincount(bins, weights=column, minlength=n_cells * n_atoms).reshape(n_cells, n_atoms)
+        # Zero times a finite sum is exactly zero, so what a member does not train on leaves no trace; a sum
+        # that overflowed would leave NaN, and is kept from those that do not train on it.
+        lost = ~np.isfinite(sums)
+        if not lost.any():
+            return weights @ sums.T
+        kept = weights @ np.where(lost, 0.0, sums).T
+        return np.where(weights @ lost.T.astype(np.float64) > 0, np.nan, kept)
+
+    gram = np.empty((len(weights), n_cells, n_features, n_features))
+    right = np.empty((len(weights), n_cells, n_features))
+    with np.errstate(over="ignore"):
+        for i in range(n_features):
+            right[..., i] = by_member(features[i] * filled)
+            for j in range(i + 1):
+                gram[..., i, j] = gram[..., j, i] = by_member(features[i] * features[j] * here)
+    return gram, right
+
+
+def rows_needed(harmonics: int) -> int:
+    """Return how many training rows a cell needs for coefficients of its own, and a partition for a season."""
+    return _ROWS_PER_COEFFICIENT * (1 + 2 * harmonics)
+
+
+def solve_season(gram: FloatArray, right: FloatArray, needed: int) -> FloatArray:
+    """Return mean and harmonics from normal equations, as `fit_climatology` fits them.
+
+    Parameters
+    ----------
+    gram
+        Σ X Xᵀ of the features 1, cos θ, sin θ, …; shape (..., features, features).
+    right
+        Σ X y; shape (..., features).
+    needed
+        Sets with fewer rows get their mean and no season; NaN without a row.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (..., features).
+    """
+    count = gram[..., 0, 0]
+    rows = np.where(count > 0, count, np.nan)[..., None]
+    mean = right[..., 0] / rows[..., 0]
+    if right.shape[-1] == 1:
+        return mean[..., None]
+    centre = gram[..., 0, 1:] / rows
+    covariance = gram[..., 1:, 1:] / rows[..., None] - centre[..., :, None] * centre[..., None, :]
+    with_output = right[..., 1:] / rows - centre * mean[..., None]
+    # Systems without rows are solved as zeros: LAPACK does not promise to carry NaN through.
+    seen = (count >= needed) & np.isfinite(with_output).all(axis=-1)
+    variances, axes = np.linalg.eigh(np.where(seen[..., None, None], covariance, 0.0))
+    along = np.einsum("...ji,...j->...i", axes, np.where(seen[..., None], with_output, 0.0))
+    season = np.einsum("...ij,...j->...i", axes, along / np.maximum(variances, _SEEN))
+    constant = mean - np.where(seen, (centre * season).sum(axis=-1), 0.0)
+    solution = np.concatenate([constant[..., None], season], axis=-1)
+    return np.where(np.isfinite(constant)[..., None], solution, np.nan)
+
+
+def _mean_over_members(coefficients: FloatArray) -> FloatArray:
+    """Mean over the members that have coefficients; shape (1, ...)."""
+    known = np.isfinite(coefficients)
+    number = known.sum(axis=0, keepdims=True)
+    total = np.where(known, coefficients, 0.0).sum(axis=0, keepdims=True)
+    return np.where(number > 0, total / np.maximum(number, 1), np.nan)
+
+
+def _checked(name: str, index: IntArray | int, stop: int, *, lowest: int) -> NDArray[np.intp]:
+    """Index as an array, refused where it would silently address something else."""
+    array = np.asarray(index)
+    if array.size and (array.min() < lowest or array.max() >= stop):
+        raise ValueError(f"{name} runs from {array.min()} to {array.max()}, but only {lowest} … {stop - 1} exist")
+    return array.astype(np.intp, copy=False)

@@ -1,0 +1,184 @@
+"""Intervals of scores by a block bootstrap over calendar days, the cells of a block together.
+
+Errors of one day resemble those of the next and of the neighbouring cell, so rows are no independent draws.
+Whole blocks of days, with all their cells, are drawn with replacement; within a block the dependence stays as
+it is. Rows are summed to days once, days to blocks; a replicate is a sum of block moments, so that a thousand
+replicates of all scores are one matrix product.
+
+Percentiles of the replicates alone cover too little: 90–95 % where 95 % are claimed. They are widened
+
+* by the quantiles of Student's t for the number of blocks in place of the normal ones (Hesterberg 2015);
+* for the covariance between neighbouring blocks, which a block bootstrap misses; its share of the variance is
+  estimated from the autocovariances that also give the block length.
+
+On AR(1) errors with 45 to 220 blocks the intervals of bias and RMSE then cover 93–97 %. Corrections for bias
+and skewness (BCa) were tried: they changed the coverage by less than 1 %, but made intervals of a few
+heavy-tailed groups lopsided.
+
+References
+----------
+Künsch, H. R. (1989): The jackknife and the bootstrap for general stationary observations. Ann. Stat. 17,
+1217–1241, doi:10.1214/aos/1176347265.
+
+Politis, D. N., Romano, J. P. (1992): A circular block-resampling procedure for stationary data. In LePage,
+R., Billard, L. (eds): Exploring the Limits of Bootstrap, Wiley, 263–270.
+
+Hesterberg, T. C. (2015): What teachers should know about the bootstrap. The American Statistician 69,
+371–386, doi:10.1080/00031305.2015.1089789.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtr, stdtrit
+
+from motrain_app.skill.block_length import block_length
+from motrain_app.skill.blocks import bootstrap_moments, influence, time_blocks
+from motrain_app.skill.moments import FloatArray, Moments
+from motrain_app.skill.registry import Score
+
+__all__ = ["MIN_BLOCKS", "Intervals", "bootstrap", "bootstrap_interval"]
+
+MIN_BLOCKS = 10.0
+# A missing share of the variance over one half is a guess; the blocks are too short to be mended.
+_MAX_MISSING = 0.5
+# Where more replicates than this have no value, an interval of the others would claim too much.
+_MAX_UNDEFINED = 0.1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Intervals:
+    """Statistics with their intervals; NaN where there are too few blocks.
+
+    Parameters
+    ----------
+    value, low, high
+        Shape (statistics), each in the unit of its statistic.
+    block_days
+        Length of a block in days; NaN without a row.
+    blocks
+        Effective number of blocks.
+    """
+
+    value: FloatArray
+    low: FloatArray
+    high: FloatArray
+    block_days: float
+    blocks: float
+
+
+def bootstrap_interval(
+    replicates: FloatArray, *, blocks: float, missing: float = 0.0, level: float = 0.95
+) -> tuple[FloatArray, FloatArray]:
+    """Widened percentile intervals of statistics.
+
+    The percentiles are those of Φ(±t √(B/(B − 1)/(1 − missing))), with B the effective number of blocks and t
+    the quantile of Student's distribution with B − 1 degrees of freedom.
+
+    Parameters
+    ----------
+    replicates
+        Values in the replicates, NaN where there is none; shape (statistics, replicates).
+    blocks
+        Effective number of blocks; under 10 there is no interval.
+    missing
+        Share of the variance that the blocks miss; taken as at most one half.
+    level
+        Nominal coverage.
+
+    Returns
+    -------
+    tuple
+        Lower and upper ends, each of shape (statistics); NaN where there is no interval, also where over a
+        tenth of the replicates have no value.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> low, high = bootstrap_interval(np.arange(1000.0)[None], blocks=1e6)
+    >>> low.round(), high.round()
+    (array([24.]), array([975.]))
+    """
+    n_statistics, n_replicates = replicates.shape
+    if blocks < MIN_BLOCKS:
+        return np.full(n_statistics, np.nan), np.full(n_statistics, np.nan)
+    ordered = np.sort(replicates, axis=-1)  # NaN last
+    known = (~np.isnan(ordered)).sum(axis=-1)
+    widening = blocks / ((blocks - 1) * (1 - min(missing, _MAX_MISSING)))
+    reach = stdtrit(blocks - 1, (1 + level) / 2) * np.sqrt(widening)
+    ends = []
+    for share in (ndtr(-reach), ndtr(reach)):
+        position = np.clip(share * (known + 1) - 1, 0, np.maximum(known - 1, 0))
+        first = position.astype(np.intp)
+        both = np.minimum(np.stack([first, first + 1], axis=-1), np.maximum(known - 1, 0)[:, None])
+        before, after = np.take_along_axis(ordered, both, axis=-1).T
+        end = before + (position - first) * (after - before)
+        ends.append(np.where(known >= (1 - _MAX_UNDEFINED) * n_replicates, end, np.nan))
+    return ends[0], ends[1]
+
+
+def bootstrap(
+    daily: Moments,
+    statistics: Sequence[Score],
+    *,
+    length_from: Sequence[Score] | None = None,
+    replicates: int = 1000,
+    level: float = 0.95,
+    rng: np.random.Generator,
+) -> Intervals:
+    """Intervals of statistics of one prediction, or of the comparison of two, from daily moments.
+
+    All come from the same replicates, with the longest block that any of `length_from` needs. Beside a
+    baseline, statistics such as the skill compare row by row (paired).
+
+    Parameters
+    ----------
+    daily
+        Shape (days), one entry a calendar day, from the first day with rows to the last.
+    statistics
+        Functions of `Moments`: metrics, or those of `motrain_app.skill.comparison`.
+    length_from
+        Statistics whose influence sets the length of the blocks and the widening; by default `statistics`.
+    replicates
+        Number of replicates.
+    level
+        Nominal coverage.
+    rng
+        Source of the draws; the result depends on nothing else.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from motrain_app.skill import bias, bootstrap, moments_by_group
+    >>> rng = np.random.default_rng(7)
+    >>> observed = rng.standard_normal(1000)
+    >>> daily = moments_by_group(observed, observed + 0.5 + rng.standard_normal(1000), np.arange(1000), 1000)
+    >>> result = bootstrap(daily, [bias], rng=rng)
+    >>> np.stack([result.low, result.value, result.high]).round(2)
+    array([[0.42],
+           [0.49],
+           [0.57]])
+    """
+    total = daily.merged()
+    daily = daily.rebased(total.shift[..., None])
+    value = np.array([float(statistic(total)) for statistic in statistics])
+    low, high = np.full((2, len(value)), np.nan)
+    # Nothing to resample; nor where a prediction is infinite, in whatever replicate it may fall.
+    if total.weight == 0 or not np.isfinite(total.sums).all():
+        return Intervals(value, low, high, np.nan, 0.0)
+    deciding = statistics if length_from is None else length_from
+    length = block_length(influence(total, daily, deciding), daily.weight > 0)
+    blocks = time_blocks(daily, days=float(length.days.max()))
+    effective = float(blocks.effective)
+    if statistics and effective >= MIN_BLOCKS:
+        drawn = bootstrap_moments(blocks, replicates=replicates, rng=rng)
+        low, high = bootstrap_interval(
+            np.stack([statistic(drawn) for statistic in statistics]),
+            blocks=effective,
+            missing=float(length.leakage.max()) / blocks.days,
+            level=level,
+        )
+    return Intervals(value, low, high, blocks.days, effective)

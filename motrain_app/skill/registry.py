@@ -1,0 +1,188 @@
+"""The registry of scores: a score is one decorated function of `Moments`, with its best value and its unit.
+
+Colour maps, "better" arrows, table columns and the choice of a winner read what the decorator says; a new
+score needs no edit elsewhere.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from motrain_app.skill.moments import FloatArray, Moments
+
+__all__ = ["Metric", "Score", "best_index", "best_indices", "get_metric", "metric", "metric_names"]
+
+Score = Callable[[Moments], FloatArray]
+Direction = Literal["min", "max", "zero"]
+Unit = Literal["output", "square", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """What is known about one score.
+
+    Parameters
+    ----------
+    name
+        The name people type, which is the function's.
+    function
+        Takes `Moments` of any shape and returns scores of that shape.
+    best
+        The value of a perfect prediction; infinite where more is always better.
+    direction
+        "min" and "max" say which of two values is better; with "zero" it is the one whose distance to `best`
+        is nearer to zero, from either side.
+    unit
+        "output", "square" (of the output's unit) or "none".
+    needs_baseline
+        Whether the moments must hold the errors of a baseline.
+    association
+        Whether the score measures how two series vary together: it has no meaning for a prediction that is
+        constant by construction, such as the mean that a fold leaves behind.
+    """
+
+    name: str
+    function: Score
+    best: float
+    direction: Direction
+    unit: Unit
+    needs_baseline: bool
+    association: bool
+
+    @property
+    def title(self) -> str:
+        """First line of the docstring, as the screen shows it."""
+        return (inspect.getdoc(self.function) or self.name).partition("\n")[0].removesuffix(".")
+
+    def unit_of(self, output: str) -> str:
+        """Unit of the score of an output with this unit.
+
+        Examples
+        --------
+        >>> get_metric("rmse").unit_of("dB/deg"), get_metric("r").unit_of("dB/deg")
+        ('dB/deg', '')
+        """
+        if self.unit == "none" or not output:
+            return ""
+        return output if self.unit == "output" else f"({output})²"
+
+    def badness(self, values: ArrayLike) -> FloatArray:
+        """Return numbers that are smaller for better values and keep NaN."""
+        values = np.asarray(values, dtype=np.float64)
+        if self.direction == "zero":
+            return np.abs(values - self.best)
+        return values if self.direction == "min" else -values
+
+
+_REGISTRY: dict[str, Metric] = {}
+
+
+def metric(
+    *,
+    best: float,
+    direction: Direction,
+    unit: Unit,
+    needs_baseline: bool = False,
+    association: bool = False,
+) -> Callable[[Score], Score]:
+    """Register a function of `Moments` as a score under its own name; the options are those of `Metric`.
+
+    Raises
+    ------
+    ValueError
+        If another function already has the name, or an option is unknown.
+    """
+    for value, allowed in ((direction, get_args(Direction)), (unit, get_args(Unit))):
+        if value not in allowed:
+            raise ValueError(f"{value!r} is none of {', '.join(allowed)}")
+
+    def register(function: Score) -> Score:
+        name = function.__name__
+        known = _REGISTRY.get(name)
+        # A notebook cell that is run again defines the same score again; only another one is an accident.
+        if known is not None and _origin(known.function) != _origin(function):
+            raise ValueError(f"there is already a metric {name!r}, from {known.function.__module__}")
+        _REGISTRY[name] = Metric(name, function, best, direction, unit, needs_baseline, association)
+        return function
+
+    return register
+
+
+def _origin(function: Score) -> tuple[str, str]:
+    return function.__module__, function.__qualname__
+
+
+def metric_names() -> tuple[str, ...]:
+    """Names of all metrics, in the order in which tables show them."""
+    return tuple(_REGISTRY)
+
+
+def get_metric(name: str) -> Metric:
+    """Return the metric of this name.
+
+    Raises
+    ------
+    ValueError
+        If there is none; the message names those that exist.
+
+    Examples
+    --------
+    >>> get_metric("rmse").direction
+    'min'
+    >>> get_metric("RMSD")
+    Traceback (most recent call last):
+    ValueError: there is no metric 'RMSD'; there are bias, mae, rmse, ubrmse, r, r2, skill, n
+    """
+    if name not in _REGISTRY:
+        raise ValueError(f"there is no metric {name!r}; there are {', '.join(_REGISTRY)}")
+    return _REGISTRY[name]
+
+
+def best_index(values: ArrayLike, metric: str | Metric) -> int:
+    """Index of the best of several values of one metric; NaN never wins, the first of equals does.
+
+    Raises
+    ------
+    ValueError
+        If no value is a number, or `values` has not one dimension.
+
+    Examples
+    --------
+    >>> best_index([0.9, 0.5, 0.7, 0.85, 0.6], "rmse"), best_index([0.9, 0.5, 0.7], "r")
+    (1, 0)
+    >>> best_index([-0.2, 0.1, float("nan")], "bias")
+    1
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 1:
+        raise ValueError(f"best_index takes one dimension, not {values.ndim}; best_indices takes more")
+    index = int(best_indices(values, metric))
+    if index < 0:
+        name = metric if isinstance(metric, str) else metric.name
+        raise ValueError(f"none of the {values.size} values of {name} is a number: nothing can be chosen")
+    return index
+
+
+def best_indices(values: ArrayLike, metric: str | Metric) -> NDArray[np.intp]:
+    """Index of the best along the first axis, for each position of the others; −1 where all are NaN.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> best_indices([[3.0, np.nan], [2.0, np.nan]], "rmse")
+    array([ 1, -1])
+    """
+    chosen = get_metric(metric) if isinstance(metric, str) else metric
+    badness = chosen.badness(values)
+    missing = np.isnan(badness)
+    if badness.shape[0] == 0:
+        return np.full(badness.shape[1:], -1, dtype=np.intp)
+    # An infinitely bad value still beats a missing one, which argmin alone would not see.
+    order = np.lexsort((np.where(missing, 0.0, badness), missing), axis=0)
+    return np.where(missing.all(axis=0), -1, order[0])
