@@ -1,0 +1,136 @@
+"""What a learner gets and what it gives back: the rows of several partitions, and their members as one stack."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motrain_app.design.identity import IdArray, id_of_text
+from motrain_app.design.splits import Folds
+from motrain_app.operators.stack import MemberStack
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows of a fixed list of partitions, partition after partition.
+
+    Values are float32 minus the offset of their variable, as staged; a learner never needs the offset.
+
+    Attributes
+    ----------
+    ids
+        uint64, shape (n_partitions,).
+    row_start
+        int64, shape (n_partitions + 1,): partition p has the rows row_start[p]:row_start[p + 1].
+    inputs, outputs
+        float32, [n_inputs, n_rows] and [n_outputs, n_rows]; missing outputs are NaN.
+    atom
+        int32, shape (n_rows,): which class of times, see `Folds`.
+    folds
+        Which member may see which atom.
+    seed
+        Of the design.
+    padded_rows
+        The row count that stacked learners pad to: of the whole block, also when some partitions are masked.
+    masked
+        bool, shape (n_partitions,): partitions that keep their slots but are not trained in this attempt.
+    stopped
+        Says whether to stop co-operatively; asked once an epoch.
+    """
+
+    ids: IdArray
+    row_start: NDArray[np.int64]
+    inputs: NDArray[np.float32]
+    outputs: NDArray[np.float32]
+    atom: NDArray[np.int32]
+    folds: Folds
+    seed: int
+    padded_rows: int
+    masked: NDArray[np.bool_]
+    stopped: Callable[[], bool] = field(default=lambda: False)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def rows(self, partition: int) -> slice:
+        """Return where the rows of a partition are."""
+        return slice(int(self.row_start[partition]), int(self.row_start[partition + 1]))
+
+    @cached_property
+    def fold_ids(self) -> tuple[int, ...]:
+        """One id a member, from its name, so that random numbers do not depend on the order of folds."""
+        return tuple(id_of_text(name) for name in self.folds.names)
+
+    def random(self, partition: int, member: int, candidate: int = 0) -> np.random.Generator:
+        """Return the generator of one slot: keyed by seed, partition id, fold and candidate, by nothing else."""
+        key = [self.seed, int(self.ids[partition]), self.fold_ids[member], candidate]
+        return np.random.Generator(np.random.Philox(np.random.SeedSequence(key)))
+
+
+class Stopped(Exception):  # noqa: N818 - not an error: a person asked for it
+    """Raised by a learner that was asked to stop; nothing of the block is kept."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Members of a block: slot = partition × n_members + member.
+
+    Attributes
+    ----------
+    stack
+        In the staged values' coordinates (offsets not yet added).
+    present
+        bool, [n_partitions, n_members]: members that exist; a fold in which a partition has no row has none.
+    trials
+        What was tried and how it was judged on validation rows; named arrays with partitions first.
+    errors
+        By partition: why nothing could be trained.
+    """
+
+    stack: MemberStack
+    present: NDArray[np.bool_]
+    trials: Mapping[str, NDArray[np.generic]]
+    errors: Mapping[int, str]
+
+
+MIN_ROWS = 10  # fewer training rows than this say nothing about a member
+
+
+def wanted_members(atoms_with_rows: NDArray[np.bool_], folds: Folds) -> NDArray[np.bool_]:
+    """Return the members a partition should have: those with rows to judge them on, or the one without a jackknife.
+
+    Parameters
+    ----------
+    atoms_with_rows
+        bool, shape (n_atoms,).
+
+    Returns
+    -------
+    numpy.ndarray
+        bool, shape (n_members,).
+    """
+    if not folds.jackknife:
+        return np.ones(1, bool)
+    return np.asarray((folds.held_out & atoms_with_rows).any(axis=1))
+
+
+def why_untrained(counts: NDArray[np.integer], folds: Folds) -> str:
+    """Say in words why a partition has no member.
+
+    Parameters
+    ----------
+    counts
+        Rows with an output by atom, shape (n_atoms,).
+    """
+    training = int(counts[~(folds.test | folds.near_test)].sum())
+    if training == 0:
+        return "It has no training row: every row is missing, filtered out, or a test row."
+    with_rows = [name for name, held in zip(folds.names, folds.held_out, strict=True) if counts[held].sum()]
+    if folds.jackknife and len(with_rows) < 3:
+        return (
+            f"Its {training} training rows lie in {len(with_rows)} of the jackknife's folds ({', '.join(with_rows)}); "
+            "it needs three: one held out, one to validate, one to learn from."
+        )
+    return f"It has {training} training rows, too few: each fold must leave at least {MIN_ROWS} to learn from."

@@ -1,0 +1,184 @@
+"""Gram matrices: the sums of products from which every least-squares fit follows.
+
+For v = [1, features, outputs] a Gram matrix is the sum of v vᵀ over rows. Gram matrices add, so the fit on any union of
+atoms (all years but one, say) costs a small matrix product and no further look at the rows. A fold's training matrix
+is a sum with weights 0 and 1, never a difference: a row that is not in the sum cannot change a bit of the result.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motrain_app.operators.features import FEATURE_MAPS
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class GramLayout:
+    """Where things stand in v = [1, features, outputs].
+
+    Attributes
+    ----------
+    n_inputs, n_outputs
+        Number of inputs, and of outputs that share their gaps.
+    features
+        "linear": the inputs; "quadratic": also their squares and products.
+    """
+
+    n_inputs: int
+    n_outputs: int
+    features: str
+
+    @property
+    def n_features(self) -> int:
+        """Number of features."""
+        return FEATURE_MAPS[self.features].size(self.n_inputs)
+
+    @property
+    def size(self) -> int:
+        """Length of v."""
+        return 1 + self.n_features + self.n_outputs
+
+    def vectors(self, inputs: NDArray[np.floating], outputs: NDArray[np.floating]) -> Array:
+        """Return v, [size, rows], of inputs [n_inputs, rows] and outputs [n_outputs, rows]."""
+        features = FEATURE_MAPS[self.features].values(np.asarray(inputs, np.float64))
+        return np.concatenate([np.ones((1, features.shape[1])), features, np.asarray(outputs, np.float64)])
+
+
+def gram_by_atom(vectors: Array, atom: NDArray[np.integer], n_atoms: int) -> Array:
+    """Return one Gram matrix an atom.
+
+    Parameters
+    ----------
+    vectors
+        [size, rows].
+    atom
+        Shape (rows,), from 0 to n_atoms − 1.
+
+    Returns
+    -------
+    numpy.ndarray
+        [n_atoms, size, size].
+
+    Examples
+    --------
+    >>> v = np.array([[1.0, 1.0, 1.0], [2.0, 3.0, 4.0]])
+    >>> gram_by_atom(v, np.array([0, 1, 1]), 2)[1]
+    array([[ 2.,  7.],
+           [ 7., 25.]])
+    """
+    order = np.argsort(atom, kind="stable")
+    ordered = np.ascontiguousarray(vectors[:, order])
+    edges = np.searchsorted(atom[order], np.arange(n_atoms + 1))
+    grams = np.zeros((n_atoms, len(vectors), len(vectors)))
+    for number in np.flatnonzero(np.diff(edges)):
+        part = ordered[:, edges[number] : edges[number + 1]]
+        grams[number] = part @ part.T
+    return grams
+
+
+@dataclass(frozen=True)
+class Grams:
+    """Gram matrices of several sets of rows (atoms, or unions of atoms) that share their outputs' gaps.
+
+    Attributes
+    ----------
+    layout
+        Where things stand in v.
+    sums
+        [n_sets, size, size]: over rows that have the outputs.
+    input_sums
+        [n_sets, 1 + n_inputs, 1 + n_inputs]: of [1, inputs] over all rows, those of other outputs too. They fix the
+        input scaler, which all outputs of a member share.
+    """
+
+    layout: GramLayout
+    sums: Array
+    input_sums: Array
+
+    @property
+    def count(self) -> Array:
+        """Rows with the outputs, [n_sets]."""
+        return self.sums[:, 0, 0]
+
+    def union(self, which: NDArray[np.bool_]) -> "Grams":
+        """Return the Gram matrices of unions: which is bool, [n_unions, n_sets]."""
+        weights = which.astype(np.float64)
+        return Grams(self.layout, _weighted(weights, self.sums), _weighted(weights, self.input_sums))
+
+    def take(self, number: NDArray[np.integer]) -> "Grams":
+        """Return the sets of the given numbers."""
+        return Grams(self.layout, self.sums[number], self.input_sums[number])
+
+
+def _weighted(weights: Array, sums: Array) -> Array:
+    return (weights @ sums.reshape(len(sums), -1)).reshape(-1, *sums.shape[1:])
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """Coordinates in which inputs and outputs are standardised, one for each set of rows.
+
+    Attributes
+    ----------
+    input_mean, input_scale
+        [n_sets, n_inputs]; the scale of a constant input is 1.
+    output_mean, output_scale
+        [n_sets, n_outputs].
+    transform
+        [n_sets, size, size]: takes v to [1, features of standardised inputs, standardised outputs].
+    """
+
+    input_mean: Array
+    input_scale: Array
+    output_mean: Array
+    output_scale: Array
+    transform: Array
+
+    def see(self, sums: Array) -> Array:
+        """Return Gram matrices [n_sets, size, size] in these coordinates."""
+        return self.transform @ sums @ self.transform.swapaxes(-1, -2)
+
+    def take(self, number: NDArray[np.integer]) -> "Coordinates":
+        """Return the coordinates of the sets of the given numbers."""
+        scalers = (self.input_mean, self.input_scale, self.output_mean, self.output_scale, self.transform)
+        return Coordinates(*(array[number] for array in scalers))
+
+
+def standardise(grams: Grams) -> Coordinates:
+    """Return the scalers of each set of rows, which must have at least one row, and the map to its coordinates."""
+    layout = grams.layout
+    d, p = layout.n_inputs, layout.n_features
+    m, s = (entry[:, 1:] for entry in _mean_and_scale(grams.input_sums))
+    output_mean, output_scale = (entry[:, 1 + p :] for entry in _mean_and_scale(grams.sums))
+    transform = np.zeros_like(grams.sums)
+    transform[:, 0, 0] = 1
+    _put_affine(transform, np.arange(1, 1 + d), m, s)
+    _put_affine(transform, np.arange(1 + p, layout.size), output_mean, output_scale)
+    if layout.features == "quadratic":
+        # (x_i − m_i)(x_j − m_j) = x_i x_j − m_i x_j − m_j x_i + m_i m_j
+        first, second = np.triu_indices(d)
+        row, number = np.arange(1 + d, 1 + p), np.arange(len(grams.sums))[:, None]
+        unit = s[:, first] * s[:, second]
+        transform[:, row, row] = 1 / unit
+        np.subtract.at(transform, (number, row, 1 + second), m[:, first] / unit)
+        np.subtract.at(transform, (number, row, 1 + first), m[:, second] / unit)  # twice where i = j
+        transform[:, row, 0] = m[:, first] * m[:, second] / unit
+    return Coordinates(m, s, output_mean, output_scale, transform)
+
+
+def _put_affine(transform: Array, place: NDArray[np.integer], mean: Array, scale: Array) -> None:
+    transform[:, place, place] = 1 / scale
+    transform[:, place, 0] = -mean / scale
+
+
+def _mean_and_scale(sums: Array) -> tuple[Array, Array]:
+    """Mean and population standard deviation of each entry of v; 1 where the entry is constant to rounding."""
+    count = sums[:, :1, 0]
+    mean = sums[:, 0, :] / count
+    square = np.diagonal(sums, axis1=1, axis2=2) / count
+    variance = square - mean**2
+    varies = variance > 1e-12 * square
+    return mean, np.where(varies, np.sqrt(np.where(varies, variance, 1.0)), 1.0)

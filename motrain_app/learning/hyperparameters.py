@@ -1,0 +1,37 @@
+"""Checks that hyper-parameters of several learners share; each collects a sentence where a value makes no sense."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from motrain_app.design.errors import DesignError
+
+
+def refuse(problems: Iterable[str | None]) -> None:
+    """Raise a DesignError with every problem found."""
+    found = [problem for problem in problems if problem]
+    if found:
+        raise DesignError(found)
+
+
+def whole(name: str, value: Any, least: int = 1) -> str | None:
+    """Say what is wrong where a value is no whole number of at least `least`."""
+    fine = isinstance(value, int) and not isinstance(value, bool) and value >= least
+    return None if fine else f"{name} is {value!r}; it must be a whole number from {least} on."
+
+
+def positive(name: str, value: Any, *, zero: bool = False) -> str | None:
+    """Say what is wrong where a value is no finite number above zero (or zero, where that is allowed)."""
+    fine = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")
+    return None if fine and (zero or value > 0) else f"{name} is {value!r}; it must be a number above zero."
+
+
+def one_of(name: str, value: Any, known: Iterable[str]) -> str | None:
+    """Say what is wrong where a value is none of the known names."""
+    return None if value in known else f"{name} is {value!r}; it must be one of {', '.join(known)}."
+
+
+def each(name: str, values: Any, check: Any) -> str | None:
+    """Say what is wrong with the first of several values, or that there is none."""
+    if not isinstance(values, tuple) or not values:
+        return f"{name} is {values!r}; it must be a list with at least one entry."
+    return next((problem for value in values if (problem := check(name, value))), None)

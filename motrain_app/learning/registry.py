@@ -1,0 +1,83 @@
+"""The kinds of learners: a new one is one more function with the decorator `learner_kind`."""
+
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields
+from typing import Any
+
+from motrain_app.design.errors import DesignError, did_you_mean
+from motrain_app.design.learner import Learner
+from motrain_app.learning.block import Block, Fitted
+from motrain_app.learning.network import NetworkOptions, fit_network
+from motrain_app.learning.ridge import RidgeOptions, fit_ridge
+
+
+@dataclass(frozen=True)
+class LearnerKind:
+    """How a kind of learner is trained, and how its blocks are cut.
+
+    Attributes
+    ----------
+    options
+        A frozen dataclass of hyper-parameters; its constructor raises DesignError on values that make no sense.
+    fixed
+        Hyper-parameters that the kind sets and a design may not.
+    fit
+        Trains a block.
+    slots
+        Members a block may hold at most.
+    pads
+        True where all partitions of a block are padded to one row count, so that blocks are best cut by size.
+    """
+
+    options: type
+    fit: Callable[[Block, Any], Fitted]
+    slots: int
+    pads: bool
+    fixed: tuple[tuple[str, Any], ...] = ()
+
+
+LEARNER_KINDS: dict[str, LearnerKind] = {
+    "ridge": LearnerKind(RidgeOptions, fit_ridge, slots=2000, pads=False, fixed=(("features", "linear"),)),
+    "ridge2": LearnerKind(RidgeOptions, fit_ridge, slots=500, pads=False, fixed=(("features", "quadratic"),)),
+    "network": LearnerKind(NetworkOptions, fit_network, slots=500, pads=True),
+}
+
+
+def resolve_learner(learner: Learner) -> tuple[LearnerKind, Any]:
+    """Return the kind of a learner and its hyper-parameters.
+
+    Raises
+    ------
+    DesignError
+        Where the kind or a hyper-parameter is unknown, or a value makes no sense.
+
+    Examples
+    --------
+    >>> resolve_learner(Learner("network", {"hidden": [8], "epochs": 20}))[1].hidden
+    (8,)
+    """
+    kind = LEARNER_KINDS.get(learner.kind)
+    if kind is None:
+        raise DesignError(f"There is no learner {learner.kind!r}. {did_you_mean(learner.kind, LEARNER_KINDS)}")
+    fixed = dict(kind.fixed)
+    known = [field.name for field in fields(kind.options) if field.name not in fixed]
+    unknown = [
+        f"The learner {learner.kind!r} has no hyper-parameter {name!r}. {did_you_mean(name, known)}"
+        for name in learner.options
+        if name not in known
+    ]
+    if unknown:
+        raise DesignError(unknown)
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in learner.options.items()}
+    return kind, kind.options(**fixed, **values)
+
+
+def default_options(kind: str) -> dict[str, Any]:
+    """Return the hyper-parameters of a kind with their defaults."""
+    options = LEARNER_KINDS[kind]
+    fixed = dict(options.fixed)
+    return {
+        field.name: field.default
+        for field in fields(options.options)
+        if field.name not in fixed and field.default is not MISSING
+    }

@@ -1,0 +1,230 @@
+"""Members of ridge regression from Gram matrices alone: all folds and strengths of one partition at once.
+
+The strength of each member and output is chosen by an inner leave-one-out over the other folds: the fit without folds k
+and v, judged on v, pooled over v. As the fit without {k, v} serves both k and v, this costs half as many fits as it
+seems, and fold k never takes part in its own choice.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motrain_app.design.splits import Folds
+from motrain_app.learning.block import MIN_ROWS, wanted_members
+from motrain_app.learning.gram import Coordinates, Grams, standardise
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class RidgeMembers:
+    """The members of one partition for outputs that share their gaps, each with the strength chosen for it.
+
+    Attributes
+    ----------
+    numbers
+        Which members exist, ascending.
+    weight, bias
+        [members, n_outputs, n_features] and [members, n_outputs], in their coordinates.
+    coordinates
+        In which each member standardises.
+    chosen
+        Number of the strength, [members, n_outputs].
+    validation_mse
+        As `choose_strengths` gives it.
+    """
+
+    numbers: NDArray[np.int64]
+    weight: Array
+    bias: Array
+    coordinates: Coordinates
+    chosen: NDArray[np.int64]
+    validation_mse: Array
+
+    def squared_errors(self, judged: Grams, which: NDArray[np.integer]) -> Array:
+        """Return the summed squared errors, [n_sets, n_outputs], of members on a set of rows each.
+
+        Parameters
+        ----------
+        judged
+            n_sets sets of rows.
+        which
+            The position of each set's member in `numbers`, shape (n_sets,).
+        """
+        return _squared_errors(
+            self.coordinates.take(which), judged, self.weight[which][:, None], self.bias[which][:, None]
+        )[:, 0]
+
+
+def fit_members(grams: Grams, folds: Folds, strengths: Sequence[float]) -> RidgeMembers | None:
+    """Fit every member, each with its best strength; None where no member can be fitted.
+
+    Parameters
+    ----------
+    grams
+        One set an atom.
+    """
+    members, mse = choose_strengths(grams, folds, strengths)
+    if not len(members):
+        return None
+    chosen = np.nanargmin(mse, axis=1)
+    equations = NormalEquations.of(grams.union(folds.train[members]))
+    weight, bias = equations.solve(np.asarray(strengths)[chosen])
+    return RidgeMembers(members, weight, bias, equations.coordinates, chosen, mse)
+
+
+def choose_strengths(grams: Grams, folds: Folds, strengths: Sequence[float]) -> tuple[NDArray[np.int64], Array]:
+    """Judge every strength for every member on the other folds.
+
+    Parameters
+    ----------
+    grams
+        One set an atom.
+
+    Returns
+    -------
+    members : numpy.ndarray
+        Members that have rows to be judged on, rows to learn from, and a choice.
+    mse : numpy.ndarray
+        [members, strengths, outputs], in the outputs' squared units, pooled over the validating folds.
+    """
+    count, pairs = grams.count, _pairs(folds)
+    wanted = wanted_members(count > 0, folds) & (folds.train @ count >= MIN_ROWS)
+    usable = wanted[pairs.member] & (pairs.fits @ count >= MIN_ROWS)[pairs.fit] & (pairs.judged @ count > 0)
+    if not usable.any():
+        return np.zeros(0, np.int64), np.zeros((0, len(strengths), grams.layout.n_outputs))
+    members = np.flatnonzero(wanted)
+    position = np.searchsorted(members, pairs.member[usable])
+    fits, which = np.unique(pairs.fit[usable], return_inverse=True)
+    equations, judged = NormalEquations.of(grams.union(pairs.fits[fits])), grams.union(pairs.judged[usable])
+    errors = squared_errors(equations, judged, which, strengths)
+    total = np.zeros((len(members), len(strengths), grams.layout.n_outputs))
+    rows = np.zeros(len(members))
+    np.add.at(total, position, errors)
+    np.add.at(rows, position, judged.count)
+    judgeable = rows > 0
+    return members[judgeable], total[judgeable] / rows[judgeable, None, None]
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """All pairs of a member and a fold that may validate its choice.
+
+    Attributes
+    ----------
+    member, fit
+        Shape (n_pairs,): the member, and the row of `fits` that leaves both out.
+    fits
+        bool, [n_fits, n_atoms]. The fit without folds {k, v} is the same for (k, v) and (v, k): each is there once.
+    judged
+        bool, [n_pairs, n_atoms].
+    """
+
+    member: NDArray[np.int64]
+    fit: NDArray[np.int64]
+    fits: NDArray[np.bool_]
+    judged: NDArray[np.bool_]
+
+
+@lru_cache(maxsize=2)  # thousands of partitions share their folds
+def _pairs(folds: Folds) -> _Pairs:
+    pairs = [(member, other) for member in range(folds.n_members) for other in folds.validators(member).tolist()]
+    fits, fit = np.unique(np.stack([folds.fit(*pair) for pair in pairs]), axis=0, return_inverse=True)
+    judged = np.stack([folds.validation(*pair) for pair in pairs])
+    return _Pairs(np.array([member for member, _ in pairs]), fit.reshape(-1), fits, judged)
+
+
+@dataclass(frozen=True)
+class NormalEquations:
+    """The normal equations of several sets of rows, in standardised features and outputs.
+
+    Attributes
+    ----------
+    normal
+        Correlation of the features, [n_sets, n_features, n_features].
+    right
+        Covariance of features and outputs, [n_sets, n_features, n_outputs].
+    mean, unit
+        Of the features, [n_sets, n_features]; the unit of a constant feature is infinite, so it gets no coefficient.
+    coordinates
+        In which inputs and outputs are standardised.
+    """
+
+    normal: Array
+    right: Array
+    mean: Array
+    unit: Array
+    coordinates: Coordinates
+
+    @classmethod
+    def of(cls, grams: Grams) -> "NormalEquations":
+        """Set up the equations of sets with at least one row each."""
+        coordinates = standardise(grams)
+        gram = coordinates.see(grams.sums) / grams.count[:, None, None]
+        features, outputs = slice(1, 1 + grams.layout.n_features), slice(1 + grams.layout.n_features, None)
+        mean = gram[:, 0, features]
+        covariance = gram[:, features, features] - mean[:, :, None] * mean[:, None, :]
+        variance = np.diagonal(covariance, axis1=1, axis2=2)
+        varies = variance > 1e-12 * np.diagonal(gram[:, features, features], axis1=1, axis2=2)
+        unit = np.where(varies, np.sqrt(np.where(varies, variance, 1.0)), np.inf)
+        normal = covariance / (unit[:, :, None] * unit[:, None, :])
+        return cls(normal, gram[:, features, outputs] / unit[:, :, None], mean, unit, coordinates)
+
+    def solve(self, strength: Array) -> tuple[Array, Array]:
+        """Return weights [n_sets, n_outputs, n_features] and biases [n_sets, n_outputs].
+
+        Parameters
+        ----------
+        strength
+            λ of each set and output, [n_sets, n_outputs]; or [n_sets, 1] where all outputs share it.
+        """
+        n_features = self.normal.shape[1]
+        regular = self.normal[:, None] + strength[:, :, None, None] * np.eye(n_features)
+        right = self.right[:, None] if strength.shape[1] == 1 else self.right.swapaxes(1, 2)[..., None]
+        beta = np.linalg.solve(regular, right)  # [n_sets, 1, features, outputs] or [n_sets, outputs, features, 1]
+        beta = beta[:, 0].swapaxes(1, 2) if strength.shape[1] == 1 else beta[..., 0]
+        weight = beta / self.unit[:, None, :]
+        return weight, -np.einsum("sop,sp->so", weight, self.mean)
+
+
+def squared_errors(
+    equations: NormalEquations, judged: Grams, which: NDArray[np.integer], strengths: Sequence[float]
+) -> Array:
+    """Return the summed squared errors of fits, one for each strength, on rows given by Gram matrices alone.
+
+    Parameters
+    ----------
+    equations
+        Of n_sets fits.
+    judged
+        The rows judged, n_pairs sets.
+    which
+        The fit that each set is judged by, shape (n_pairs,).
+
+    Returns
+    -------
+    numpy.ndarray
+        [n_pairs, n_strengths, n_outputs], in the outputs' squared units.
+    """
+    solved = [equations.solve(np.full((len(equations.normal), 1), strength)) for strength in strengths]
+    weight, bias = (np.stack(part, axis=1)[which] for part in zip(*solved, strict=True))
+    return _squared_errors(equations.coordinates.take(which), judged, weight, bias)
+
+
+def _squared_errors(coordinates: Coordinates, judged: Grams, weight: Array, bias: Array) -> Array:
+    """Return squared errors [n_sets, n_fits, n_outputs] of fits in a set's coordinates.
+
+    With a = [−bias, −weights, 1] the error is aᵀ G a. Weights are [n_sets, n_fits, n_outputs, n_features].
+    """
+    layout = judged.layout
+    a = np.zeros((*bias.shape, layout.size))
+    a[..., 0] = -bias
+    a[..., 1 : 1 + layout.n_features] = -weight
+    outputs = np.arange(layout.n_outputs)
+    a[:, :, outputs, 1 + layout.n_features + outputs] = 1
+    flat = a.reshape(len(a), -1, layout.size)
+    squares = ((flat @ coordinates.see(judged.sums)) * flat).sum(axis=2).reshape(bias.shape)
+    return np.asarray(np.maximum(squares, 0) * coordinates.output_scale[:, None] ** 2)

@@ -1,0 +1,132 @@
+"""The stacked network learns, is nested, and each slot is independent of all others, bit by bit."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow", reason="the network needs TensorFlow")
+
+from motrain_app.design import LeaveRandomOut
+from motrain_app.learning.block import Stopped
+from motrain_app.learning.network import NetworkOptions, choose_rows, fit_network
+
+pytestmark = pytest.mark.slow
+OPTIONS = NetworkOptions(hidden=(8,), epochs=12, patience=4, batch=64)
+
+
+def _same(a, b, slots):
+    return all(
+        a.stack.arrays[name][slots].tobytes() == b.stack.arrays[name][slots].tobytes() for name in a.stack.arrays
+    )
+
+
+@pytest.mark.parametrize("folds", [{}, {"jackknife": LeaveRandomOut(folds=5)}], ids=["years", "random"])
+def test_rows_of_a_slot_are_nested(make_block, folds):
+    block = make_block(**folds)
+    slots, members = choose_rows(block), block.folds.n_members
+    for slot, (train, validation) in enumerate(zip(slots.train, slots.validation, strict=True)):
+        rows, member = block.rows(slot // members), slot % members
+        atoms = block.folds.train[member]
+        assert len(train) > 100
+        assert len(validation) > 50
+        assert not set(train) & set(validation)
+        assert atoms[block.atom[train]].all()
+        assert atoms[block.atom[validation]].all()
+        assert block.folds.held_out[(member + 1) % members][block.atom[validation]].all()
+        others = ~(block.folds.held_out[member] | block.folds.held_out[(member + 1) % members])
+        if folds:  # without an embargo a member learns from every row of the other folds
+            expected = np.flatnonzero((others & block.folds.held_out.any(axis=0))[block.atom[rows]]) + rows.start
+            assert train.tolist() == expected.tolist()
+        assert rows.start <= min(*train, *validation) <= max(*train, *validation) < rows.stop
+
+
+def test_it_learns_what_a_linear_model_cannot(make_block):
+    block = make_block(partitions=1, noise=0.05)
+    fitted = fit_network(block, NetworkOptions(hidden=(16,), epochs=80, patience=80, batch=64, learning_rate=0.01))
+    held = block.folds.held_out[0][block.atom]
+    error = fitted.stack.member(0).predict(block.inputs[:, held].astype(float)) - block.outputs[:, held]
+    there = held & np.isfinite(block.outputs[0])
+    columns = np.c_[np.ones(there.sum()), block.inputs[:, there].T]
+    linear = np.linalg.lstsq(columns, block.outputs[0, there], rcond=None)[1][0] / there.sum()
+    assert np.nanstd(error[0]) < 0.15
+    assert np.sqrt(linear) > 0.3  # a linear model, even one fitted on these very rows, is twice as far
+
+
+def test_a_slot_is_itself_whatever_its_neighbours_do(make_block):
+    block = make_block(partitions=3)
+    members = block.folds.n_members
+    whole = fit_network(block, OPTIONS)
+    alone = fit_network(replace(block, masked=np.array([True, False, True])), OPTIONS)
+    assert _same(whole, alone, slice(members, 2 * members))
+    assert alone.present.any(axis=1).tolist() == [False, True, False]
+
+
+def test_same_seed_same_bits_and_another_seed_another_network(make_block):
+    block = make_block(partitions=1)
+    first, again, other = (fit_network(b, OPTIONS) for b in (block, block, replace(block, seed=1)))
+    assert _same(first, again, slice(None))
+    assert not _same(first, other, slice(None))
+
+
+def test_a_fold_replaced_by_noise_leaves_its_own_member_bit_identical(make_block, scrambled):
+    block, member = make_block(), 2
+    members = block.folds.n_members
+    before = fit_network(block, OPTIONS)
+    after = fit_network(scrambled(block, block.folds.held[member][block.atom], 5), OPTIONS)
+    for partition in range(len(block)):
+        slot = partition * members + member
+        assert _same(before, after, slice(slot, slot + 1))
+        assert not _same(before, after, slice(slot - 2, slot - 1))
+
+
+def test_test_rows_touch_nothing(make_block, scrambled):
+    block = make_block()
+    sealed = (block.folds.test | block.folds.near_test)[block.atom]
+    before, after = (fit_network(b, OPTIONS) for b in (block, scrambled(block, sealed, 3)))
+    assert _same(before, after, slice(None))
+    assert all(array.tobytes() == after.trials[name].tobytes() for name, array in before.trials.items())
+
+
+def test_best_weights_are_kept_not_the_last(make_block):
+    """With a learning rate that wrecks the network later, the kept weights still give the best validation loss."""
+    block = make_block(partitions=1)
+    fitted = fit_network(block, replace(OPTIONS, learning_rate=0.3, epochs=25, patience=25))
+    slots, member = choose_rows(block), 0
+    rows = slots.validation[member]
+    model = fitted.stack.member(member)
+    error = (model.predict(block.inputs[:, rows].astype(float)) - block.outputs[:, rows]) / model.output_scale[:, None]
+    loss = np.mean([np.nanmean(part**2) for part in error])
+    assert loss == pytest.approx(fitted.trials["validation_loss"][0, member], rel=1e-4)
+
+
+def test_a_diverging_partition_is_told_and_its_neighbour_untouched(make_block):
+    block = make_block()
+    inputs = block.inputs.copy()
+    first, second = block.rows(0), block.rows(1)
+    good = fit_network(block, OPTIONS)
+    inputs[:, first] = np.nan  # no staged row is so; it stands for whatever makes a loss that is no number
+    bad = fit_network(replace(block, inputs=inputs), OPTIONS)
+    members = block.folds.n_members
+    assert second.start > 0
+    assert not bad.present[0].any()
+    assert "loss became infinite" in bad.errors[0]
+    assert _same(good, bad, slice(members, 2 * members))
+
+
+def test_an_output_missing_in_one_partition_is_nan_there_alone(make_block):
+    block = make_block()
+    outputs = block.outputs.copy()
+    outputs[1, block.rows(0)] = np.nan
+    fitted = fit_network(replace(block, outputs=outputs), OPTIONS)
+    x = block.inputs[:, :50].astype(float)
+    here, there = fitted.stack.member(0).predict(x), fitted.stack.member(block.folds.n_members).predict(x)
+    assert np.isnan(here[1]).all()
+    assert np.isfinite(here[0]).all()
+    assert np.isfinite(there).all()
+
+
+def test_a_stop_is_heard_between_epochs(make_block):
+    asked = iter([False, False, True])
+    with pytest.raises(Stopped):
+        fit_network(make_block(stopped=lambda: next(asked)), OPTIONS)

@@ -1,0 +1,204 @@
+"""Ridge from Gram matrices is ridge, and no member or choice is touched by rows that it must not see."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+
+from motrain_app.design import DesignError, Learner, LeaveRandomOut
+from motrain_app.learning import resolve_learner
+from motrain_app.learning.block import Stopped
+from motrain_app.learning.ridge import RidgeOptions, fit_ridge, grams_of_outputs
+from motrain_app.learning.ridge_members import choose_strengths
+
+RANDOM = [{}, {"jackknife": LeaveRandomOut(folds=4, embargo=4)}]  # years; and folds of many days each
+folds_of_both_kinds = pytest.mark.parametrize("folds", RANDOM, ids=["years", "random"])
+
+
+def _peer(block, partition, output, train, features, alpha_per_row):
+    """Fit scikit-learn's Ridge on the rows `train` (a mask over the partition's rows) of one output."""
+    rows = block.rows(partition)
+    x, y = block.inputs[:, rows].T.astype(float), block.outputs[output, rows].astype(float)
+    scaler = StandardScaler().fit(x[train])  # of the member: all its rows, those of other outputs too
+    mine = train & np.isfinite(y)
+    expand = PolynomialFeatures(2 if features == "quadratic" else 1, include_bias=False)
+    phi = expand.fit_transform(scaler.transform(x))
+    unit, target = StandardScaler().fit(phi[mine]), StandardScaler().fit(y[mine, None])
+    model = Ridge(alpha=alpha_per_row * mine.sum(), solver="cholesky")
+    model.fit(unit.transform(phi[mine]), target.transform(y[mine, None])[:, 0])
+    return target.inverse_transform(model.predict(unit.transform(phi))[:, None])[:, 0], mine
+
+
+@folds_of_both_kinds
+@pytest.mark.parametrize("features", ["linear", "quadratic"])
+def test_leaving_folds_out_equals_scikit_learn_refitted_per_fold(make_block, features, folds):
+    block, strength = make_block(**folds), 1e-3
+    fitted = fit_ridge(block, RidgeOptions(strengths=(strength,), features=features))
+    members = block.folds.n_members
+    for partition in range(len(block)):
+        rows = block.rows(partition)
+        for member in range(members):
+            train = block.folds.train[member][block.atom[rows]]
+            ours = fitted.stack.member(partition * members + member).predict(block.inputs[:, rows].astype(float))
+            for output in range(2):
+                theirs, _ = _peer(block, partition, output, train, features, strength)
+                assert np.abs(ours[output] - theirs).max() < 1e-8 * np.abs(theirs).max()
+
+
+@folds_of_both_kinds
+def test_strength_is_the_one_with_the_lowest_error_on_the_other_folds(make_block, folds):
+    block, strengths = make_block(partitions=1, **folds), (1e-4, 1e-1, 1.0)
+    folds, rows = block.folds, block.rows(0)
+    fitted = fit_ridge(block, RidgeOptions(strengths=strengths))
+    member, output = 1, 0
+    error, count = np.zeros(len(strengths)), 0
+    for other in folds.validators(member):
+        train = folds.fit(member, other)[block.atom[rows]]
+        judged = folds.validation(member, other)[block.atom[rows]] & np.isfinite(block.outputs[output, rows])
+        count += judged.sum()
+        for number, strength in enumerate(strengths):
+            predicted, _ = _peer(block, 0, output, train, "linear", strength)
+            error[number] += ((predicted - block.outputs[output, rows])[judged] ** 2).sum()
+    np.testing.assert_allclose(fitted.trials["validation_mse"][0, member, :, output], error / count, rtol=1e-8)
+    assert fitted.trials["chosen"][0, member, output] == error.argmin()
+
+
+@folds_of_both_kinds
+@pytest.mark.parametrize("features", ["linear", "quadratic"])
+def test_a_fold_replaced_by_noise_leaves_its_own_member_bit_identical(make_block, scrambled, features, folds):
+    block = make_block(**folds)
+    members, options = block.folds.n_members, RidgeOptions(features=features)
+    before = fit_ridge(block, options)
+    for member in range(members):
+        after = fit_ridge(scrambled(block, block.folds.held[member][block.atom], member), options)
+        for partition in range(len(block)):
+            slot = partition * members + member
+            for name, array in before.stack.arrays.items():
+                assert array[slot].tobytes() == after.stack.arrays[name][slot].tobytes(), name
+            assert (
+                before.trials["chosen"][partition, member].tolist()
+                == after.trials["chosen"][partition, member].tolist()
+            )
+        other = (member + 1) % members
+        assert before.stack.arrays["weight.0"][other].tobytes() != after.stack.arrays["weight.0"][other].tobytes()
+
+
+def test_test_rows_and_rows_near_them_touch_nothing(make_block, scrambled):
+    block = make_block()
+    sealed = (block.folds.test | block.folds.near_test)[block.atom]
+    before, after = (fit_ridge(b, RidgeOptions()) for b in (block, scrambled(block, sealed, 3)))
+    assert all(array.tobytes() == after.stack.arrays[name].tobytes() for name, array in before.stack.arrays.items())
+    assert all(array.tobytes() == after.trials[name].tobytes() for name, array in before.trials.items())
+
+
+def test_gram_matrices_of_a_union_are_the_sum_of_the_parts(make_block):
+    block = make_block(partitions=1, gaps=0.0)
+    ((shared, grams),) = grams_of_outputs(block.inputs, block.outputs, block.atom, block.folds.n_atoms, "linear")
+    whole = np.concatenate([np.ones((1, len(block.atom))), block.inputs, block.outputs]).astype(float)
+    everything = grams.union(np.ones((1, block.folds.n_atoms), bool))
+    assert shared == [0, 1]
+    np.testing.assert_allclose(everything.sums[0], whole @ whole.T, rtol=1e-12)
+
+
+def test_collinear_and_constant_inputs_are_no_obstacle(make_block):
+    block = make_block(partitions=1)
+    inputs = block.inputs.copy()
+    inputs[1], inputs[2] = 5.0, 2 * inputs[0]
+    fitted = fit_ridge(replace(block, inputs=inputs), RidgeOptions(features="quadratic"))
+    assert fitted.present.all()
+    assert np.isfinite(fitted.stack.arrays["weight.0"]).all()
+    assert (fitted.stack.arrays["input_scale"][:, 1] == 1).all()
+
+
+def test_an_output_missing_everywhere_is_nan_and_its_neighbour_is_trained(make_block):
+    block = make_block(partitions=1)
+    outputs = block.outputs.copy()
+    outputs[0] = np.nan
+    fitted = fit_ridge(replace(block, outputs=outputs), RidgeOptions())
+    y = fitted.stack.member(0).predict(block.inputs.astype(float))
+    assert np.isnan(y[0]).all()
+    assert fitted.present.all()
+
+
+def test_a_partition_with_rows_in_two_folds_says_why_it_cannot_be_trained(make_block):
+    block = make_block(partitions=1)
+    two = (block.folds.held_out[0] | block.folds.held_out[1])[block.atom]
+    small = replace(
+        block,
+        inputs=block.inputs[:, two],
+        outputs=block.outputs[:, two],
+        atom=block.atom[two],
+        row_start=np.array([0, two.sum()]),
+    )
+    fitted = fit_ridge(small, RidgeOptions())
+    assert not fitted.present.any()
+    assert "2 of the jackknife's folds (2010, 2011)" in fitted.errors[0]
+
+
+def test_a_fold_without_rows_has_no_member(make_block):
+    block = make_block(partitions=1)
+    keep = ~block.folds.held_out[2][block.atom]
+    small = replace(
+        block, inputs=block.inputs[:, keep], outputs=block.outputs[:, keep], atom=block.atom[keep],
+        row_start=np.array([0, keep.sum()]),
+    )  # fmt: skip
+    assert fit_ridge(small, RidgeOptions()).present[0].tolist() == [True, True, False, True, True]
+
+
+def test_without_a_jackknife_one_member_learns_from_all_training_rows(make_block):
+    block = make_block(partitions=1, jackknife=None)
+    fitted = fit_ridge(block, RidgeOptions(strengths=(1e-3,)))
+    train = block.folds.train[0][block.atom]
+    theirs, _ = _peer(block, 0, 1, train, "linear", 1e-3)
+    np.testing.assert_allclose(fitted.stack.member(0).predict(block.inputs.astype(float))[1], theirs, rtol=1e-8)
+
+
+def test_masked_partitions_keep_their_slots_and_change_nothing_for_the_others(make_block):
+    block = make_block(partitions=3)
+    whole = fit_ridge(block, RidgeOptions())
+    masked = fit_ridge(replace(block, masked=np.array([True, False, True])), RidgeOptions())
+    members = block.folds.n_members
+    assert masked.present.any(axis=1).tolist() == [False, True, False]
+    for name, array in whole.stack.arrays.items():
+        assert array[members : 2 * members].tobytes() == masked.stack.arrays[name][members : 2 * members].tobytes()
+
+
+def test_range_of_inputs_is_that_of_the_training_rows(make_block):
+    block = make_block(partitions=1)
+    fitted = fit_ridge(block, RidgeOptions())
+    train = block.folds.train[0][block.atom]
+    assert fitted.stack.arrays["input_low"][0].tolist() == block.inputs[:, train].min(axis=1).tolist()
+    assert fitted.stack.arrays["input_high"][0].tolist() == block.inputs[:, train].max(axis=1).tolist()
+
+
+def test_a_stop_is_heard_between_partitions(make_block):
+    with pytest.raises(Stopped):
+        fit_ridge(make_block(stopped=lambda: True), RidgeOptions())
+
+
+def test_no_member_without_enough_rows_to_learn_from(make_block):
+    block = make_block(partitions=1)
+    ((_, grams), *_) = grams_of_outputs(
+        block.inputs[:, :20], block.outputs[:1, :20], block.atom[:20], block.folds.n_atoms, "linear"
+    )
+    assert len(choose_strengths(grams, block.folds, (1.0,))[0]) == 0
+
+
+@pytest.mark.parametrize(
+    ("learner", "words"),
+    [
+        (Learner("rigde"), "Did you mean 'ridge'"),
+        (Learner("ridge", {"strenghts": [1.0]}), "Did you mean 'strengths'"),
+        (Learner("ridge", {"features": "quadratic"}), "no hyper-parameter 'features'"),
+        (Learner("ridge", {"strengths": []}), "at least one entry"),
+        (Learner("ridge", {"strengths": [-1.0]}), "above zero"),
+        (Learner("network", {"hidden": [8, 0]}), "whole number from 1 on"),
+        (Learner("network", {"activation": "swish"}), "one of relu, tanh"),
+        (Learner("network", {"learning_rate": float("inf")}), "above zero"),
+    ],
+)
+def test_hyper_parameters_that_make_no_sense_are_refused_in_words(learner, words):
+    with pytest.raises(DesignError, match=words):
+        resolve_learner(learner)
