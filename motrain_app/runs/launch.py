@@ -1,0 +1,133 @@
+"""Starting and resuming runs: from Python, where a driver process does the work, and in the driver process itself."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from motrain_app.data import fingerprint, open_dataset
+from motrain_app.design import Design, DesignError
+from motrain_app.learning import resolve_learner
+from motrain_app.runs.cluster import WORKER_ENVIRONMENT, Cluster, existing_cluster, local_cluster
+from motrain_app.runs.control import Control
+from motrain_app.runs.driver import Driver
+from motrain_app.runs.errors import RunError
+from motrain_app.runs.folder import RunFolder
+from motrain_app.runs.lock import is_driven
+from motrain_app.runs.progress import Progress, ProgressBar
+from motrain_app.runs.run import Run
+from motrain_app.runs.staging import staged_path
+
+Watch = Callable[[Progress], None]
+WATCH_SECONDS = 0.3
+
+
+def create_run(design: Design, runs: str | Path = "runs") -> RunFolder:
+    """Check a design against its data and make a run folder for it; nothing is trained yet.
+
+    Raises
+    ------
+    DataError, DesignError
+        Where the data or the design cannot be used, with every reason.
+    """
+    dataset = open_dataset(list(design.data), remedies=design.remedies)
+    reasons: list[str] = []
+    for check in (lambda: design.layout(dataset), lambda: resolve_learner(design.learner)):
+        try:
+            check()
+        except DesignError as error:
+            reasons += error.reasons
+    if reasons:
+        raise DesignError(reasons)
+    mark = fingerprint(list(design.data))
+    return RunFolder.create(design, runs, fingerprint=mark, staged=staged_path(Path(runs), mark, design))
+
+
+def drive_run(
+    run: RunFolder,
+    *,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    watch: Watch = lambda progress: None,
+) -> str:
+    """Drive a run in this process and return how it ended: "done" or "stopped".
+
+    Parameters
+    ----------
+    workers
+        Processes on this machine; by default one a core.
+    scheduler
+        Address or scheduler file of a dask cluster to use in their place.
+    """
+    cluster: Cluster = existing_cluster(scheduler, run.path.resolve()) if scheduler else local_cluster(workers)
+    return Driver(run, cluster, watch).drive()
+
+
+def start_driver(
+    run: RunFolder, *, workers: int | None = None, scheduler: str | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a driver process that outlives this one; what it says goes to ``driver.log`` in the run folder."""
+    command = [sys.executable, "-m", "motrain_app", "resume", str(run.path.resolve()), "--quiet"]
+    command += ["--workers", str(workers)] if workers else []
+    command += ["--scheduler", scheduler] if scheduler else []
+    with open(run.path / "driver.log", "ab") as log:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env={**os.environ, **WORKER_ENVIRONMENT},
+        )
+
+
+def train(
+    design: Design, runs: str | Path = "runs", *, workers: int | None = None, scheduler: str | None = None
+) -> Run:
+    """Train a design and return its run; blocks until the run has ended.
+
+    The work is done by a driver process, so that it survives the death of this one, and a script needs no
+    ``if __name__ == "__main__"``. Ctrl-C stops the run: what is finished stays, and `resume` goes on.
+
+    Raises
+    ------
+    DataError, DesignError
+        Where nothing was started, with every reason.
+    RunError
+        Where the run broke off.
+    """
+    folder = create_run(design, runs)
+    return _follow(folder, start_driver(folder, workers=workers, scheduler=scheduler))
+
+
+def resume(run: Run | str | Path, *, workers: int | None = None, scheduler: str | None = None) -> Run:
+    """Finish what is not finished of a run, nothing twice; blocks until it has ended."""
+    folder = RunFolder(run.path if isinstance(run, Run) else run)
+    folder.info()
+    if is_driven(folder.path):
+        raise RunError(f"The run {folder.path} is being driven already. Wait for it, or stop it first.")
+    return _follow(folder, start_driver(folder, workers=workers, scheduler=scheduler))
+
+
+def _follow(folder: RunFolder, driver: subprocess.Popen[bytes]) -> Run:
+    """Watch a driver until it ends; its words are told where it could not finish."""
+    with ProgressBar() as bar:
+        while (code := _wait(folder, driver)) is None:
+            bar.show(Progress.of_run(folder.path))
+    if code not in (0, 1):
+        said = (folder.path / "driver.log").read_text(encoding="utf-8", errors="replace")
+        words = [line.removeprefix("motrain: ") for line in said.splitlines() if line.startswith("motrain: ")]
+        raise RunError("\n".join(words) or f"The driver of {folder.path} died (exit code {code}). `resume` goes on.")
+    return Run(folder.path)
+
+
+def _wait(folder: RunFolder, driver: subprocess.Popen[bytes]) -> int | None:
+    """Wait a little for the driver's end; Ctrl-C asks it to stop, and goes on waiting."""
+    try:
+        return driver.wait(timeout=WATCH_SECONDS)
+    except subprocess.TimeoutExpired:
+        return None
+    except KeyboardInterrupt:
+        Control(folder.path).ask("cancel" if Control(folder.path).asked("stop") else "stop")
+        return None

@@ -1,0 +1,80 @@
+"""Opening the test: its scores are made at that moment, and the opening is recorded first."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motrain_app.runs.blockfile import TEST, BlockFile
+from motrain_app.runs.durable import write_json_durably
+from motrain_app.runs.errors import RunError
+from motrain_app.runs.folder import RunFolder
+from motrain_app.runs.judging import BASELINES, REPLICATES
+from motrain_app.runs.plan import Plan
+from motrain_app.runs.store import DONE, RunStore
+from motrain_app.skill import score_outputs
+
+
+def openings(run: RunFolder) -> list[dict[str, Any]]:
+    """Return when the test of a run was opened, the first time first."""
+    try:
+        recorded: list[dict[str, Any]] = json.loads(run.openings.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError) as error:
+        raise RunError(f"{run.openings} cannot be read ({error}), so that an opening could not be recorded.") from None
+    return recorded
+
+
+def open_test(run: RunFolder) -> None:
+    """Record an opening, then score the test rows of every finished partition that has none yet.
+
+    Raises
+    ------
+    RunError
+        Where the design holds no test back, or the run folder cannot be written: an opening that leaves no trace is
+        none.
+    """
+    if run.design().test is None:
+        raise RunError("The design of this run has no test rows. Give it a test date, and train again.")
+    entry = {"opened": datetime.now(UTC).isoformat(timespec="seconds")}
+    try:
+        write_json_durably(run.openings, [*openings(run), entry])
+    except OSError as error:
+        raise RunError(
+            f"The opening cannot be recorded in {run.path} ({error.strerror}); the test stays sealed."
+        ) from None
+    seed, plan = run.design().seed, Plan.load(run.plan)
+    with RunStore(run.store, write=True) as store:
+        unscored = [row for row in store.partitions() if row.state == DONE and row.test_scores is None]
+        for name in dict.fromkeys(row.file for row in unscored):
+            numbers = {row.number for row in unscored if row.file == name}
+            store.put_test_scores(_score_file(run.blocks / str(name), numbers, plan, seed))
+
+
+def _score_file(path: Path, numbers: set[int], plan: Plan, seed: int) -> dict[int, NDArray[np.float64]]:
+    scores = {}
+    days = plan.time.astype("datetime64[D]").astype(np.int64)
+    with BlockFile.open(path) as file:
+        start, fold, ids = file.array("row_start"), file.array("fold"), file.array("ids")
+        tests_before = np.r_[0, np.cumsum(fold == TEST)]
+        for position, number in enumerate(file.array("numbers").tolist()):
+            if number not in numbers:
+                continue
+            rows = file.rows(position)
+            test = rows["fold"] == TEST
+            first, last = tests_before[start[position : position + 2]].tolist()
+            of_test = file.part("test_baselines", first, last, axis=-1)
+            scores[number] = score_outputs(
+                rows["observed"][:, test],
+                rows["predicted"][:, test],
+                dict(zip(BASELINES, of_test, strict=True)),
+                days[rows["time"][test]],
+                metrics=plan.metrics,
+                replicates=REPLICATES,
+                key=(seed, int(ids[position])),
+            ).pack()
+    return scores

@@ -1,0 +1,221 @@
+"""The plan of a run: which partitions form a block, from the design and row counts alone.
+
+Neither timing nor the number of workers has a say, so that the same design gives the same blocks, and the same block
+the same bits.
+"""
+
+import json
+import math
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.numpy import save
+
+from motrain_app.design import Layout
+from motrain_app.design.identity import IdArray
+from motrain_app.learning import LearnerKind
+from motrain_app.learning.padding import pad_rows
+from motrain_app.operators import Variable
+from motrain_app.runs.durable import write_durably
+from motrain_app.runs.errors import RunError
+from motrain_app.runs.staged_rows import StagedRows, offsets
+from motrain_app.skill import metric_names
+
+BLOCKS_AT_LEAST = 16  # of few partitions too: so that several workers have work, and the first results come early
+BLOCK_BYTES = 1 << 30  # rows of a block with all that a learner makes of them
+_BYTES_A_VALUE = 32  # float32 as read, float64 as worked on, and their copies
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The blocks of a run, and what workers need to find their rows.
+
+    Attributes
+    ----------
+    ids
+        uint64, shape (n_partitions,).
+    block_of, padded_rows
+        int32, shape (n_partitions,): the block of each partition, −1 where there is nothing to train.
+        int64, shape (n_blocks,): the row count that its partitions are padded to.
+    training_rows, test_rows
+        int64, shape (n_partitions,): rows that may train, and rows held back as test.
+    region_of_cell, period_of_time
+        int32: labels of the dataset's cells and times; partition = region × n_periods + period.
+    n_periods
+        Number of periods.
+    lat, lon, time
+        The dataset's axes: degrees, shape (n_cells,), and datetime64[us], shape (n_time,).
+    inputs, outputs
+        Variables with units. With the axes they make a run readable without its data.
+    metrics
+        Names of the scores that are kept, so that a metric registered later does not shift them.
+    """
+
+    ids: IdArray
+    block_of: NDArray[np.int32]
+    padded_rows: NDArray[np.int64]
+    training_rows: NDArray[np.int64]
+    test_rows: NDArray[np.int64]
+    region_of_cell: NDArray[np.int32]
+    period_of_time: NDArray[np.int32]
+    lat: NDArray[np.float64]
+    lon: NDArray[np.float64]
+    time: NDArray[np.datetime64]
+    n_periods: int
+    inputs: tuple[Variable, ...]
+    outputs: tuple[Variable, ...]
+    metrics: tuple[str, ...]
+
+    @property
+    def n_partitions(self) -> int:
+        """Number of partitions, those with nothing to train included."""
+        return len(self.ids)
+
+    @property
+    def n_blocks(self) -> int:
+        """Number of blocks."""
+        return len(self.padded_rows)
+
+    def partitions(self, block: int) -> NDArray[np.int64]:
+        """Return the partitions of a block, ascending."""
+        return np.flatnonzero(self.block_of == block)
+
+    @property
+    def output_offset(self) -> NDArray[np.float64]:
+        """What staging subtracted from each output, shape (n_outputs,)."""
+        return offsets(self.outputs)
+
+    def save(self, path: Path) -> None:
+        """Write the plan as safetensors."""
+        arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in _ARRAYS}
+        values = {
+            "n_periods": self.n_periods,
+            "inputs": [astuple(variable) for variable in self.inputs],
+            "outputs": [astuple(variable) for variable in self.outputs],
+            "metrics": self.metrics,
+        }
+        arrays["time"] = self.time.astype("datetime64[us]").astype(np.int64)
+        write_durably(path, save(arrays, metadata={"plan": json.dumps(values)}))
+
+    @classmethod
+    def load(cls, path: Path) -> "Plan":
+        """Read what `save` wrote."""
+        with safe_open(path, framework="np") as file:
+            values = json.loads(file.metadata()["plan"])
+            arrays: dict[str, Any] = {name: file.get_tensor(name) for name in _ARRAYS}
+        arrays["time"] = arrays["time"].astype("datetime64[us]")
+        for name in ("inputs", "outputs"):
+            arrays[name] = tuple(Variable(*pair) for pair in values[name])
+        return cls(**arrays, n_periods=values["n_periods"], metrics=tuple(values["metrics"]))
+
+
+_ARRAYS = (
+    "ids",
+    "block_of",
+    "padded_rows",
+    "training_rows",
+    "test_rows",
+    "region_of_cell",
+    "period_of_time",
+    "lat",
+    "lon",
+    "time",
+)
+
+
+def make_plan(layout: Layout, rows: StagedRows, kind: LearnerKind) -> Plan:
+    """Count the rows of each partition and cut the partitions into blocks.
+
+    Raises
+    ------
+    RunError
+        Where no row is left to train on, or one partition is too large for a worker's memory.
+    """
+    training, test = count_rows(layout, rows)
+    if not training.any():
+        raise RunError(_no_rows(rows, training, test))
+    per_row = (len(rows.inputs) + 3 * len(rows.outputs)) * _BYTES_A_VALUE
+    largest = int((training + test).argmax())
+    if (training + test)[largest] * per_row > 4 * BLOCK_BYTES:
+        raise RunError(
+            f"The partition {layout.partitions.names[largest]!r} has {(training + test)[largest]:,} rows, which need "
+            f"{(training + test)[largest] * per_row / 1e9:.0f} GB in a worker. Divide it, or filter its rows."
+        )
+    block_of, padded = _cut(training + test, training > 0, layout.folds.n_members, per_row, kind)
+    return Plan(
+        ids=layout.partitions.ids,
+        block_of=block_of,
+        padded_rows=padded,
+        training_rows=training,
+        test_rows=test,
+        region_of_cell=layout.partitions.cells.label,
+        period_of_time=layout.partitions.times.label,
+        lat=rows.lat,
+        lon=rows.lon,
+        time=rows.time,
+        n_periods=len(layout.partitions.times),
+        inputs=rows.inputs,
+        outputs=rows.outputs,
+        metrics=metric_names(),
+    )
+
+
+def count_rows(layout: Layout, rows: StagedRows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return each partition's rows that may train, and its test rows; rows near the test are neither."""
+    n = len(layout.partitions)
+    training, test = np.zeros(n, np.int64), np.zeros(n, np.int64)
+    may_train = ~(layout.folds.test | layout.folds.near_test)[layout.folds.atom_of_time]
+    is_test = layout.folds.test[layout.folds.atom_of_time]
+    cells_a_step = max(1, len(rows.cell_at) * (1 << 22) // max(rows.n_rows, 1))
+    for first in range(0, len(rows.cell_at), cells_a_step):
+        last = min(first + cells_a_step, len(rows.cell_at))
+        time = rows.times_of_rows(int(rows.row_start[first]), int(rows.row_start[last]))
+        cell = np.repeat(rows.cell_at[first:last], np.diff(rows.row_start[first : last + 1]))
+        number = layout.partitions.number(cell, time)
+        claimed = number >= 0
+        training += np.bincount(number[claimed & may_train[time]], minlength=n)
+        test += np.bincount(number[claimed & is_test[time]], minlength=n)
+    return training, test
+
+
+def _cut(
+    rows: NDArray[np.int64], trained: NDArray[np.bool_], n_members: int, per_row: int, kind: LearnerKind
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Fill blocks with partitions of like size, in their order."""
+    candidates = np.flatnonzero(trained)
+    padded = pad_rows(rows[candidates]) if kind.pads else rows[candidates]
+    if kind.pads:
+        order = np.argsort(-padded, kind="stable")  # like with like, the largest first
+        candidates, padded = candidates[order], padded[order]
+    most = max(1, min(kind.slots // n_members, math.ceil(len(candidates) / BLOCKS_AT_LEAST)))
+    block_of = np.full(len(rows), -1, np.int32)
+    sizes: list[int] = []
+    members, total = 0, 0
+    for partition, size in zip(candidates.tolist(), padded.tolist(), strict=True):
+        fits = (
+            sizes
+            and members < most
+            and (total + size) * per_row <= BLOCK_BYTES
+            and (not kind.pads or size == sizes[-1])
+        )
+        if not fits:
+            sizes.append(size)
+            members, total = 0, 0
+        block_of[partition] = len(sizes) - 1
+        sizes[-1] = max(sizes[-1], size)
+        members, total = members + 1, total + size
+    return block_of, np.asarray(sizes, np.int64)
+
+
+def _no_rows(rows: StagedRows, training: NDArray[np.int64], test: NDArray[np.int64]) -> str:
+    filters = ", ".join(rows.attrs["filters"])
+    if rows.n_rows == 0:
+        passed = f" that passes the filters ({filters})" if filters else ""
+        return f"No row has all inputs and an output{passed}. Check the filters, and the gaps by `motrain check DATA`."
+    if test.sum():
+        return f"All {test.sum():,} rows are test rows: nothing is left to train on. Move the test date."
+    return f"None of the {rows.n_rows:,} rows lies in a partition. Move the regions or periods."

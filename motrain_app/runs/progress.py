@@ -1,0 +1,84 @@
+"""How far a run is, and a bar that shows it in a terminal or a notebook."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
+
+from motrain_app.runs.store import SKIPPED, WAITING, RunStore
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Attributes
+    ----------
+    phase
+        staging, starting, training, or the end: done, stopped.
+    share
+        Of the phase, 0 to 1.
+    counts
+        Partitions by state; empty while staging.
+    """
+
+    phase: str
+    share: float = 0.0
+    counts: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of_counts(cls, phase: str, counts: dict[str, int]) -> "Progress":
+        """Return the progress of a run that has so many partitions in each state."""
+        total = sum(number for state, number in counts.items() if state != SKIPPED)
+        return cls(phase, 1 - counts.get(WAITING, 0) / max(total, 1), counts)
+
+    @classmethod
+    def of_run(cls, run: Path) -> "Progress":
+        """Return the progress of a run that another process drives, as its store tells it."""
+        if not (run / "run.sqlite").exists():
+            return cls("staging")
+        with RunStore(run / "run.sqlite") as store:
+            return cls.of_counts("training", store.counts())
+
+
+class ProgressBar:
+    """A bar with the time left; silent where there is nobody to see it.
+
+    Parameters
+    ----------
+    quiet
+        True for no bar at all.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+        console = Console(stderr=True)
+        seen = console.is_terminal or console.is_jupyter
+        self._bar = RichProgress(
+            *columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console, disable=quiet or not seen
+        )
+        self._phase, self._task = "", self._bar.add_task("", total=1)
+
+    def __enter__(self) -> "ProgressBar":
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def show(self, progress: Progress) -> None:
+        """Draw a progress."""
+        if progress.phase != self._phase:
+            self._phase = progress.phase
+            self._bar.reset(self._task, total=1)
+        failed = progress.counts.get("failed", 0)
+        done, total = progress.counts.get("done", 0), sum(progress.counts.values())
+        words = (
+            progress.phase + (f" {done:,} of {total:,}" if total else "") + (f", {failed:,} failed" if failed else "")
+        )
+        self._bar.update(self._task, completed=progress.share, description=words)

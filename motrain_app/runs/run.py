@@ -1,0 +1,291 @@
+"""A run as its owner sees it: scores, predictions, operators, the sealed test. It reads the run folder alone."""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from motrain_app.design import Design, Folds
+from motrain_app.design.splits import make_folds
+from motrain_app.operators import Operator, Variable
+from motrain_app.runs import opening
+from motrain_app.runs.blockfile import TEST, BlockFile
+from motrain_app.runs.cell_scores import score_cells
+from motrain_app.runs.comparing import compare_runs
+from motrain_app.runs.durable import write_json_durably
+from motrain_app.runs.errors import RunError
+from motrain_app.runs.folder import RunFolder
+from motrain_app.runs.judging import BASELINES
+from motrain_app.runs.lock import is_driven
+from motrain_app.runs.plan import Plan
+from motrain_app.runs.store import DONE, PartitionRow, RunStore
+from motrain_app.skill import score_frame, unpack_scores
+
+SKILL_COLUMNS = ("partition", "output", "metric", "value", "low", "high", "n", "baseline", "baseline_value")
+
+
+class Run:
+    """One execution of a design.
+
+    Examples
+    --------
+    ``run = Run.open("runs/20261121-101500-network")`` at any later time, also while it is being trained.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._folder = RunFolder(path)
+        self._folder.info()  # says what is wrong where this is no run
+
+    @classmethod
+    def open(cls, path: str | Path) -> "Run":
+        """Open the run in a folder; RunError where it is none."""
+        return cls(path)
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
+    @property
+    def path(self) -> Path:
+        """The run folder."""
+        return self._folder.path
+
+    @cached_property
+    def design(self) -> Design:
+        """The design that was trained."""
+        return self._folder.design()
+
+    @property
+    def has_store(self) -> bool:
+        """Whether the rows are staged and partitions are known: before, there is nothing to show."""
+        return self._folder.store.exists() and self._folder.plan.exists()
+
+    @property
+    def state(self) -> str:
+        """How the run is: running; done or stopped; crashed (its driver died; resume it), or broken with the reason."""
+        if is_driven(self.path):
+            return "running"
+        if not self._folder.store.exists():
+            return "not started"
+        with self._store() as store:
+            state = store.get("state", "not started")
+        return "crashed" if state == "running" else state
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Partitions by state: waiting, done, failed, skipped."""
+        with self._store() as store:
+            return store.counts()
+
+    @cached_property
+    def partitions(self) -> list[str]:
+        """Names of all partitions, in order."""
+        return [row.name for row in self._rows()]
+
+    @property
+    def inputs(self) -> tuple[Variable, ...]:
+        """Inputs with units, in the order of an operator's columns."""
+        return self._plan.inputs
+
+    @property
+    def outputs(self) -> tuple[Variable, ...]:
+        """Outputs with units."""
+        return self._plan.outputs
+
+    @property
+    def finished(self) -> frozenset[str]:
+        """Names of the partitions that have an operator."""
+        return frozenset(row.name for row in self._rows() if row.state == DONE)
+
+    def partitions_of(self, cell: int) -> list[str]:
+        """Return the partitions that a cell of the dataset lies in, one a period; empty where it lies in none."""
+        region, periods = int(self._plan.region_of_cell[cell]), self._plan.n_periods
+        return self.partitions[region * periods : (region + 1) * periods] if region >= 0 else []
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """Why partitions failed or were skipped, by name."""
+        return {row.name: row.error for row in self._rows() if row.error is not None}
+
+    def skill(self) -> pd.DataFrame:
+        """Return out-of-fold scores: of members, on the rows each withheld, pooled over folds.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns partition, output, metric, value, low, high (95 % interval), n, baseline, baseline_value; one row a
+            partition, output and metric. Values have the output's unit, where the metric has one.
+        """
+        return self._table({row.name: row.scores for row in self._rows() if row.scores is not None})
+
+    def open_test(self) -> pd.DataFrame:
+        """Open the test: return the scores of the members' mean on the test rows. The opening is recorded, dated.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As `skill`.
+        """
+        opening.open_test(self._folder)
+        return self.test_skill()
+
+    def test_skill(self) -> pd.DataFrame:
+        """Return the scores on the test rows once more, as `open_test` did; RunError while the test is sealed."""
+        if not self.openings:
+            raise RunError("The test is sealed. run.open_test() opens it, and records that.")
+        return self._table({row.name: row.test_scores for row in self._rows() if row.test_scores is not None})
+
+    @property
+    def openings(self) -> list[str]:
+        """When the test was opened, as ISO times in UTC; empty while it is sealed."""
+        return [str(entry["opened"]) for entry in opening.openings(self._folder)]
+
+    def by_cell(self, metric: str = "bias", *, partitions: Sequence[str] | None = None) -> xr.Dataset:
+        """Return an out-of-fold score of each cell, as maps show it; see `motrain_app.runs.cell_scores.score_cells`."""
+        return score_cells(self._folder, metric, partitions)
+
+    def compare(self, other: "Run") -> pd.DataFrame:
+        """Compare with another run on the rows that members of both withheld; test rows do not enter.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns partition ("all partitions", then each), output, unit, n, rmse, other_rmse (in the output's unit),
+            and change of the RMSE in per cent, negative where this run is better, with its paired 95 % interval low,
+            high.
+
+        Raises
+        ------
+        RunError
+            Where the runs cannot be compared, with the reason.
+        """
+        return compare_runs(self, other).frame()
+
+    def predictions(self, partition: str) -> xr.Dataset:
+        """Return observations beside what members that had not seen them predicted.
+
+        Parameters
+        ----------
+        partition
+            Name of a finished partition.
+
+        Returns
+        -------
+        xarray.Dataset
+            observed and predicted (output, time) in the outputs' units, fold and rows ("held-out" or "test") over time.
+            Test rows are there once the test was opened. A partition of several cells has the dimension `row` in
+            place of `time`, with time, cell, lat and lon along it; one of a single cell has these as scalars.
+        """
+        row = self._finished(partition)
+        with BlockFile.open(self._folder.blocks / str(row.file)) as file:
+            values = dict(file.rows(int(row.position or 0)))
+        if not self.openings:
+            sealed = values["fold"] == TEST
+            values = {name: array[..., ~sealed] for name, array in values.items()}
+        return self._as_dataset(values)
+
+    def operator(self, partition: str) -> Operator:
+        """Return the operator of a finished partition, in physical units."""
+        return self._operator(self._finished(partition))
+
+    def export(self, to: str | Path) -> list[Path]:
+        """Write the operator of every finished partition to a folder, one file each, with an index ``operators.json``.
+
+        `motrain_app.Operator.load` reads them without this run and without the data.
+
+        Raises
+        ------
+        RunError
+            Where nothing is finished, or the folder holds other files.
+        """
+        done = [row for row in self._rows() if row.state == DONE]
+        if not done:
+            raise RunError(f"The run {self.path} has no finished partition to export.")
+        folder = Path(to)
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise RunError(f"{folder} is not empty. Export to a new folder, so that old and new operators do not mix.")
+        index, paths = [], []
+        for row in done:
+            slug = re.sub(r"[^A-Za-z0-9]+", "-", row.name).strip("-")[:60]
+            paths.append(self._operator(row).save(folder / f"{row.number:06d}-{slug}.safetensors"))
+            index.append({"file": paths[-1].name, "partition": row.name, "id": row.id})
+        write_json_durably(
+            folder / "operators.json",
+            {"run": self.path.name, "design": self.design.to_json(), "operators": index},
+        )
+        return paths
+
+    # Reading
+
+    def _store(self) -> RunStore:
+        return RunStore(self._folder.store)
+
+    def _rows(self) -> list[PartitionRow]:
+        with self._store() as store:
+            return store.partitions()
+
+    def _finished(self, partition: str) -> PartitionRow:
+        with self._store() as store:
+            row = store.partition(partition)
+        if row.state != DONE:
+            why = f": {row.error}" if row.error else f"; it is {row.state}."
+            raise RunError(f"The partition {partition!r} has no operator{why}")
+        return row
+
+    @cached_property
+    def _plan(self) -> Plan:
+        return Plan.load(self._folder.plan)
+
+    @cached_property
+    def _folds(self) -> Folds:
+        return make_folds(self.design.test, self.design.jackknife, self._plan.time)
+
+    def _table(self, packed: Mapping[str, NDArray[np.float64]]) -> pd.DataFrame:
+        if not packed:
+            return pd.DataFrame(columns=list(SKILL_COLUMNS))
+        outputs = [variable.name for variable in self._plan.outputs]
+        stacked = np.array(list(packed.values())).reshape(len(packed), len(outputs), -1)
+        scores = unpack_scores(stacked, metrics=self._plan.metrics, baselines=tuple(BASELINES))
+        return score_frame(scores, partitions=list(packed), outputs=outputs)
+
+    def _operator(self, row: PartitionRow) -> Operator:
+        with BlockFile.open(self._folder.blocks / str(row.file)) as file:
+            stack, members = file.stack(int(row.position or 0))
+        folds = self._folds
+        named = []
+        for slot, member in enumerate(members.tolist()):
+            held_out = folds.holdouts[member].intervals if folds.jackknife else None
+            named.append(stack.member(slot, folds.names[member], held_out))
+        return Operator(row.name, self._plan.inputs, self._plan.outputs, tuple(named), self.design.filters)
+
+    def _as_dataset(self, values: dict[str, Any]) -> xr.Dataset:
+        plan, offset = self._plan, self._plan.output_offset[:, None]
+        cells, time = np.unique(values["cell"]), plan.time[values["time"]]
+        order = np.argsort(time, kind="stable")
+        values = {name: array[..., order] for name, array in values.items()}
+        time, cell = time[order], values["cell"]
+        dim = "time" if len(cells) <= 1 else "row"
+        names = np.array([*self._folds.names, ""])
+        along: dict[str, Any] = {"time": (dim, time.astype("datetime64[ns]"))}
+        if len(cells):
+            cell, of = (cell, (dim,)) if dim == "row" else (cells[0], ())
+            along |= {"cell": (of, cell), "lat": (of, plan.lat[cell]), "lon": (of, plan.lon[cell])}
+        return xr.Dataset(
+            {
+                "observed": (("output", dim), values["observed"].astype(np.float64) + offset),
+                "predicted": (("output", dim), values["predicted"].astype(np.float64) + offset),
+                "fold": (dim, names[values["fold"]]),
+                "rows": (dim, np.where(values["fold"] == TEST, "test", "held-out")),
+            },
+            coords={
+                **along,
+                "output": [variable.name for variable in plan.outputs],
+                "unit": ("output", [variable.unit for variable in plan.outputs]),
+            },
+        )

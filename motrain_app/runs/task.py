@@ -1,0 +1,116 @@
+"""What a worker does with a block: read its rows, train, judge out-of-fold, write one file."""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from motrain_app.design import Design, Folds
+from motrain_app.design.splits import make_folds
+from motrain_app.learning import Block, Stopped, resolve_learner
+from motrain_app.operators import MemberStack
+from motrain_app.runs.blockfile import write_block
+from motrain_app.runs.control import Control
+from motrain_app.runs.folder import RunFolder
+from motrain_app.runs.judging import Axes, judge
+from motrain_app.runs.plan import Plan
+from motrain_app.runs.staged_rows import StagedRows
+
+
+@dataclass(frozen=True)
+class Task:
+    """One attempt at a block.
+
+    Attributes
+    ----------
+    block
+        Number of the block.
+    only
+        Partitions to train; the others keep their slots, masked. None: all of them.
+    attempt
+        0 at first; part of the file's name.
+    """
+
+    block: int
+    only: tuple[int, ...] | None = None
+    attempt: int = 0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a task: the file that holds its results; None where the learner was stopped."""
+
+    file: str | None = None
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """What all tasks of a run share; a worker opens it once."""
+
+    design: Design
+    plan: Plan
+    rows: StagedRows
+    folds: Folds
+
+
+@lru_cache(maxsize=4)
+def open_workbench(folder: str) -> Workbench:
+    """Open a run's design, plan and staged rows."""
+    run = RunFolder(folder)
+    design, rows = run.design(), StagedRows(run.staged())
+    return Workbench(design, Plan.load(run.plan), rows, make_folds(design.test, design.jackknife, rows.time))
+
+
+def train_block(folder: str, task: Task) -> Outcome:
+    """Train a block and write its file; whatever a learner raises passes on to the driver."""
+    run, bench, control = RunFolder(folder), open_workbench(folder), Control(Path(folder))
+    numbers = bench.plan.partitions(task.block)
+    kind, options = resolve_learner(bench.design.learner)
+    with threadpool_limits(1):  # one process a core; and the same sums in the same order everywhere
+        block, axes = read_block(bench, task, numbers, control)
+        try:
+            fitted = kind.fit(block, options)
+        except Stopped:
+            return Outcome()
+        judged = judge(block, fitted, axes, bench.plan.metrics)
+    fitted = replace(fitted, stack=add_offsets(fitted.stack, bench.rows))
+    name = f"{task.block:06d}-{task.attempt}.safetensors"
+    return Outcome(name, write_block(run.blocks / name, numbers, block, fitted, judged))
+
+
+def read_block(bench: Workbench, task: Task, numbers: np.ndarray, control: Control) -> tuple[Block, Axes]:
+    """Read the rows of a block's partitions that are not masked, partition after partition."""
+    plan = bench.plan
+    masked = np.zeros(len(numbers), bool) if task.only is None else ~np.isin(numbers, task.only)
+    slot_of = np.full(plan.n_partitions + 1, -1, np.int64)  # the last entry serves rows of no partition
+    slot_of[numbers[~masked]] = np.flatnonzero(~masked)
+    regions = np.unique(numbers[~masked] // plan.n_periods)
+    positions = np.flatnonzero(np.isin(plan.region_of_cell[bench.rows.cell_at], regions))
+    rows = bench.rows.read(positions)
+    region, period = plan.region_of_cell[rows.cell].astype(np.int64), plan.period_of_time[rows.time]
+    slot = slot_of[np.where(period >= 0, region * plan.n_periods + period, -1)]
+    order = np.argsort(slot, kind="stable")
+    order = order[np.searchsorted(slot[order], 0) :]
+    block = Block(
+        ids=plan.ids[numbers],
+        row_start=np.searchsorted(slot[order], np.arange(len(numbers) + 1)).astype(np.int64),
+        inputs=rows.inputs[:, order],
+        outputs=rows.outputs[:, order],
+        atom=bench.folds.atom_of_time[rows.time[order]],
+        folds=bench.folds,
+        seed=bench.design.seed,
+        padded_rows=int(plan.padded_rows[task.block]),
+        masked=masked,
+        stopped=lambda: control.asked("cancel"),
+    )
+    return block, Axes(rows.cell[order], rows.time[order], bench.rows.time)
+
+
+def add_offsets(stack: MemberStack, rows: StagedRows) -> MemberStack:
+    """Return members in physical units."""
+    offset = {"input": rows.input_offset, "output": rows.output_offset}
+    moved = ("input_mean", "input_low", "input_high", "output_mean")
+    return replace(stack, arrays={n: a + offset[n.split("_")[0]] if n in moved else a for n, a in stack.arrays.items()})

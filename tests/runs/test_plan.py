@@ -1,0 +1,83 @@
+"""Blocks follow from the design and the row counts, and hold every partition that has something to learn from."""
+
+import numpy as np
+import pytest
+
+from motrain_app.design import Learner
+from motrain_app.learning import resolve_learner
+from motrain_app.runs import plan
+from motrain_app.runs.errors import RunError
+from motrain_app.runs.plan import Plan, count_rows, make_plan, pad_rows
+from motrain_app.runs.staging import stage_rows
+
+
+@pytest.fixture
+def planned(design, dataset, tmp_path):
+    """Return a function that plans a design on a dataset."""
+
+    def make(data, learner="ridge", **choices):
+        chosen = design(data=data, learner=learner, **choices)
+        layout = chosen.layout(data)
+        rows = stage_rows(data, chosen, tmp_path / "staged")
+        return layout, rows, make_plan(layout, rows, resolve_learner(Learner(learner))[0])
+
+    return make
+
+
+def test_every_partition_with_training_rows_is_in_one_block(planned, dataset):
+    data = dataset(cells=40)
+    data["y"][7], data["bend"][7] = np.nan, np.nan
+    _, _, made = planned(data)
+    assert made.block_of[7] == -1
+    together = np.concatenate([made.partitions(block) for block in range(made.n_blocks)])
+    assert sorted(together) == [number for number in range(40) if number != 7]
+    assert made.n_blocks >= 13
+
+
+def test_counts_equal_a_loop_over_rows(planned, dataset):
+    layout, rows, made = planned(dataset(), test="2014-01-01")
+    read = rows.read(np.arange(6))
+    test = rows.time[read.time] >= np.datetime64("2014-01-01")
+    for number in range(6):
+        mine = layout.partitions.number(read.cell, read.time) == number
+        assert made.test_rows[number] == (mine & test).sum()
+        assert made.training_rows[number] == (mine & ~test).sum()
+    assert count_rows(layout, rows)[0].sum() + count_rows(layout, rows)[1].sum() == rows.n_rows
+
+
+def test_padding_learners_get_partitions_of_like_size_together(planned, dataset):
+    data = dataset(cells=12)
+    data["a"][::2, ::3] = np.nan
+    _, _, made = planned(data, learner="network")
+    for block in range(made.n_blocks):
+        mine = made.partitions(block)
+        sizes = pad_rows((made.training_rows + made.test_rows)[mine])
+        assert set(sizes) == {made.padded_rows[block]}
+
+
+def test_a_plan_is_read_as_it_was_written(planned, dataset, tmp_path):
+    _, _, made = planned(dataset())
+    made.save(tmp_path / "plan.safetensors")
+    again = Plan.load(tmp_path / "plan.safetensors")
+    assert again.inputs == made.inputs
+    assert again.n_periods == made.n_periods
+    for name in ("ids", "block_of", "padded_rows", "region_of_cell", "time", "lat"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(made, name))
+
+
+@pytest.mark.parametrize(
+    ("choices", "words"),
+    [
+        ({"filters": ["a > 1000"]}, r"passes the filters \(a > 1000\)"),
+        ({"regions": None, "filters": ["lat > 90"]}, "passes the filters"),
+    ],
+)
+def test_no_row_at_all_says_why(planned, dataset, choices, words):
+    with pytest.raises(RunError, match=words):
+        planned(dataset(), **choices)
+
+
+def test_a_partition_beyond_a_workers_memory_is_refused_before_anything_runs(planned, dataset, monkeypatch):
+    monkeypatch.setattr(plan, "BLOCK_BYTES", 1000)
+    with pytest.raises(RunError, match="Divide it, or filter its rows"):
+        planned(dataset(), regions=None)

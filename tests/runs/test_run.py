@@ -1,0 +1,214 @@
+"""A run from design to take-home: scores, sealed test, predictions, operators, failures in words."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from motrain_app.design import Design, DesignError, Period
+from motrain_app.operators import Operator
+from motrain_app.runs import Run, RunError, create_run, train
+from motrain_app.runs.folder import RunFolder
+from motrain_app.runs.store import RunStore
+from tests.runs.conftest import drive_here, environment, make_dataset
+
+pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run on six cells, one of which has nothing to learn from."""
+    folder = tmp_path_factory.mktemp("finished")
+    data = make_dataset()
+    data["y"][5], data["bend"][5] = np.nan, np.nan
+    data.to_netcdf(folder / "cells.nc")
+    design = Design(folder / "cells.nc", ["a", "b"], ["y", "bend"], regions="cells", test="2014-01-01", learner="ridge")
+    return train(design, folder / "runs", workers=1), data
+
+
+def _trained(design, tmp_path):
+    """Train a design in this process."""
+    folder = create_run(design, tmp_path / "runs")
+    assert drive_here(folder) == "done"
+    return Run.open(folder.path)
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    """A copy of the finished run that a test may change; its staged rows are left behind on purpose."""
+    shutil.copytree(finished[0].path, tmp_path / "run")
+    return Run.open(tmp_path / "run")
+
+
+def test_every_partition_is_done_or_says_why_not(finished):
+    run, _ = finished
+    assert run.state == "done"
+    assert run.partitions == [f"cell-{number}" for number in range(6)]
+    assert run.counts == {"done": 5, "skipped": 1}
+    assert "no training row" in run.failures["cell-5"]
+
+
+def test_scores_are_pooled_over_folds_and_recomputable_from_the_predictions(finished):
+    run, data = finished
+    frame = run.skill().set_index(["partition", "output", "metric"])
+    got = run.predictions("cell-2")
+    assert set(got["fold"].values) == {"2010", "2011", "2012", "2013"}
+    assert (got["time"].dt.year.astype(str).values == got["fold"].values).all()
+    for output in ("y", "bend"):
+        part = got.sel(output=output)
+        error = (part["predicted"] - part["observed"]).values
+        row = frame.loc[("cell-2", output, "rmse")]
+        assert row["value"] == pytest.approx(np.sqrt(np.nanmean(error**2)), rel=1e-5)
+        assert row["n"] == np.isfinite(error).sum()
+        assert row["low"] < row["value"] < row["high"]
+        truth = data[output].isel(space=2).sel(time=part["time"]).values
+        np.testing.assert_allclose(part["observed"].values, truth, rtol=1e-6, equal_nan=True)
+
+
+def test_the_baseline_stands_beside_every_score(finished):
+    frame = finished[0].skill()
+    assert set(frame["baseline"]) <= {"mean", "climatology"}
+    assert list(frame.columns) == [
+        "partition",
+        "output",
+        "metric",
+        "value",
+        "low",
+        "high",
+        "n",
+        "baseline",
+        "baseline_value",
+    ]
+    rmse = frame[frame["metric"] == "rmse"]
+    skill = frame[frame["metric"] == "skill"]["value"].to_numpy()
+    np.testing.assert_allclose(skill, 1 - (rmse["value"] / rmse["baseline_value"]).to_numpy() ** 2, rtol=1e-9)
+
+
+def test_test_rows_stay_sealed_until_they_are_opened(copied):
+    assert copied.openings == []
+    assert set(copied.predictions("cell-0")["rows"].values) == {"held-out"}
+    with RunStore(RunFolder(copied.path).store) as store:
+        assert all(row.test_scores is None for row in store.partitions())
+    frame = copied.open_test()
+    again = copied.open_test()
+    pd.testing.assert_frame_equal(frame, again)
+    assert len(copied.openings) == 2
+    got = copied.predictions("cell-0")
+    test = got.where(got["rows"] == "test", drop=True)
+    assert (test["time"].dt.year == 2014).all()
+    error = (test["predicted"] - test["observed"]).sel(output="y").values
+    value = frame.set_index(["partition", "output", "metric"]).loc[("cell-0", "y", "rmse"), "value"]
+    assert value == pytest.approx(np.sqrt(np.nanmean(error**2)), rel=1e-5)
+
+
+def test_an_opening_that_cannot_be_recorded_is_none(copied):
+    (copied.path / "openings.json").mkdir()
+    with pytest.raises(RunError, match="could not be recorded"):
+        copied.open_test()
+    with RunStore(RunFolder(copied.path).store) as store:
+        assert all(row.test_scores is None for row in store.partitions())
+
+
+def test_an_exported_operator_reproduces_the_predictions_without_data_or_run(finished, copied, tmp_path):
+    _, data = finished
+    copied.open_test()
+    got = copied.predictions("cell-3")
+    paths = copied.export(tmp_path / "operators")
+    assert len(paths) == 5
+    index = json.loads((tmp_path / "operators" / "operators.json").read_text())
+    name = next(entry["file"] for entry in index["operators"] if entry["partition"] == "cell-3")
+    states = data.isel(space=3).sel(time=got["time"])
+    np.savez(tmp_path / "states.npz", x=np.stack([states["a"], states["b"]], axis=1), time=states["time"].values)
+    script = (
+        "import sys, numpy as np\n"
+        "from motrain_app import Operator\n"
+        "states = np.load('states.npz')\n"
+        f"h = Operator.load('operators/{name}')\n"
+        "np.savez('y.npz', y=h(states['x'], crossfit=True, time=states['time']))\n"
+        "assert 'dask' not in sys.modules and 'tensorflow' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True, env=environment())
+    y = np.load(tmp_path / "y.npz")["y"].T
+    spread = np.nanstd(got["observed"].values, axis=1, keepdims=True)
+    assert (np.abs(y - got["predicted"].values) < 1e-5 * spread).all()
+    with pytest.raises(RunError, match="not empty"):
+        copied.export(tmp_path / "operators")
+
+
+def test_an_operator_knows_names_units_and_folds(finished):
+    h = finished[0].operator("cell-1")
+    assert [(variable.name, variable.unit) for variable in h.inputs] == [("a", "K"), ("b", "m3 m-3")]
+    assert [member.name for member in h.members] == ["2010", "2011", "2012", "2013"]
+    assert isinstance(h, Operator)
+    assert h.members[0].held_out.astype("datetime64[D]").astype(str).tolist() == [["2010-01-01", "2011-01-01"]]
+    with pytest.raises(RunError, match="has no operator: It has no training row"):
+        finished[0].operator("cell-5")
+
+
+def test_a_run_needs_neither_its_data_nor_its_staged_rows_to_be_read(copied):
+    assert not (copied.path.parent / ".staged").exists()
+    assert len(copied.skill()) > 0
+    assert copied.predictions("cell-0").sizes["time"] > 100
+
+
+def test_a_run_without_a_finished_partition_has_an_empty_table(copied):
+    with RunStore(RunFolder(copied.path).store, write=True) as store:
+        store.wait_again(range(6))
+    assert list(copied.skill().columns)[:3] == ["partition", "output", "metric"]
+    assert len(copied.skill()) == 0
+    assert np.isnan(copied.by_cell("rmse")["y"]).all()
+
+
+def test_scores_of_cells_are_those_of_their_own_rows(finished, design, tmp_path):
+    run, data = finished
+    rmse = run.by_cell("rmse")
+    frame = run.skill().query("metric == 'rmse'").set_index(["partition", "output"])
+    for cell in range(5):  # here a cell is a partition
+        for output in ("y", "bend"):
+            assert float(rmse[output][cell]) == pytest.approx(frame.loc[(f"cell-{cell}", output), "value"], rel=1e-6)
+            assert int(rmse[f"n_{output}"][cell]) == frame.loc[(f"cell-{cell}", output), "n"]
+    assert np.isnan(rmse["y"][5])
+    assert rmse["y"].attrs["units"] == "dB"
+    np.testing.assert_array_equal(rmse["lat"], data["lat"])
+    together = _trained(design(regions=None), tmp_path)
+    got, bias = together.predictions("everywhere").sel(output="y"), together.by_cell("bias")
+    error = (got["predicted"] - got["observed"]).groupby(got["cell"]).mean()
+    np.testing.assert_allclose(bias["y"], error, rtol=1e-5, atol=1e-7)
+
+
+def test_seasons_and_several_cells_are_partitions_like_any_other(design, tmp_path):
+    periods = [Period("warm", months=(4, 5, 6, 7, 8, 9)), Period("cold", months=(10, 11, 12, 1, 2, 3))]
+    run = _trained(design(regions=None, periods=periods), tmp_path)
+    assert run.partitions == ["everywhere · warm", "everywhere · cold"]
+    got = run.predictions("everywhere · warm")
+    assert set(got["time"].dt.month.values) == {4, 5, 6, 7, 8, 9}
+    assert set(got["cell"].values) == set(range(6))
+    assert (np.diff(got["time"].values.astype(np.int64)) >= 0).all()
+
+
+def test_a_design_that_cannot_be_carried_out_leaves_no_run(design, tmp_path):
+    with pytest.raises(DesignError) as refused:
+        train(
+            design(
+                regions=None,
+                periods=[Period("later", intervals=(("2050-01-01", "2051-01-01"),))],
+                learner="rigde",
+            ),
+            tmp_path / "runs",
+        )
+    assert len(refused.value.reasons) == 2
+    assert not (tmp_path / "runs").exists()
+
+
+def test_rows_that_all_fail_the_filter_break_off_with_the_drivers_words(design, tmp_path):
+    with pytest.raises(RunError, match="passes the filters"):
+        train(design(filters=["a > 1000"]), tmp_path / "runs", workers=1)
+
+
+def test_a_folder_that_is_no_run_is_told(tmp_path):
+    with pytest.raises(RunError, match="is no run folder"):
+        Run.open(tmp_path)
