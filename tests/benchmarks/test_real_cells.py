@@ -1,0 +1,95 @@
+"""The five real cells with every learner, beside baselines and the peer's table: scores and CPU-seconds."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from motrain_app.runs import Run, RunFolder
+from motrain_app.runs.judging import BASELINES
+from motrain_app.runs.store import RunStore
+from motrain_app.skill import metric_names, unpack_scores
+
+pytestmark = pytest.mark.benchmark
+
+LEARNERS = ("ridge", "ridge2", "network")
+DECIMALS = {"sig": 3, "slop": 5, "curv": 6}
+
+# MOTrainer 0.1.7 at the first four cells (`peer.py` makes such a row): CPU-seconds; test RMSE of sig, slop and curv of
+# the mean of its ten members, and of the member it picks. The fifth cell was not run to the end.
+PEER_CPU = (1561, 1104, 1377, 1413)
+PEER_MEMBERS = np.array(
+    [(0.551, 0.01000, 0.000499), (0.603, 0.00987, 0.000491), (0.490, 0.00653, 0.000313), (0.566, 0.00810, 0.000503)]
+)
+PEER_PICK = np.array(
+    [(0.576, 0.00992, 0.000506), (0.593, 0.00998, 0.000515), (0.473, 0.00686, 0.000292), (0.562, 0.00840, 0.000501)]
+)
+
+
+@pytest.fixture(scope="module")
+def trained(shared_data, make_design, python, tmp_path_factory):
+    """Each learner's run, trained by the command on one core as the peer was, and the CPU-seconds of all processes."""
+    folder = tmp_path_factory.mktemp("real-cells")
+    runs = {}
+    for learner in LEARNERS:
+        design = make_design(shared_data / "ascat_isba_5cells.nc", learner=learner).save(folder / f"{learner}.json")
+        # A folder of runs each, so that every learner pays for staging.
+        command = ("-m", "motrain_app", "train", design, "--runs", folder / learner, "--workers", 1, "--quiet")
+        finished = python(*command)
+        runs[learner] = Run.open(finished.output.splitlines()[-1]), finished.cpu
+    return runs
+
+
+def _test_scores(run):
+    """Open the test and return its scores, [cells, …]: with every baseline, not the best one alone."""
+    run.open_test()
+    with RunStore(RunFolder(run.path).store) as store:
+        packed = np.stack([row.test_scores for row in store.partitions()])
+    shaped = packed.reshape(len(packed), len(run.outputs), -1)
+    return unpack_scores(shaped, metrics=metric_names(), baselines=tuple(BASELINES))
+
+
+def test_test_rmse_of_every_cell_and_output(trained, table):
+    scores = {learner: _test_scores(run) for learner, (run, _) in trained.items()}
+    rmse = metric_names().index("rmse")
+    run, some = trained["ridge"][0], scores["ridge"]
+    rows = table(
+        "Test RMSE (2017 to 2019) [95 % interval], one operator a cell; the lowest in bold",
+        ["cell", "output", "n", *BASELINES, *LEARNERS, "peer: mean of members", "peer: its pick"],
+    )
+    for cell in range(len(run.partitions)):
+        for output, variable in enumerate(run.outputs):
+            values = [some.baseline_values[cell, kind, output, rmse] for kind in range(len(BASELINES))]
+            values += [scores[learner].value[cell, output, rmse] for learner in LEARNERS]
+            values += [peer[cell, output] if cell < len(peer) else np.nan for peer in (PEER_MEMBERS, PEER_PICK)]
+            intervals = [""] * len(BASELINES)
+            for learner in LEARNERS:
+                ends = (scores[learner].low[cell, output, rmse], scores[learner].high[cell, output, rmse])
+                intervals.append(" [{}, {}]".format(*(f"{end:.{DECIMALS[variable.name]}f}" for end in ends)))
+            numbers = [f"{value:.{DECIMALS[variable.name]}f}" for value in values]  # the peer's are known to this digit
+            lowest = min((number for number in numbers if number != "nan"), key=float)
+            words = [
+                number.replace("nan", "–").replace(lowest, f"**{lowest}**") + interval
+                for number, interval in zip(numbers, [*intervals, "", ""], strict=True)
+            ]
+            rows.add(cell, f"{variable.name} ({variable.unit})", f"{some.n[cell, output]:.0f}", *words)
+
+    network = scores["network"].value[: len(PEER_PICK), :, rmse].mean(axis=0)
+    assert (network < PEER_MEMBERS.mean(axis=0)).all()
+    assert (network < PEER_PICK.mean(axis=0)).all()
+    for learner in LEARNERS:  # of every cell, the states say more of the slope than the season does
+        skill = scores[learner].value[:, 1, metric_names().index("skill")]
+        assert (skill > 0).all(), learner
+
+
+def test_cpu_seconds_of_a_cell(trained, python, table):
+    peer = f"the peer {np.mean(PEER_CPU):,.0f}, as it tries eleven networks a fold where ours trains one"
+    title = f"CPU-seconds a cell, ten folds, one core; {peer}"
+    whole, warm = "all processes, start-up and compilation included", "one more cell, start-up excluded"
+    rows = table(title, ["learner", whole, "peer / ours", warm, "peer / ours"])
+    for learner, (run, cpu) in trained.items():
+        cells = len(run.partitions)
+        passes = python(Path(__file__).with_name("warm_blocks.py"), run.path).output.split()
+        a_cell = cpu / cells, float(passes[-1]) / cells
+        ratios = [f"{np.mean(PEER_CPU) / one:,.0f}" for one in a_cell]
+        rows.add(learner, f"{a_cell[0]:.2f}", ratios[0], f"{a_cell[1]:.3f}", ratios[1])
