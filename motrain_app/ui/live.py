@@ -1,0 +1,57 @@
+"""The live skill of a session: what partitions would gain, before anything is trained."""
+
+import asyncio
+from typing import Any
+
+import param
+
+from motrain_app.design import DesignError
+from motrain_app.learning.preview import LivePreview, Preview
+from motrain_app.runs import RunError
+from motrain_app.runs.live import decides_live, open_live, prepare_live
+from motrain_app.ui.services import Services
+from motrain_app.ui.session import Session
+
+
+class LiveSkill(param.Parameterized):
+    """Follows the design of a session and keeps the preview of its partitions.
+
+    Gram matrices are built once a choice of data, variables, filters, periods and folds, in the helper process; the
+    solves that a redrawn region needs run in a thread. A newer design overtakes an older one.
+
+    Parameters
+    ----------
+    session, services
+        Whose design is followed, and who lends the helper process.
+    """
+
+    preview = param.ClassSelector(class_=Preview, doc="Of the partitions as they are; None while there is none.")
+    status = param.String(default="", doc="What is being waited for, in words; empty when the preview is there.")
+
+    def __init__(self, session: Session, services: Services, **params: Any) -> None:
+        super().__init__(**params)
+        self._session, self._services = session, services
+        self._live: LivePreview | None = None
+        self._of: tuple[Any, ...] = ()
+        self._turn = 0
+
+    async def follow(self) -> None:
+        """Make the preview of the design as it is now; what a later call overtakes shows nothing."""
+        self._turn += 1
+        turn, design, layout = self._turn, self._session.design, self._session.layout
+        if layout is None:
+            self.param.update(preview=None, status="The design is not complete")
+            return
+        try:
+            if self._live is None or self._of != decides_live(design):
+                self.param.update(preview=None, status="Reading the rows for the live skill…")
+                runs = str(self._services.runs_folder)
+                staged = await asyncio.wrap_future(self._services.submit(prepare_live, design.to_json(), runs))
+                live = await asyncio.to_thread(open_live, design, staged, layout.partitions)
+                self._live, self._of = live, decides_live(design)
+            if self._live is not None and turn == self._turn:
+                preview = await asyncio.to_thread(self._live.of, layout.cells)
+                if turn == self._turn:
+                    self.param.update(preview=preview, status="")
+        except (RunError, DesignError, OSError) as error:
+            self.param.update(preview=None, status=str(error))

@@ -1,0 +1,139 @@
+"""The Operators page: what there is to take home, and a snippet that works when pasted."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import panel as pn
+import panel_material_ui as pmui
+
+from motrain_app.operators import Variable
+from motrain_app.ui.escape import safe_text
+from motrain_app.ui.run_banner import RunBanner
+from motrain_app.ui.run_follower import RunFollower
+from motrain_app.ui.run_watch import STATES
+from motrain_app.ui.score_words import interval_words
+from motrain_app.ui.session import Session
+from motrain_app.ui.stage import Stage
+from motrain_app.ui.table import make_table, show_rows
+
+STATE_COLOURS = {"waiting": "#bbbbbb", "done": "#009e73", "failed": "#d55e00", "skipped": "#e69f00"}
+LISTED_AT_MOST = 10_000
+
+
+def snippet(path: str, partition: str) -> str:
+    """Return Python that opens an operator of a run and prints its predictions."""
+    return (
+        "import motrain_app as mt\n\n"
+        f"run = mt.Run.open({path!r})\n"
+        f"h = run.operator({partition!r})\n"
+        f"print(run.predictions({partition!r}))\n"
+        "print([variable.name for variable in h.inputs], '->', [variable.name for variable in h.outputs])\n"
+        "# y = h(x): x (n, n_inputs) array or xarray.Dataset, physical units in and out\n"
+        "# H = h.jacobian(x)\n"
+    )
+
+
+def operator_table(scores: pd.DataFrame, outputs: Sequence[Variable]) -> pd.DataFrame:
+    """Return a line for each operator, by its partition's name: the RMSE of each output with its interval and n.
+
+    Parameters
+    ----------
+    scores
+        As `Run.skill` returns them.
+    """
+    rmse = scores[scores["metric"] == "rmse"]
+    names = rmse["partition"].drop_duplicates().head(LISTED_AT_MOST)
+    table = pd.DataFrame({"partition": [safe_text(name) for name in names]}, index=names.to_numpy())
+    for variable in outputs:
+        of_output = rmse[rmse["output"] == variable.name].set_index("partition").reindex(names)
+        unit = f" ({safe_text(variable.unit)})" if variable.unit else ""
+        name = safe_text(variable.name)
+        table[f"RMSE {name}{unit}"] = of_output["value"].to_numpy()
+        table[f"95 % {name}"] = [interval_words(row) for row in of_output.itertuples()]
+        table[f"n {name}"] = of_output["n"].to_numpy()
+    return table
+
+
+class OperatorsPage:
+    """Where there is an operator on the map, the operators below, the chosen one's snippet at the right."""
+
+    name, title, icon = "operators", "Operators", "functions"
+
+    def __init__(self, session: Session, stage: Stage, follower: RunFollower) -> None:
+        self._session, self._stage, self._follower = session, stage, follower
+        self._words = pmui.Typography("", variant="body2", margin=(8, 12), css_classes=["mt-operator-words"])
+        self._go = pmui.Button(
+            label="Training", icon="model_training", variant="outlined", margin=(4, 12), css_classes=["mt-go-training"]
+        )
+        self._go.on_click(lambda event: session.param.update(page="training"))
+        self._code = pmui.TextAreaInput(
+            label="Paste this into Python",
+            rows=11,
+            sizing_mode="stretch_width",
+            margin=(8, 12),
+            css_classes=["mt-snippet"],
+            sx={
+                "& textarea": {"fontFamily": "monospace", "fontSize": "11px", "whiteSpace": "pre", "overflowX": "auto"}
+            },
+        )
+        self._banner = RunBanner(session)
+        self._table = make_table("mt-operators", choose=self._choose)
+        self._names: list[str] = []
+        session.param.watch(lambda *events: self._show(), ["page", "run", "partition", "dark"])
+        follower.param.watch(lambda event: self._show(), "news")
+        self._show()
+
+    def centre(self) -> pn.viewable.Viewable:
+        """Return the map."""
+        return self._stage.view(pmui.Typography("Where there is an operator", variant="body2", margin=(16, 12)))
+
+    def inspector(self) -> Sequence[Any]:
+        """Return what the chosen operator is, and the code that opens it."""
+        title = pmui.Typography("Operators", variant="h6", margin=(10, 12, 0, 12))
+        return [title, self._banner.view, self._words, self._go, self._code]
+
+    def drawer(self) -> pn.viewable.Viewable:
+        """Return the table of operators."""
+        return self._table
+
+    def _choose(self, row: int) -> None:
+        self._session.partition = self._names[row]
+
+    def _show(self) -> None:
+        if self._session.page != self.name:
+            return
+        self._show_map()
+        run = self._session.run
+        done = bool(self._follower.counts.get("done"))
+        self._code.visible = self._table.visible = done
+        self._go.visible = not done
+        if run is None or not done:
+            first = "The first are being trained" if self._follower.busy else "Train first"
+            self._words.object = f"None yet. {first}: each partition that is done has its operator here."
+            return
+        table = operator_table(run.skill(), run.outputs)
+        self._names = list(table.index)
+        show_rows(self._table, table.reset_index(drop=True))
+        self._show_operator(run)
+
+    def _show_operator(self, run: Any) -> None:
+        chosen = self._session.partition if self._session.partition in self._names else self._names[0]
+        h = run.operator(chosen)
+        inputs, outputs = (
+            ", ".join(f"{safe_text(v.name)}{f' ({safe_text(v.unit)})' if v.unit else ''}" for v in variables)
+            for variables in (h.inputs, h.outputs)
+        )
+        self._words.object = f"**{safe_text(chosen)}**: {len(h.members)} members. {inputs} → {outputs}"
+        self._code.value = snippet(str(run.path), chosen)
+
+    def _show_map(self) -> None:
+        watch = self._follower.watch
+        if watch is None or watch.plan is None or len(watch.plan.lat) != len(self._stage.map.locator):
+            self._stage.show_nothing("no operator yet")
+            return
+        region = watch.plan.region_of_cell
+        first = watch.state.reshape(-1, watch.plan.n_periods)[:, 0]
+        codes = np.where(region >= 0, first[region], -1)
+        self._stage.map.show_classes(codes, list(STATES), [STATE_COLOURS[state] for state in STATES], label="operator")

@@ -1,0 +1,214 @@
+"""The Training page: start a run, watch the map fill, stop it, go on with it."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import panel as pn
+import panel_material_ui as pmui
+
+from motrain_app.data import DataError
+from motrain_app.design import DesignError
+from motrain_app.learning import LEARNER_KINDS
+from motrain_app.runs import RunError
+from motrain_app.ui.escape import safe_text
+from motrain_app.ui.pages.partitions import output_select
+from motrain_app.ui.run_banner import RunBanner
+from motrain_app.ui.run_follower import RunFollower
+from motrain_app.ui.services import Services
+from motrain_app.ui.session import Session
+from motrain_app.ui.stage import Stage
+from motrain_app.ui.table import make_table, show_rows
+from motrain_app.ui.theme import duration
+
+FAILURES_AT_MOST = 200
+UNFINISHED = ("stopped", "crashed", "broken")
+
+
+class TrainingPage:
+    """Live map of gain over the best baseline; learner, Start and the run's state at the right; failures below.
+
+    Parameters
+    ----------
+    session, stage, services, follower
+        The state, the map, who starts drivers, and the run that is followed.
+    """
+
+    name, title, icon = "training", "Training", "model_training"
+
+    def __init__(self, session: Session, stage: Stage, services: Services, follower: RunFollower) -> None:
+        self._session, self._stage, self._services, self._follower = session, stage, services, follower
+        wide = {"size": "small", "sizing_mode": "stretch_width", "margin": (6, 12)}
+        self._learner = pmui.Select(
+            label="Learner", options=list(LEARNER_KINDS), value=session.design.learner.kind,
+            css_classes=["mt-learner"], **wide,
+        )  # fmt: skip
+        self._start = pmui.Button(label="Start", icon="play_arrow", variant="contained", css_classes=["mt-start"])
+        self._stop = pmui.Button(label="Stop", icon="stop", variant="outlined", css_classes=["mt-stop"])
+        self._resume = pmui.Button(label="Resume", icon="replay", variant="outlined", css_classes=["mt-resume"])
+        self._state = pmui.Typography("", variant="body2", margin=(4, 12), css_classes=["mt-run-state"])
+        self._bar = pmui.LinearProgress(
+            value=0, variant="determinate", sizing_mode="stretch_width", margin=(4, 12), css_classes=["mt-progress"]
+        )
+        self._runs = pmui.Select(label="Shown run", options=[], css_classes=["mt-runs"], **wide)
+        self._cluster = pmui.Typography(_where(services), variant="caption", margin=(4, 12))
+        self._banner = RunBanner(session)
+        self._output = output_select(session)
+        self._failures = make_table("mt-failures", ("partition", "why it has no operator"))
+        self._no_failure = pmui.Typography("", variant="body2", margin=(8, 16))
+        self._below = pn.Column(sizing_mode="stretch_both", margin=0)
+        self._listing = False
+        self._learner.param.watch(self._choose, "value")
+        self._runs.param.watch(self._choose_run, "value")
+        self._start.on_click(lambda event: pn.state.execute(self._begin))
+        self._stop.on_click(lambda event: self.stop())
+        self._resume.on_click(lambda event: pn.state.execute(self._go_on))
+        follower.param.watch(lambda *events: self._show_state(), ["state", "news", "asked", "remaining", "reason"])
+        follower.param.watch(lambda event: self._show_map(), "news")
+        session.param.watch(lambda *events: self._show(), ["page", "output", "dark", "run"])
+        session.param.watch(lambda event: self._learner.param.update(value=event.new.learner.kind), "design")
+        self._show()
+
+    def centre(self) -> pn.viewable.Viewable:
+        """Return the live map."""
+        words = pmui.Typography(
+            "Skill over the best baseline (1 − MSE / MSE of the baseline), out-of-fold",
+            variant="body2",
+            margin=(16, 12),
+        )
+        return self._stage.view(words, pn.HSpacer(), self._output)
+
+    def inspector(self) -> Sequence[Any]:
+        """Return learner, Start, Stop and the run's state."""
+        return [
+            pmui.Typography("Training", variant="h6", margin=(10, 12, 0, 12)),
+            self._learner,
+            pn.Row(self._start, self._stop, self._resume, margin=(0, 4)),
+            self._cluster,
+            self._bar,
+            self._state,
+            self._banner.view,
+            self._runs,
+        ]
+
+    def drawer(self) -> pn.viewable.Viewable:
+        """Return why partitions failed."""
+        return self._below
+
+    def stop(self) -> None:
+        """Ask the driver to end after what it trains now."""
+        if self._session.run is not None and self._follower.busy:
+            self._services.stop(self._session.run.path.name)
+            self._follower.look()
+
+    # Gestures
+
+    def _choose(self, event: Any) -> None:
+        if event.new != self._session.design.learner.kind:
+            self._session.change(f"Chose the learner {event.new}", learner=event.new)
+
+    def _choose_run(self, event: Any) -> None:
+        if not self._listing and event.new:
+            self._session.run = self._services.run(event.new)
+
+    async def _begin(self) -> None:
+        self._start.disabled = True
+        self._state.object = "Starting…"
+        try:
+            path = await asyncio.to_thread(self._services.start, self._session.design)
+        except (DataError, DesignError, RunError) as error:
+            self._state.object = safe_text(error, limit=600)
+            self._start.disabled = False
+            return
+        self._session.run = self._services.run(path)
+
+    async def _go_on(self) -> None:
+        run = self._session.run
+        if run is None:
+            return
+        try:
+            await asyncio.to_thread(self._services.resume, run.path.name)
+        except RunError as error:
+            self._session.notice = ("error", safe_text(error, limit=600))
+        self._follower.look()
+
+    # What follows
+
+    def _show(self) -> None:
+        if self._session.page != self.name:
+            return
+        self._list_runs()
+        self._show_state()
+        self._show_map()
+
+    def _list_runs(self) -> None:
+        entries = self._services.runs()
+        self._listing = True
+        self._runs.options = {f"{safe_text(entry.name)} · {safe_text(entry.state)}": entry.name for entry in entries}
+        shown = self._session.run.path.name if self._session.run is not None else None
+        self._runs.value = shown if shown in self._runs.options.values() else None
+        self._runs.visible = bool(entries)
+        self._listing = False
+
+    def _show_state(self) -> None:
+        if self._session.page != self.name:
+            return
+        follower = self._follower
+        self._start.disabled = follower.busy
+        self._stop.visible = follower.busy
+        self._stop.disabled = bool(follower.asked)
+        self._resume.visible = follower.state in UNFINISHED
+        self._bar.visible = bool(follower.state)
+        self._bar.value = round(100 * follower.share)
+        self._state.object = state_words(follower) or "Nothing trained. Start trains one operator in each partition."
+        self._show_failures()
+
+    def _show_failures(self) -> None:
+        run = self._session.run
+        counts = self._follower.counts
+        if run is None or not (counts.get("failed", 0) + counts.get("skipped", 0)):
+            self._no_failure.object = "No partition has failed." if counts else ""
+            self._below.objects = [self._no_failure]
+            return
+        failures = list(run.failures.items())[:FAILURES_AT_MOST]
+        rows = [(safe_text(name), safe_text(reason, limit=400)) for name, reason in failures]
+        show_rows(self._failures, pd.DataFrame(rows, columns=["partition", "why it has no operator"]))
+        self._below.objects = [self._failures]
+
+    def _show_map(self) -> None:
+        watch, session = self._follower.watch, self._session
+        if session.page != self.name:
+            return
+        if watch is None or watch.plan is None or len(watch.plan.lat) != len(self._stage.map.locator):
+            self._stage.show_nothing("nothing trained yet")
+            return
+        outputs = [variable.name for variable in watch.plan.outputs]
+        if session.output in outputs:
+            values = watch.cells(watch.skill[:, outputs.index(session.output)])
+            label = f"Skill over the best baseline, {session.output}, out-of-fold"
+            self._stage.map.show(values, label=label, unit="1", palette="diverging")
+
+
+def state_words(follower: RunFollower) -> str:
+    """Say how a run stands; empty where there is none."""
+    if not follower.state:
+        return ""
+    words = f"{safe_text(follower.state, limit=400)}"
+    if follower.counts:
+        words += ": " + ", ".join(f"{number:,} {name}" for name, number in follower.counts.items())
+    elif follower.busy:
+        words += ": reading the rows…"
+    if follower.remaining is not None:
+        words += f"; {duration(follower.remaining)} to go"
+    if follower.asked:
+        words += f"; asked to {safe_text(follower.asked)}"
+    return words + (f". {safe_text(follower.reason, limit=400)}" if follower.reason else "")
+
+
+def _where(services: Services) -> str:
+    cluster = services.cluster
+    if cluster.scheduler:
+        return f"On the dask cluster at {safe_text(cluster.scheduler)}"
+    workers = "one worker a core" if cluster.workers is None else f"{cluster.workers} workers"
+    return f"On this machine, {workers}; the run goes on when this tab is closed"

@@ -1,0 +1,48 @@
+"""Scores in words: a value never stands without its interval, its n and the baseline that it must beat."""
+
+from typing import Any
+
+import numpy as np
+
+from motrain_app.ui.escape import safe_text
+
+NO_INTERVAL = "none: too few blocks"
+
+
+def interval_words(row: Any) -> str:
+    """Return the interval of a row of scores, or that there is none.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace as Row
+    >>> interval_words(Row(low=0.7081, high=0.7923)), interval_words(Row(low=np.nan, high=np.nan))
+    ('[0.708, 0.792]', 'none: too few blocks')
+    """
+    return NO_INTERVAL if np.isnan(row.low) else f"[{row.low:.3g}, {row.high:.3g}]"
+
+
+def baseline_words(row: Any) -> str:
+    """Return the best baseline of a row of scores and its score.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace as Row
+    >>> baseline_words(Row(baseline="climatology", baseline_value=1.2431)), baseline_words(Row(baseline=""))
+    ('climatology 1.24', '')
+    """
+    return f"{safe_text(row.baseline)} {row.baseline_value:.3g}" if row.baseline else ""
+
+
+def score_words(row: Any) -> str:
+    """Say all of one row of scores.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace as Row
+    >>> row = Row(partition="alps", value=0.7261, low=0.69, high=0.77, n=8493, baseline="mean", baseline_value=1.2)
+    >>> score_words(row)
+    'alps 0.726 [0.69, 0.77] (mean 1.2), n = 8,493'
+    """
+    baseline = f" ({words})" if (words := baseline_words(row)) else ""
+    interval = "without interval" if np.isnan(row.low) else interval_words(row)
+    return f"{safe_text(row.partition)} {row.value:.3g} {interval}{baseline}, n = {row.n:,}"

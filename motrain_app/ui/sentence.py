@@ -1,0 +1,96 @@
+"""A design as one sentence, whose clauses lead to the pages where they are decided."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from motrain_app.design import Design, LeaveBlocksOut, LeaveRandomOut, LeaveYearsOut
+
+PageName = Literal["data", "partitions", "validation", "training", "skill", "operators"]
+
+
+@dataclass(frozen=True)
+class Clause:
+    """A part of the sentence, and the page that it leads to."""
+
+    text: str
+    page: PageName
+
+
+def design_sentence(design: Design, *, opened: int = 0) -> tuple[Clause, ...]:
+    """Say a design in clauses.
+
+    Parameters
+    ----------
+    opened
+        How often the test was opened in the run that is shown.
+
+    Examples
+    --------
+    >>> design = Design("cells.nc", ["TG1", "WG1"], ["sig"], regions="cells", test="2017-01-01", learner="ridge2")
+    >>> for clause in design_sentence(design):
+    ...     print(clause.text)
+    cells.nc: TG1, WG1 → sig
+    one partition a cell × all time
+    test from 2017, sealed
+    leave one year out
+    ridge2
+    """
+    return (
+        Clause(f"{_data(design)}: {_few(design.inputs)} → {_few(design.outputs)}{_filters(design)}", "data"),
+        Clause(f"{_regions(design)} × {_periods(design)}", "partitions"),
+        Clause(_test(design, opened), "validation"),
+        Clause(_jackknife(design), "validation"),
+        Clause(design.learner.kind, "training"),
+    )
+
+
+def _data(design: Design) -> str:
+    first = Path(design.data[0]).name
+    return first if len(design.data) == 1 else f"{first} and {len(design.data) - 1} more"
+
+
+def _few(names: tuple[str, ...], most: int = 3) -> str:
+    return ", ".join(names) if len(names) <= most else f"{len(names)} variables"
+
+
+def _filters(design: Design) -> str:
+    return f" where {' and '.join(str(rule) for rule in design.filters)}" if design.filters else ""
+
+
+def _regions(design: Design) -> str:
+    if design.regions is None:
+        return "one operator everywhere"
+    if len(design.regions) > 1:
+        return f"{len(design.regions)} regions"
+    only = design.regions[0]
+    words = {"cells": "one partition a cell", "blocks": f"blocks of {only.options.get('size', 0):g}°"}
+    return words.get(only.kind, only.name)
+
+
+def _periods(design: Design) -> str:
+    if design.periods is None:
+        return "all time"
+    return design.periods[0].name if len(design.periods) == 1 else f"{len(design.periods)} periods"
+
+
+def _test(design: Design, opened: int) -> str:
+    if design.test is None:
+        return "no test"
+    date = design.test.date.removesuffix("-01-01")
+    return f"test from {date}, {('sealed', 'opened')[opened] if opened < 2 else f'opened {opened} times'}"
+
+
+def _jackknife(design: Design) -> str:
+    match design.jackknife:
+        case None:
+            return "nothing left out"
+        case LeaveYearsOut(years=years):
+            words = "leave one year out" if years == 1 else f"leave {years} years out"
+        case LeaveBlocksOut(days=days):
+            words = f"leave blocks of {days} days out"
+        case LeaveRandomOut(folds=folds):
+            words = f"{folds} random folds of days"
+        case other:
+            words = f"jackknife by {other.to_json()['kind']}"
+    return words + (f", {design.jackknife.embargo:g} days embargo" if design.jackknife.embargo else "")

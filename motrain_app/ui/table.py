@@ -1,0 +1,74 @@
+"""The tables of the drawer: compact, many rows a page, and no word of pages where there is only one."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import panel as pn
+
+ROWS_A_PAGE = 200
+DIGITS = 4
+_ONE_PAGE = "mt-one-page"
+TABLE_STYLE = """
+.tabulator, .tabulator-row, .tabulator-header { font-size: 13px !important; } /* over the theme's own 16 */
+.tabulator-col-content, .tabulator-cell { padding: 6px 8px !important; }
+:host(.mt-one-page) .tabulator-footer { display: none; }
+"""
+
+
+def make_table(css_class: str, columns: tuple[str, ...] = (), choose: Callable[[int], Any] | None = None) -> Any:
+    """Return a table to read.
+
+    Parameters
+    ----------
+    css_class
+        By which tests and styles find it.
+    columns
+        Before there are rows.
+    choose
+        Called with the number of the row that is clicked; None where rows cannot be chosen.
+
+    Returns
+    -------
+    panel.widgets.Tabulator
+        To be filled by `show_rows`.
+    """
+    table = pn.widgets.Tabulator(
+        pd.DataFrame(columns=list(columns)),
+        show_index=False,
+        disabled=True,
+        selectable=1 if choose is not None else False,
+        sizing_mode="stretch_both",
+        layout="fit_data_fill" if choose is not None else "fit_data_stretch",
+        pagination="remote",
+        page_size=ROWS_A_PAGE,
+        margin=(4, 12),
+        stylesheets=[TABLE_STYLE],
+        css_classes=[css_class, _ONE_PAGE],
+    )
+    if choose is not None:
+        table.on_click(lambda event: choose(event.row))
+    return table
+
+
+def show_rows(table: Any, rows: pd.DataFrame) -> None:
+    """Show other rows, their numbers to four significant digits; their text is harmless already."""
+    numbers = rows.select_dtypes("floating")
+    table.value = rows.assign(**{str(name): significant(numbers[name].to_numpy()) for name in numbers})
+    table.css_classes = [table.css_classes[0], *([_ONE_PAGE] if len(rows) <= ROWS_A_PAGE else [])]
+
+
+def significant(values: np.ndarray, digits: int = DIGITS) -> np.ndarray:
+    """Round each value to so many significant digits.
+
+    Examples
+    --------
+    >>> significant(np.array([0.08813290, 12345.678, -0.5, np.nan])).tolist()
+    [0.08813, 12350.0, -0.5, nan]
+    """
+    values = np.asarray(values, float)
+    with np.errstate(divide="ignore"):
+        exponent = np.floor(np.log10(np.abs(values)))
+    scale = 10.0 ** np.where(np.isfinite(exponent), digits - 1 - exponent, 0)
+    return np.round(values * scale) / scale
