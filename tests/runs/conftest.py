@@ -47,7 +47,7 @@ def make_dataset(*, cells: int = 6, years: int = 5, seed: int = 0, step: int = 4
 
 @contextmanager
 def _thread_of_ours() -> Iterator[Client]:
-    options = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    options = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": "127.0.0.1:0"}
     with LocalCluster(**options, silence_logs=50) as cluster, Client(cluster, set_as_default=False) as client:
         yield client
 

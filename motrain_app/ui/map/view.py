@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +23,8 @@ from motrain_app.ui.map.map_key import MapKey
 from motrain_app.ui.map.pixels import CellLocator, PixelIndex
 from motrain_app.ui.map.pointing import closer_extent, read_out
 from motrain_app.ui.map.survey import Sight, Survey
+
+_SAME_PLACE_PIXELS = 12  # Bokeh takes any two quick clicks for a double one, however far apart
 
 
 class MapView(Viewer):
@@ -67,6 +70,7 @@ class MapView(Viewer):
         self._levels = np.zeros(len(self.locator), np.uint8)
         self._index: PixelIndex | None = None
         self._hidden = False
+        self._tapped_at = (0.0, 0.0)  # on the screen
         self._view = fit_extent(self.locator.home, 900, 450, self.locator.stretch)  # until a browser tells its size
         self._map = MapFigure(self._view, dot=self.locator.dot)
         self._survey = Survey(self.locator, lambda: self.figure.document, self._see)
@@ -289,12 +293,16 @@ class MapView(Viewer):
         return -1 if self._index is None else self._index.cell_at(lon, lat)
 
     def _tapped(self, event: PointEvent) -> None:
+        self._tapped_at = (event.sx, event.sy)
         if self.picking:
             cell = self._cell_at(event.x, event.y)
             self.cell = cell if cell >= 0 else None
 
     def _tapped_twice(self, event: PointEvent) -> None:
         if not self.picking:
+            return
+        if math.dist(self._tapped_at, (event.sx, event.sy)) > _SAME_PLACE_PIXELS:
+            self._tapped(event)
             return
         cell = self._cell_at(event.x, event.y)
         target = self.zoom_target(cell) if self.zoom_target is not None and cell >= 0 else None

@@ -23,7 +23,7 @@ class Board:
     """One map with a drawing layer, and a field to type into beside it."""
 
     def __init__(self) -> None:
-        self.sent: list[str] = []  # messages of the browser, by kind
+        self._sent: list[str] = []  # messages of the browser, by kind
         self.screen: Screen
         self.layer: DrawingLayer
         self.swap: pn.Column
@@ -40,9 +40,18 @@ class Board:
 
         def note(frame: str | bytes) -> None:
             if isinstance(frame, str) and '"msgtype":"' in frame:
-                self.sent.append(frame.split('"msgtype":"')[1].split('"')[0])
+                self._sent.append(frame.split('"msgtype":"')[1].split('"')[0])
 
         socket.on("framesent", note)
+
+    def sent(self) -> list[str]:
+        """Return the messages since `forget_sent`, by kind."""
+        self.screen.page.evaluate("0")  # what was sent before its answer has been reported with it
+        return self._sent
+
+    def forget_sent(self) -> None:
+        """Begin to count messages anew."""
+        self.sent().clear()
 
     # What the person does
 
@@ -79,8 +88,8 @@ class Board:
 
     def drawn(self) -> list[str]:
         """Return the ids of the shapes that the browser shows."""
-        groups = self.marks(".area-group")
-        return sorted(groups.nth(i).get_attribute("data-id") for i in range(groups.count()))
+        # All at one moment: one that is counted may be gone when it is asked.
+        return sorted(self.marks(".area-group").evaluate_all("groups => groups.map(group => group.dataset.id)"))
 
     @property
     def hint(self) -> str:
@@ -104,8 +113,8 @@ class Board:
         left, top, width, _ = self.screen.frame("box")
         self.screen.page.mouse.move(left + width / 2, top + 20)
         self.screen.page.mouse.move(left + width / 2 + 1, top + 20)
-        cursor = self.screen.page.locator("[data-mt-cursor]")
-        found = cursor.get_attribute("data-mt-cursor") if cursor.count() else None
+        cursors = self.screen.page.locator("[data-mt-cursor]")
+        found = cursors.evaluate_all("found => found[0]?.dataset.mtCursor ?? null")
         return found == {"pan": None, "polygon": "crosshair", "box": "crosshair", "edit": "default"}[mode]
 
     def set(self, *shapes: Shape, selected: str = "") -> None:
@@ -129,7 +138,7 @@ class Board:
         home = self.screen.view.locator.home
         self.screen.until(lambda: _holds(tuple(self.screen.frame("ranges")), home))
         self.screen.settled()
-        self.sent.clear()
+        self.forget_sent()
 
 
 def _holds(seen: tuple[float, ...], home: tuple[float, ...]) -> bool:

@@ -33,18 +33,18 @@ def board(opened) -> Board:
 class TestPolygon:
     def test_clicks_add_corners_and_enter_closes_with_one_message(self, board):
         board.turn("polygon")
-        board.sent.clear()
+        board.forget_sent()
         board.click(*TRIANGLE)
         board.screen.until(lambda: board.marks(".handles circle").count() == 3)
         assert board.layer.shapes == ()
-        assert board.sent == [], "nothing is said while one draws"
+        assert board.sent() == [], "nothing is said while one draws"
         board.press("Enter")
         (ring,) = board.holds()
         assert corners(ring) == TRIANGLE
         shape = board.layer.shapes[0]
         assert (shape.name, shape.kind, board.layer.selected) == ("region 1", "polygon", shape.id)
         board.screen.until(lambda: board.marks("text").all_text_contents() == ["region 1"])
-        assert board.sent == ["PATCH-DOC"]
+        assert board.sent() == ["PATCH-DOC"]
 
     def test_a_click_on_the_first_corner_closes(self, board):
         board.turn("polygon")
@@ -79,7 +79,7 @@ class TestPolygon:
 
     def test_escape_cancels_without_a_message(self, board):
         board.turn("polygon")
-        board.sent.clear()
+        board.forget_sent()
         board.click(*TRIANGLE)
         board.press("Escape")
         assert board.marks(".handles circle").count() == 0
@@ -87,7 +87,7 @@ class TestPolygon:
         board.click(*TRIANGLE)
         board.press("Enter")
         board.holds()
-        assert board.sent == ["PATCH-DOC"]
+        assert board.sent() == ["PATCH-DOC"]
 
     def test_an_outline_that_crosses_itself_is_told_while_it_is_drawn(self, board):
         board.turn("polygon")
@@ -110,7 +110,7 @@ class TestPolygon:
         seen = []
         watcher = board.layer.param.watch(lambda event: seen.append(event.new), "commit")
         board.turn("polygon")
-        board.sent.clear()
+        board.forget_sent()
         for shift in (0.0, 4.0):
             board.click(*((lon + shift, lat) for lon, lat in TRIANGLE))
             board.press("Enter")
@@ -119,17 +119,17 @@ class TestPolygon:
         first, second = (shape.id for shape in board.layer.shapes)
         assert [commit.added for commit in seen] == [(first,), (second,)]
         assert [shape.name for shape in board.layer.shapes] == ["region 1", "region 2"]
-        assert board.sent == ["PATCH-DOC"] * 2
+        assert board.sent() == ["PATCH-DOC"] * 2
 
 
 class TestBox:
     def test_a_drag_draws_one(self, board):
         board.turn("box")
-        board.sent.clear()
+        board.forget_sent()
         board.drag((2.0, 46.0), (6.0, 42.0))
         assert corners(board.holds()[0]) == list(SQUARE)
         assert board.layer.shapes[0].kind == "box"
-        assert board.sent == ["PATCH-DOC"]
+        assert board.sent() == ["PATCH-DOC"]
 
     def test_two_clicks_draw_one(self, board):
         board.turn("box")
@@ -138,14 +138,14 @@ class TestBox:
 
     def test_escape_in_mid_drag_draws_none(self, board):
         board.turn("box")
-        board.sent.clear()
+        board.forget_sent()
         board.drag((2.0, 46.0), (6.0, 42.0), drop=False)
         board.press("Escape")
         board.screen.page.mouse.up()
         assert board.marks(".handles circle").count() == 0
         board.drag((3.0, 46.0), (6.0, 42.0))
         assert corners(board.holds()[0])[0] == (3.0, 42.0)
-        assert board.sent == ["PATCH-DOC"]
+        assert board.sent() == ["PATCH-DOC"]
 
 
 class TestEdit:
@@ -162,12 +162,12 @@ class TestEdit:
     def test_a_corner_is_dragged(self, board):
         board.set(REGION, selected="a")
         board.turn("edit")
-        board.sent.clear()
+        board.forget_sent()
         board.drag((6.0, 46.0), (8.0, 47.0))
         board.screen.until(lambda: board.layer.shapes != (REGION,))
         assert corners(board.holds()[0]) == [*SQUARE[:2], (8.0, 47.0), SQUARE[3]]
         assert board.layer.commit.changed == ("a",)
-        assert board.sent == ["PATCH-DOC"]
+        assert board.sent() == ["PATCH-DOC"]
 
     def test_the_middle_of_an_edge_is_dragged_to_a_new_corner(self, board):
         board.set(REGION, selected="a")
@@ -194,7 +194,7 @@ class TestEdit:
     def test_escape_in_mid_drag_puts_a_shape_back(self, board):
         board.set(REGION, selected="a")
         board.turn("edit")
-        board.sent.clear()
+        board.forget_sent()
         at = board.marks("[data-id=a]").get_attribute("transform")
         board.drag((4.0, 44.5), (5.0, 45.5), drop=False)
         assert board.marks("[data-id=a]").get_attribute("transform") != at
@@ -202,7 +202,7 @@ class TestEdit:
         board.screen.page.mouse.up()
         assert board.marks("[data-id=a]").get_attribute("transform") == at
         assert board.layer.shapes == (REGION,)
-        assert board.sent == []
+        assert board.sent() == []
 
     def test_backspace_or_a_right_click_removes_the_corner_under_the_mouse(self, board):
         five = Shape("a", "alps", "polygon", (((*SQUARE, (1.0, 44.0)),),), "#0072b2")
@@ -218,13 +218,13 @@ class TestEdit:
     def test_delete_removes_the_selected_shape(self, board):
         board.set(REGION, BOX, selected="a")
         board.turn("edit")
-        board.sent.clear()
+        board.forget_sent()
         board.press("Delete")
         board.screen.until(lambda: board.layer.shapes == (BOX,))
         assert board.layer.commit.removed == ("a",)
         assert board.layer.selected == ""
         assert board.drawn() == ["b"]
-        assert board.sent == ["PATCH-DOC"]
+        assert board.sent() == ["PATCH-DOC"]
 
 
 class TestKeys:
@@ -238,7 +238,7 @@ class TestKeys:
         board.turn("edit")
         field = board.screen.page.locator(".mt-field input")
         field.click()
-        board.sent.clear()
+        board.forget_sent()
         board.press("p", "b", "v", "Delete", "Escape")
         assert field.input_value() == "pbv"
         board.click((8.0, 48.0))  # a message that is surely behind the ones that must not come
@@ -334,9 +334,9 @@ class TestFromTheServer:
         board.screen.until(lambda: board.screen.frame("box")[2] > 100)
         board.screen.settled()
         board.turn("polygon")
-        board.sent.clear()
+        board.forget_sent()
         board.click((7.0, 47.0), (9.0, 47.0), (8.0, 49.0))
         board.press("Enter")
         assert corners(board.holds(2)[1]) == [(7.0, 47.0), (9.0, 47.0), (8.0, 49.0)]
         assert board.layer.commit == Commit(board.layer.commit.number, added=(board.layer.shapes[1].id,))
-        assert board.sent == ["PATCH-DOC"], "the view that was left draws no more"
+        assert board.sent() == ["PATCH-DOC"], "the view that was left draws no more"

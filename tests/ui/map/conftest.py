@@ -33,8 +33,8 @@ class Client:
     def type_limits(self, limits):
         self.view._key._handle_msg({"kind": "limits", "limits": limits})
 
-    def tap(self, lon, lat, event=Tap):
-        self.view.figure._trigger_event(event(self.view.figure, x=lon, y=lat))
+    def tap(self, lon, lat, event=Tap, at=(0, 0)):
+        self.view.figure._trigger_event(event(self.view.figure, sx=at[0], sy=at[1], x=lon, y=lat))
 
     @property
     def wanted(self):

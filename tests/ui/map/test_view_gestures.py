@@ -46,6 +46,16 @@ def test_a_double_click_comes_closer(view, client):
     assert same_extent(tuple(client.wanted[:4]), view.extent)
 
 
+def test_two_quick_clicks_at_different_places_choose_and_do_not_zoom(view, client):
+    client.look()
+    client.tap(3.2, 44.9, at=(100, 200))
+    client.tap(7.2, 41.9, DoubleTap, at=(300, 320))  # what Bokeh makes of the second one
+    assert (LAT[view.cell], LON[view.cell]) == (42, 7)
+    assert view.extent is None
+    client.tap(7.2, 41.9, DoubleTap, at=(302, 321))
+    assert view.extent is not None
+
+
 def test_a_page_decides_what_a_double_click_on_a_cell_shows(view, client):
     client.look()
     view.zoom_target = lambda cell: (LON[cell], LON[cell] + 2, 40, 41)
