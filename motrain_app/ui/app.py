@@ -91,7 +91,10 @@ def _own_stylesheets() -> None:
 def _keep_looking(follower: RunFollower) -> None:
     """Follow the run from now on."""
     # Bokeh's own: Panel's would tell every browser, at every look, that the app is busy.
-    pn.state.curdoc.add_periodic_callback(follower.look, TICK_MS)
+    document = pn.state.curdoc
+    look = document.add_periodic_callback(follower.look, TICK_MS)
+    # Panel's own timers remember the document of the first session, which must not remember the session.
+    document.on_session_destroyed(lambda context: document.remove_periodic_callback(look))
 
 
 def _begin(session: Session, services: Services, target: Target) -> None:

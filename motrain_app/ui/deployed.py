@@ -7,6 +7,7 @@ from pathlib import Path
 import panel as pn
 
 from motrain_app.ui.guard import HostNames
+from motrain_app.ui.page import freed_when_closed
 from motrain_app.ui.server import TITLE
 from motrain_app.ui.services import Cluster, Services, open_services
 
@@ -37,4 +38,4 @@ def show_session(
     from motrain_app.ui.app import make_page
 
     services: Services = _services(target, runs=runs, roots=tuple(roots), cluster=cluster)
-    make_page(services).servable(title=TITLE)
+    freed_when_closed(make_page(services)).servable(title=TITLE)

@@ -7,6 +7,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from motrain_app.ui.keyboard import KEYS, Keyboard
+from motrain_app.ui.page import session_page
 from motrain_app.ui.run_follower import RunFollower
 from motrain_app.ui.sentence import Clause, PageName, design_sentence
 from motrain_app.ui.session import Session
@@ -92,7 +93,7 @@ class Frame:
         self._toast = Toast(session.undo)
         self._keys = _key_list()
         self.keyboard = Keyboard({**self._own_keys(), **keys})
-        self.view = pmui.Page(
+        self.view = session_page(
             title="motrain",
             theme_config=THEME,
             header=[

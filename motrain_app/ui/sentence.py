@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from motrain_app.design import Design, LeaveBlocksOut, LeaveRandomOut, LeaveYearsOut
+from motrain_app.ui.escape import safe_text
 
 PageName = Literal["data", "partitions", "validation", "training", "skill", "operators"]
 
@@ -46,12 +47,12 @@ def design_sentence(design: Design, *, opened: int = 0) -> tuple[Clause, ...]:
 
 
 def _data(design: Design) -> str:
-    first = Path(design.data[0]).name
+    first = safe_text(Path(design.data[0]).name)
     return first if len(design.data) == 1 else f"{first} and {len(design.data) - 1} more"
 
 
 def _few(names: tuple[str, ...], most: int = 3) -> str:
-    return ", ".join(names) if len(names) <= most else f"{len(names)} variables"
+    return ", ".join(map(safe_text, names)) if len(names) <= most else f"{len(names)} variables"
 
 
 def _filters(design: Design) -> str:
@@ -65,13 +66,13 @@ def _regions(design: Design) -> str:
         return f"{len(design.regions)} regions"
     only = design.regions[0]
     words = {"cells": "one partition a cell", "blocks": f"blocks of {only.options.get('size', 0):g}°"}
-    return words.get(only.kind, only.name)
+    return words.get(only.kind, safe_text(only.name))
 
 
 def _periods(design: Design) -> str:
     if design.periods is None:
         return "all time"
-    return design.periods[0].name if len(design.periods) == 1 else f"{len(design.periods)} periods"
+    return safe_text(design.periods[0].name) if len(design.periods) == 1 else f"{len(design.periods)} periods"
 
 
 def _test(design: Design, opened: int) -> str:

@@ -28,6 +28,7 @@ from tornado.ioloop import IOLoop
 from motrain_app.runs import RunError
 from motrain_app.ui.escape import safe_text
 from motrain_app.ui.guard import GuardedTornado, HostNames
+from motrain_app.ui.page import freed_when_closed
 from motrain_app.ui.services import Cluster, Services, open_services
 
 log = logging.getLogger(__name__)
@@ -105,7 +106,7 @@ def _or_apology(page: Page) -> Page:
 
     def make() -> Any:
         try:
-            return page()
+            return freed_when_closed(page())
         except Exception as error:
             log.exception("A page could not be made")
             return pn.pane.Str(

@@ -13,6 +13,7 @@ from motrain_app.design.history import DesignHistory
 from motrain_app.ui.escape import safe_text
 from motrain_app.ui.keyboard import Keyboard
 from motrain_app.ui.map.view import MapView
+from motrain_app.ui.page import session_page
 from motrain_app.ui.roles import INPUT, OUTPUT, RoleTable
 from motrain_app.ui.services import Services
 from motrain_app.ui.theme import DRAWER_HEIGHT, INSPECTOR_WIDTH, THEME
@@ -56,7 +57,7 @@ class StartPage:
         self._chosen()
         self._assigned()
         problems = [safe_text(problem.sentence, limit=400) for problem in opened.problems]
-        self.view = pmui.Page(
+        self.view = session_page(
             title="motrain",
             theme_config=THEME,
             header=[pmui.Typography(safe_text(data.name), sx={"color": "white"}, margin=(0, 12))],

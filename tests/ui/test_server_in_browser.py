@@ -12,6 +12,7 @@ import panel_material_ui as pmui
 import pytest
 from bokeh.models import CustomJS
 
+from motrain_app.ui.page import session_page
 from tests.ui.conftest import PATIENCE_MS
 from tests.ui.serving import running, wait_until
 
@@ -57,10 +58,10 @@ def make_page():
     words_model = pn.pane.Str("x")
     words_model.jscallback(args={"run": script}, object="run.execute({})")
     button.on_click(lambda event: setattr(words_model, "object", "y"))
-    return pmui.Page(
+    return session_page(
         title="motrain",
         header=[button],
-        sidebar=[pmui.Select(options=["a", "b"]), pmui.Slider(end=3), pmui.FileDropper()],
+        sidebar=[pmui.Select(options=["a", "b"]), pmui.FloatSlider(end=3), pn.widgets.FileDropper()],
         main=[pn.Column(figure, words, plain, words_model, pn.widgets.Tabulator(pd.DataFrame({"a": [1, 2]})))],
     )
 
@@ -126,7 +127,9 @@ class View:
         self.button = pmui.Button(label="press")
         self.button.on_click(self.press)
         self.map = hv.DynamicMap(self.image, streams=[hv.streams.RangeXY()])
-        self.page = pmui.Page(main=[pn.Column(self.button, self.map, pn.pane.Str("ready", css_classes=["mt-ready"]))])
+        self.page = session_page(
+            main=[pn.Column(self.button, self.map, pn.pane.Str("ready", css_classes=["mt-ready"]))]
+        )
 
     def press(self, event):
         self.button.label = "pressed"

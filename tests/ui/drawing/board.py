@@ -12,6 +12,7 @@ from motrain_app.ui.drawing.layer import DrawingLayer
 from motrain_app.ui.drawing.shape import Shape
 from motrain_app.ui.map import MapView
 from motrain_app.ui.map.extent import same_extent
+from motrain_app.ui.page import session_page
 from tests.ui.map.conftest import LAT, LON
 from tests.ui.map.screen import Screen, screens
 
@@ -28,12 +29,12 @@ class Board:
         self.layer: DrawingLayer
         self.swap: pn.Column
 
-    def page(self, maps: Sequence[MapView]) -> pmui.Page:
+    def page(self, maps: Sequence[MapView]) -> Any:
         """Lay out the page of a session."""
         self.layer = DrawingLayer(maps[0].figure)
         self.swap = pn.Column(maps[0], sizing_mode="stretch_both", margin=0)
         field = pmui.TextInput(label="name", css_classes=["mt-field"])
-        return pmui.Page(title="Drawing", main=[pn.Column(field, self.swap, sizing_mode="stretch_both")])
+        return session_page(title="Drawing", main=[pn.Column(field, self.swap, sizing_mode="stretch_both")])
 
     def listen(self, socket: Any) -> None:
         """Note every message that the browser sends over a websocket."""

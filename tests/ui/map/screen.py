@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-import panel_material_ui as pmui
 from playwright.sync_api import Page
 
 from motrain_app.ui.map import MapView
 from motrain_app.ui.map.extent import same_extent
+from motrain_app.ui.page import session_page
 from tests.conftest import PATIENCE
 from tests.ui.conftest import PATIENCE_MS
 from tests.ui.serving import running
@@ -93,9 +93,9 @@ class Screen:
         self.until(lambda: same_extent(self.view._index.extent, self.view.view))
 
 
-def in_page(maps: list[MapView]) -> pmui.Page:
+def in_page(maps: list[MapView]) -> Any:
     """Return the app's kind of page with maps that follow its theme."""
-    page = pmui.Page(title="Map", main=list(maps))
+    page = session_page(title="Map", main=list(maps))
     for view in maps:
         page.param.watch(lambda change, view=view: view.param.update(dark=change.new), "dark_theme")
     return page

@@ -4,7 +4,6 @@ import io
 
 import numpy as np
 import panel as pn
-import panel_material_ui as pmui
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
@@ -12,6 +11,7 @@ from playwright.sync_api import expect
 from motrain_app.ui.map import MapView
 from motrain_app.ui.map.extent import same_extent
 from motrain_app.ui.map.figure import DARK, LIGHT
+from motrain_app.ui.page import session_page
 from tests.ui.map.conftest import LAT, LON, show
 from tests.ui.map.screen import Screen, screens
 
@@ -247,7 +247,7 @@ def test_a_map_that_left_the_page_is_drawn_whole_when_it_comes_back(open_map):
 
     def lay_out(maps):
         box.objects = [maps[0]]
-        return pmui.Page(title="Map", main=[box])
+        return session_page(title="Map", main=[box])
 
     def turn(*parts):
         screen.on_server(lambda: setattr(box, "objects", list(parts)))
