@@ -12,6 +12,9 @@ import xarray as xr
 from motrain_app.ui.escape import safe_text
 from motrain_app.ui.table import TABLE_STYLE
 
+ROW_PIXELS, HEAD_PIXELS = 36, 40  # of a table
+ROWS_IN_SIGHT = 9  # in sight at once; more are scrolled to
+
 INPUT, OUTPUT, NONE = "input", "output", "not used"
 
 
@@ -39,7 +42,7 @@ class RoleTable(param.Parameterized):
             disabled=True,
             selectable=1,
             sizing_mode="stretch_width",
-            height=min(300, 46 + 28 * len(names)),
+            height=min(ROWS_IN_SIGHT, len(names)) * ROW_PIXELS + HEAD_PIXELS,
             layout="fit_columns",
             widths={"role": 66},
             stylesheets=[TABLE_STYLE],

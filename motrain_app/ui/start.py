@@ -87,7 +87,7 @@ class StartPage:
         words = pmui.Typography(describe_dataset(self._data.name, self._dataset), variant="body2", margin=(4, 12))
         return [
             pn.Column(
-                title, words, self._words, self._roles.view, self._why, self._begin,
+                title, words, self._words, self._roles.view, self._begin, self._why,  # words that go move no button
                 sizing_mode="stretch_both", scroll=True, margin=0,
             )
         ]  # fmt: skip

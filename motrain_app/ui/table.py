@@ -7,8 +7,11 @@ import numpy as np
 import pandas as pd
 import panel as pn
 
+from motrain_app.ui.escape import safe_text
+
 ROWS_A_PAGE = 200
 DIGITS = 4
+LONGEST_CELL = 400
 _ONE_PAGE = "mt-one-page"
 TABLE_STYLE = """
 .tabulator, .tabulator-row, .tabulator-header { font-size: 13px !important; } /* over the theme's own 16 */
@@ -53,10 +56,18 @@ def make_table(css_class: str, columns: tuple[str, ...] = (), choose: Callable[[
 
 
 def show_rows(table: Any, rows: pd.DataFrame) -> None:
-    """Show other rows, their numbers to four significant digits; their text is harmless already."""
-    numbers = rows.select_dtypes("floating")
-    table.value = rows.assign(**{str(name): significant(numbers[name].to_numpy()) for name in numbers})
+    """Show other rows: numbers to four significant digits, and text, heads too, so that nothing in it can run."""
+    shown = {safe_text(name): _shown(values) for name, values in rows.items()}
+    table.value = pd.DataFrame(shown, index=rows.index)
     table.css_classes = [table.css_classes[0], *([_ONE_PAGE] if len(rows) <= ROWS_A_PAGE else [])]
+
+
+def _shown(values: pd.Series) -> Any:
+    if pd.api.types.is_float_dtype(values):
+        return significant(values.to_numpy())
+    if pd.api.types.is_numeric_dtype(values):
+        return values
+    return [safe_text(text, limit=LONGEST_CELL) for text in values]
 
 
 def significant(values: np.ndarray, digits: int = DIGITS) -> np.ndarray:

@@ -50,8 +50,9 @@ class App:
         assert address_of(self.process) == self.url
 
     def kill(self):
-        self.process.kill()
-        self.process.communicate()
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
 
 
 @pytest.fixture

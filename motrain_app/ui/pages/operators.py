@@ -45,11 +45,11 @@ def operator_table(scores: pd.DataFrame, outputs: Sequence[Variable]) -> pd.Data
     """
     rmse = scores[scores["metric"] == "rmse"]
     names = rmse["partition"].drop_duplicates().head(LISTED_AT_MOST)
-    table = pd.DataFrame({"partition": [safe_text(name) for name in names]}, index=names.to_numpy())
+    table = pd.DataFrame({"partition": names.to_numpy()}, index=names.to_numpy())
     for variable in outputs:
         of_output = rmse[rmse["output"] == variable.name].set_index("partition").reindex(names)
-        unit = f" ({safe_text(variable.unit)})" if variable.unit else ""
-        name = safe_text(variable.name)
+        unit = f" ({variable.unit})" if variable.unit else ""
+        name = variable.name
         table[f"RMSE {name}{unit}"] = of_output["value"].to_numpy()
         table[f"95 % {name}"] = [interval_words(row) for row in of_output.itertuples()]
         table[f"n {name}"] = of_output["n"].to_numpy()

@@ -181,7 +181,6 @@ class PartitionsPage:
             preview = None  # of the regions before; the new one is on its way
         self._headline.object = self._live.status or safe_text(headline(preview, session.output, outputs), limit=400)
         table = partition_table(session.layout, preview, session.output, outputs, session.unit)
-        table["partition"] = [safe_text(name) for name in table["partition"]]
         if session.page == self.name:
             show_rows(self._table, table)
             words = region_words(session.layout, preview, outputs.index(session.output))

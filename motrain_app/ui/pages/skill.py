@@ -190,8 +190,8 @@ class SkillPage:
         self._names = [str(name) for name in chosen["partition"]]
         rows = pd.DataFrame(
             {
-                "partition": [safe_text(name) for name in self._names],
-                f"RMSE ({safe_text(unit)})": chosen["value"].to_numpy(),
+                "partition": self._names,
+                f"RMSE ({unit})": chosen["value"].to_numpy(),
                 "95 % interval": [interval_words(row) for row in chosen.itertuples()],
                 "n": chosen["n"].to_numpy(),
                 "baseline": [baseline_words(row) for row in chosen.itertuples()],

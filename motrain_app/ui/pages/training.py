@@ -171,8 +171,7 @@ class TrainingPage:
             self._no_failure.object = "No partition has failed." if counts else ""
             self._below.objects = [self._no_failure]
             return
-        failures = list(run.failures.items())[:FAILURES_AT_MOST]
-        rows = [(safe_text(name), safe_text(reason, limit=400)) for name, reason in failures]
+        rows = list(run.failures.items())[:FAILURES_AT_MOST]
         show_rows(self._failures, pd.DataFrame(rows, columns=["partition", "why it has no operator"]))
         self._below.objects = [self._failures]
 
