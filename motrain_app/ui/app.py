@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import weakref
 from functools import partial
 from pathlib import Path
 
@@ -90,11 +91,15 @@ def _own_stylesheets() -> None:
 
 def _keep_looking(follower: RunFollower) -> None:
     """Follow the run from now on."""
+    # Panel's own timers remember the document of the first session for ever; that must not keep the session.
+    followed = weakref.ref(follower)
+
+    def look() -> None:
+        if (alive := followed()) is not None:
+            alive.look()
+
     # Bokeh's own: Panel's would tell every browser, at every look, that the app is busy.
-    document = pn.state.curdoc
-    look = document.add_periodic_callback(follower.look, TICK_MS)
-    # Panel's own timers remember the document of the first session, which must not remember the session.
-    document.on_session_destroyed(lambda context: document.remove_periodic_callback(look))
+    pn.state.curdoc.add_periodic_callback(look, TICK_MS)
 
 
 def _begin(session: Session, services: Services, target: Target) -> None:

@@ -37,6 +37,7 @@ class Stage:
         bar = pn.Row(sizing_mode="stretch_width", margin=(6, 0, 0, 0), height=50, css_classes=["mt-toolbar"])
         # One for all pages: what stays in its place, the browser does not draw anew.
         self._view = pn.Column(bar, self.map, sizing_mode="stretch_both", margin=0)
+        self._shown: Any = self.map
         keep_equal(self.tools, "value", self.drawing, "mode")
         self.drawing.set_shapes(shapes_from_regions(session.design.regions))
         self.drawing.param.watch(self._committed, "commit")
@@ -70,8 +71,8 @@ class Stage:
 
     def put(self, shown: pn.viewable.Viewable) -> None:
         """Put something in the map's place, or the map back."""
-        if self._view[1] is not shown:
-            self._view[1] = shown
+        if self._shown is not shown:
+            self._view[1] = self._shown = shown
 
     def _committed(self, event: Any) -> None:
         """Make what was drawn the design's regions, as one gesture."""

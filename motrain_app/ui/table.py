@@ -20,46 +20,56 @@ TABLE_STYLE = """
 """
 
 
-def make_table(css_class: str, columns: tuple[str, ...] = (), choose: Callable[[int], Any] | None = None) -> Any:
-    """Return a table to read.
+class RowTable:
+    """A table to read; empty until rows are shown.
+
+    Other heads make another widget: Tabulator breaks, and with it the rest of the message to the browser, where its
+    columns change before it has finished drawing the ones before.
 
     Parameters
     ----------
     css_class
         By which tests and styles find it.
-    columns
-        Before there are rows.
     choose
         Called with the number of the row that is clicked; None where rows cannot be chosen.
-
-    Returns
-    -------
-    panel.widgets.Tabulator
-        To be filled by `show_rows`.
     """
-    table = pn.widgets.Tabulator(
-        pd.DataFrame(columns=list(columns)),
-        show_index=False,
-        disabled=True,
-        selectable=1 if choose is not None else False,
-        sizing_mode="stretch_both",
-        layout="fit_data_fill" if choose is not None else "fit_data_stretch",
-        pagination="remote",
-        page_size=ROWS_A_PAGE,
-        margin=(4, 12),
-        stylesheets=[TABLE_STYLE],
-        css_classes=[css_class, _ONE_PAGE],
-    )
-    if choose is not None:
-        table.on_click(lambda event: choose(event.row))
-    return table
 
+    def __init__(self, css_class: str, choose: Callable[[int], Any] | None = None) -> None:
+        self._css_class, self._choose = css_class, choose
+        self.view = pn.Column(sizing_mode="stretch_both", margin=0)
 
-def show_rows(table: Any, rows: pd.DataFrame) -> None:
-    """Show other rows: numbers to four significant digits, and text, heads too, so that nothing in it can run."""
-    shown = {safe_text(name): _shown(values) for name, values in rows.items()}
-    table.value = pd.DataFrame(shown, index=rows.index)
-    table.css_classes = [table.css_classes[0], *([_ONE_PAGE] if len(rows) <= ROWS_A_PAGE else [])]
+    @property
+    def rows(self) -> pd.DataFrame:
+        """What is shown."""
+        return self.view[0].value if len(self.view) else pd.DataFrame()
+
+    def show(self, rows: pd.DataFrame) -> None:
+        """Show other rows: numbers to four significant digits, and text, heads too, so that nothing in it can run."""
+        shown = pd.DataFrame({safe_text(name): _shown(values) for name, values in rows.items()}, index=rows.index)
+        css_classes = [self._css_class, *([_ONE_PAGE] if len(rows) <= ROWS_A_PAGE else [])]
+        if list(shown.columns) == list(self.rows.columns) and len(self.view):
+            self.view[0].param.update(value=shown, css_classes=css_classes)
+        else:
+            self.view.objects = [self._widget(shown, css_classes)]
+
+    def _widget(self, rows: pd.DataFrame, css_classes: list[str]) -> pn.widgets.Tabulator:
+        choose = self._choose
+        table = pn.widgets.Tabulator(
+            rows,
+            show_index=False,
+            disabled=True,
+            selectable=1 if choose is not None else False,
+            sizing_mode="stretch_both",
+            layout="fit_data_fill" if choose is not None else "fit_data_stretch",
+            pagination="remote",
+            page_size=ROWS_A_PAGE,
+            margin=(4, 12),
+            stylesheets=[TABLE_STYLE],
+            css_classes=css_classes,
+        )
+        if choose is not None:
+            table.on_click(lambda event: choose(event.row))
+        return table
 
 
 def _shown(values: pd.Series) -> Any:

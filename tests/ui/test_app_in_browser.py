@@ -65,7 +65,7 @@ def test_scripts_in_names_and_attributes_run_on_no_page(page, services, without_
             page.get_by_text("‹img src").first.wait_for()
             page.wait_for_timeout(1000)  # for a script that would come late
         page.locator(".mt-rail-skill").click()
-        page.locator(".mt-open-test").click()
+        page.locator(".mt-open-test").get_by_role("button").click()
         page.locator(".mt-test-words").get_by_text(safe_text(f"north{SCRIPT}")).wait_for()
         assert [one for one in outside if not one.startswith((server.url, "data:", "blob:"))] == []
     assert (ran, wrong) == ([], [])

@@ -2,22 +2,34 @@
 
 import pandas as pd
 
-from motrain_app.ui.table import ROWS_A_PAGE, make_table, show_rows
+from motrain_app.ui.table import ROWS_A_PAGE, RowTable
 
 
 def test_pages_are_named_where_there_are_several_only():
-    table = make_table("mt-some", ("partition",))
-    assert list(table.value.columns) == ["partition"]
+    table = RowTable("mt-some")
+    assert table.rows.empty
     for n, shown in ((ROWS_A_PAGE, False), (ROWS_A_PAGE + 1, True), (1, False)):
-        show_rows(table, pd.DataFrame({"partition": range(n)}))
-        assert ("mt-one-page" not in table.css_classes) is shown
-        assert table.css_classes[0] == "mt-some"
+        table.show(pd.DataFrame({"partition": range(n)}))
+        assert ("mt-one-page" not in table.view[0].css_classes) is shown
+        assert table.view[0].css_classes[0] == "mt-some"
+
+
+def test_other_rows_keep_the_widget_and_other_heads_make_a_new_one():
+    table = RowTable("mt-some")
+    table.show(pd.DataFrame({"partition": ["a"], "cells": [1]}))
+    widget = table.view[0]
+    table.show(pd.DataFrame({"partition": ["b", "c"], "cells": [2, 3]}))
+    assert table.view[0] is widget
+    assert table.rows["cells"].tolist() == [2, 3]
+    table.show(pd.DataFrame({"partition": ["b"], "gain": [0.1]}))
+    assert table.view[0] is not widget
+    assert list(table.rows.columns) == ["partition", "gain"]
 
 
 def test_nothing_in_heads_and_cells_can_run_and_numbers_stay_numbers():
-    table = make_table("mt-some")
+    table = RowTable("mt-some")
     script = "<img src=x onerror=hit()>"
-    show_rows(table, pd.DataFrame({script: [script, "fine"], f"RMSE ({script})": [1.23456, 2.0], "n": [3, 4]}))
-    assert not any("<" in name for name in table.value.columns)
-    assert list(table.value.iloc[:, 0]) == ["‹img src=x onerror=hit()›", "fine"]
-    assert table.value.iloc[:, 1:].values.tolist() == [[1.235, 3], [2.0, 4]]
+    table.show(pd.DataFrame({script: [script, "fine"], f"RMSE ({script})": [1.23456, 2.0], "n": [3, 4]}))
+    assert not any("<" in name for name in table.rows.columns)
+    assert list(table.rows.iloc[:, 0]) == ["‹img src=x onerror=hit()›", "fine"]
+    assert table.rows.iloc[:, 1:].values.tolist() == [[1.235, 3], [2.0, 4]]

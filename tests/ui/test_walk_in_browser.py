@@ -84,7 +84,7 @@ def tab(page):
 
     page.route("**/*", watch)
     page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("pageerror", lambda error: wrong.append(error.stack or str(error)))
     page.wrong = wrong
     return page
 
@@ -107,6 +107,11 @@ def _go(tab, name):
         tab.locator(".mt-map-home").wait_for()
 
 
+def _press(tab, css):
+    """Click a button as soon as it may be pressed."""
+    tab.locator(f".{css}").get_by_role("button").click()
+
+
 def _choose(tab, select, option):
     """Choose from a list that opens."""
     tab.locator(select).get_by_role("combobox").click()
@@ -116,7 +121,7 @@ def _choose(tab, select, option):
 def _train(tab, done):
     """Press Start and wait for the run's end."""
     _go(tab, "training")
-    tab.locator(".mt-start").click()
+    _press(tab, "mt-start")
     tab.locator(".mt-run-state").get_by_text(f"done: {done} done").wait_for()
 
 
@@ -147,13 +152,13 @@ def test_the_first_three_minutes_on_the_sample(start_app, tab, tmp_path):
     expect(tab.locator(".mt-rename input").first).to_have_value("region 1")
     tab.locator(".mt-region-words").get_by_text(re.compile("(gain|loss) .* against one for all")).wait_for()
     _draw(tab, [[8, 51], [20, 51], [20, 58], [8, 58]])
-    tab.locator(".mt-rest").click()
+    _press(tab, "mt-rest")
     tab.locator(".mt-sentence").get_by_text("3 regions × all time").wait_for()
     tab.locator(".mt-headline").get_by_text("partitioning lowers the RMSE of ridge by").wait_for()
 
-    tab.locator(".mt-undo").click()
+    _press(tab, "mt-undo")
     tab.locator(".mt-sentence").get_by_text("2 regions × all time").wait_for()
-    tab.locator(".mt-redo").click()
+    _press(tab, "mt-redo")
     tab.locator(".mt-sentence").get_by_text("3 regions × all time").wait_for()
 
     _go(tab, "validation")
@@ -168,7 +173,7 @@ def test_the_first_three_minutes_on_the_sample(start_app, tab, tmp_path):
     _go(tab, "skill")
     tab.locator(".mt-skill-headline").get_by_text(re.compile(r"Partitioning pays: RMSE −[\d.]+ % \[")).wait_for()
     tab.locator(".mt-test-words").get_by_text("The test is sealed").wait_for()
-    tab.locator(".mt-open-test").click()
+    _press(tab, "mt-open-test")
     tab.locator(".mt-test-words").get_by_text("Test (the members' mean)").wait_for()
     tab.locator(".mt-sentence").get_by_text("opened").wait_for()
     tab.locator(".mt-truth input").click()
@@ -191,7 +196,7 @@ def test_the_same_way_with_a_file_of_ones_own(start_app, tab, shared_data):
             tab.locator(".mt-variables").get_by_text(name, exact=True).click()
             tab.get_by_text(name, exact=True).and_(tab.locator("strong")).wait_for()
             tab.locator(".mt-role").get_by_role("button", name=role, exact=True).click()
-    tab.locator(".mt-begin").click()
+    _press(tab, "mt-begin")
     tab.locator(".mt-sentence").get_by_text("TG1, WG1, WG2 → sig").wait_for()
     _train(tab, done=1)
 
@@ -200,7 +205,7 @@ def test_the_same_way_with_a_file_of_ones_own(start_app, tab, shared_data):
     tab.locator(".mt-series-words").get_by_text("46.12° N, 6.62° E").wait_for()
     _draw(tab, [[4, 51], [14, 51], [14, 57], [4, 57]])
     tab.locator(".mt-region-words").get_by_text("2 cells").wait_for()
-    tab.locator(".mt-rest").click()
+    _press(tab, "mt-rest")
     tab.locator(".mt-headline").get_by_text("partitioning lowers the RMSE of ridge by").wait_for()
 
     _go(tab, "validation")
@@ -210,7 +215,7 @@ def test_the_same_way_with_a_file_of_ones_own(start_app, tab, shared_data):
     _train(tab, done=2)
     _go(tab, "skill")
     tab.locator(".mt-skill-headline").get_by_text("Whether partitioning pays is not known").wait_for()
-    tab.locator(".mt-open-test").click()
+    _press(tab, "mt-open-test")
     tab.locator(".mt-test-words").get_by_text("region 1").wait_for()
     assert "['sig']" in _paste_the_snippet(tab, app)
     assert _unexpected(tab) == []
@@ -220,10 +225,10 @@ def test_killing_the_server_in_mid_run_leaves_the_run_to_its_end(start_app, tab,
     make_sample(cells=80, years=5).to_zarr(tmp_path / "data.zarr", consolidated=False)
     app = start_app(sample_design(tmp_path / "data.zarr", years=5).save(tmp_path / "design.json"))
     tab.goto(app.url)
-    tab.locator(".mt-each-cell").click()
+    _press(tab, "mt-each-cell")
     tab.locator(".mt-sentence").get_by_text("one partition a cell").wait_for()
     _go(tab, "training")
-    tab.locator(".mt-start").click()
+    _press(tab, "mt-start")
     tab.locator(".mt-run-state").get_by_text(re.compile("waiting|done")).wait_for()
     app.kill()
     run = Run.open(next(path for path in app.runs.iterdir() if (path / "run.json").exists()))

@@ -5,9 +5,11 @@ Everything is made once. A recolouring, another view or another theme sets prope
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
+import panel as pn
 from bokeh.models import (
     AdaptiveTicker,
     ColumnDataSource,
@@ -116,6 +118,7 @@ class MapFigure:
         wheel = WheelZoomTool(zoom_on_axis=False)
         self.figure.add_tools(PanTool(), wheel)
         self.figure.toolbar.active_scroll = wheel
+        self.figure.subscribed_events.update(("tap", "doubletap"))  # which the frame passes on
         # While it is dragged a plot leaves out points of long lines; coasts are to stay whole.
         self.figure.lod_threshold = None
 
@@ -130,6 +133,15 @@ class MapFigure:
             axis.major_label_standoff = 3
         # Wider than any label: a frame that changed its size with the labels would move under the mouse.
         fig.min_border_left, fig.min_border_right, fig.min_border_top, fig.min_border_bottom = 52, 8, 8, 24
+
+    @staticmethod
+    def one_message() -> AbstractContextManager[object]:
+        """Have what changes meanwhile sent as one message.
+
+        Until a browser says that its page is ready, Panel's `hold` drops changes, although that browser has the
+        document already: each is sent by itself then.
+        """
+        return pn.io.hold() if pn.state.loaded else nullcontext()
 
     def set_colours(self, colours: tuple[str, ...], *, dark: bool) -> None:
         """Set the colours of the cells."""

@@ -12,6 +12,7 @@ const ICONS = {
   home: "M10 20v-6h4v6h5v-8h3L12 3 2 12h3v8z",
 }
 const TITLES = {"zoom-in": "Zoom in", "zoom-out": "Zoom out", home: "Show all cells"}
+const listeners = new WeakMap() // of figures: who is told of clicks now
 const disposers = new WeakMap() // of figures that were attached to before, here or in another place of the page
 
 const make = (tag, name, parent) => {
@@ -221,6 +222,13 @@ export function render({model, view}) {
       busy.hidden = true
     }
   }
+
+  if (!listeners.has(fig)) {
+    for (const twice of [false, true]) {
+      fig.on_event(twice ? "doubletap" : "tap", ({x, y, sx, sy}) => listeners.get(fig)({kind: "tap", lon: x, lat: y, sx, sy, twice}))
+    }
+  }
+  listeners.set(fig, (message) => model.send_msg(message))
 
   let frame = 0
   const resized = () => {

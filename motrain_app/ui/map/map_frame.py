@@ -16,9 +16,11 @@ class MapFrame(JSComponent):
     """
     A figure with buttons to zoom, a scale bar and a read-out beside the mouse.
 
-    The browser keeps the scale equal and knows the frame's size; it sends messages of three kinds: ``view``
+    The browser keeps the scale equal and knows the frame's size; it sends messages of four kinds: ``view``
     (extent, width and height of the frame in pixels, whether a gesture chose it, and whether the drawing is a new one),
-    ``hover`` (lon, lat and a number, which the answer repeats) and ``hidden``.
+    ``hover`` (lon, lat and a number, which the answer repeats), ``tap`` (lon, lat, the place in pixels, and whether it
+    is the second of two quick ones) and ``hidden``. Clicks come this way, too, as Panel has a figure that leaves the
+    page forget who listens to it.
 
     The name must not end like that of a Bokeh model (Legend, Axis, Figure…): panel-material-ui themes by endings.
     """

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import panel as pn
 import param
-from bokeh.events import DoubleTap, PointEvent, Tap
 from bokeh.plotting import figure as bokeh_figure
 from numpy.typing import ArrayLike
 from panel.viewable import Viewer
@@ -89,8 +88,6 @@ class MapView(Viewer):
         self._key = MapKey(receive=self._hear, sizing_mode="stretch_width", height=46, margin=0)
         self._follow_dark()
         self._follow_cell()
-        self.figure.on_event(Tap, self._tapped)
-        self.figure.on_event(DoubleTap, self._tapped_twice)
 
     @classmethod
     def of(cls, locator: CellLocator, **params: Any) -> MapView:
@@ -237,7 +234,7 @@ class MapView(Viewer):
     def _set_layer(self, layer: ValueLayer | ClassLayer) -> None:
         self._layer, before = layer, self._layer
         self._levels = layer.levels()
-        with pn.io.hold():
+        with self._map.one_message():
             if before is None or before.colours != layer.colours:
                 self._map.set_colours(layer.colours, dark=self.dark)
             self._key.content = layer.key(self._levels, dark=self.dark)
@@ -267,6 +264,8 @@ class MapView(Viewer):
         elif kind == "hover":
             head, rows = read_out(self.locator, self._layer, self._cell_at(message["lon"], message["lat"]))
             self._frame.send({"kind": "hover", "number": message["number"], "head": head, "rows": rows})
+        elif kind == "tap":
+            self._tapped(message["lon"], message["lat"], at=(message["sx"], message["sy"]), twice=message["twice"])
         elif kind == "hidden":
             self._hidden = True
         elif kind == "limits" and isinstance(self._layer, ValueLayer):
@@ -285,25 +284,20 @@ class MapView(Viewer):
 
     def _see(self, sight: Sight) -> None:
         self._index = sight.index
-        with pn.io.hold():
+        with self._map.one_message():
             self._map.set_backdrop(sight.backdrop)
             self._paint()
 
     def _cell_at(self, lon: float, lat: float) -> int:
         return -1 if self._index is None else self._index.cell_at(lon, lat)
 
-    def _tapped(self, event: PointEvent) -> None:
-        self._tapped_at = (event.sx, event.sy)
-        if self.picking:
-            cell = self._cell_at(event.x, event.y)
-            self.cell = cell if cell >= 0 else None
-
-    def _tapped_twice(self, event: PointEvent) -> None:
+    def _tapped(self, lon: float, lat: float, *, at: tuple[float, float], twice: bool) -> None:
+        far, self._tapped_at = math.dist(self._tapped_at, at) > _SAME_PLACE_PIXELS, at
         if not self.picking:
             return
-        if math.dist(self._tapped_at, (event.sx, event.sy)) > _SAME_PLACE_PIXELS:
-            self._tapped(event)
-            return
-        cell = self._cell_at(event.x, event.y)
-        target = self.zoom_target(cell) if self.zoom_target is not None and cell >= 0 else None
-        self.zoom_to(target or closer_extent(self.locator, self._view, cell, event.x, event.y))
+        cell = self._cell_at(lon, lat)
+        if twice and not far:
+            target = self.zoom_target(cell) if self.zoom_target is not None and cell >= 0 else None
+            self.zoom_to(target or closer_extent(self.locator, self._view, cell, lon, lat))
+        else:
+            self.cell = cell if cell >= 0 else None

@@ -13,7 +13,7 @@ from motrain_app.ui.roles import INPUT, OUTPUT, RoleTable
 from motrain_app.ui.services import Services
 from motrain_app.ui.session import Session
 from motrain_app.ui.stage import Stage
-from motrain_app.ui.table import make_table, show_rows
+from motrain_app.ui.table import RowTable
 from motrain_app.ui.variable_map import describe_dataset, mean_in_time
 
 
@@ -36,8 +36,8 @@ class DataPage:
             sizing_mode="stretch_width", margin=(8, 12), css_classes=["mt-filters"],
         )  # fmt: skip
         self._words = pmui.Typography("", variant="body2", margin=(4, 12), css_classes=["mt-data-words"])
-        self._problems = make_table("mt-problems")
-        show_rows(self._problems, self._found())
+        self._problems = RowTable("mt-problems")
+        self._problems.show(self._found())
         self._none = pmui.Typography("No problem was found in the data.", variant="body2", margin=(8, 16))
         self._roles.param.watch(lambda event: self._colour(), "variable")
         self._roles.param.watch(self._assign, "roles")
@@ -58,7 +58,7 @@ class DataPage:
 
     def drawer(self) -> pn.viewable.Viewable:
         """Return the problems found on opening."""
-        return self._none if self._problems.value.empty else self._problems
+        return self._none if self._problems.rows.empty else self._problems.view
 
     def _found(self) -> pd.DataFrame:
         design = self._session.design

@@ -16,7 +16,7 @@ from motrain_app.ui.run_watch import STATES
 from motrain_app.ui.score_words import interval_words
 from motrain_app.ui.session import Session
 from motrain_app.ui.stage import Stage
-from motrain_app.ui.table import make_table, show_rows
+from motrain_app.ui.table import RowTable
 
 STATE_COLOURS = {"waiting": "#bbbbbb", "done": "#009e73", "failed": "#d55e00", "skipped": "#e69f00"}
 LISTED_AT_MOST = 10_000
@@ -79,7 +79,7 @@ class OperatorsPage:
             },
         )
         self._banner = RunBanner(session)
-        self._table = make_table("mt-operators", choose=self._choose)
+        self._table = RowTable("mt-operators", choose=self._choose)
         self._names: list[str] = []
         session.param.watch(lambda *events: self._show(), ["page", "run", "partition", "dark"])
         follower.param.watch(lambda event: self._show(), "news")
@@ -96,7 +96,7 @@ class OperatorsPage:
 
     def drawer(self) -> pn.viewable.Viewable:
         """Return the table of operators."""
-        return self._table
+        return self._table.view
 
     def _choose(self, row: int) -> None:
         self._session.partition = self._names[row]
@@ -107,7 +107,7 @@ class OperatorsPage:
         self._show_map()
         run = self._session.run
         done = bool(self._follower.counts.get("done"))
-        self._code.visible = self._table.visible = done
+        self._code.visible = self._table.view.visible = done
         self._go.visible = not done
         if run is None or not done:
             first = "The first are being trained" if self._follower.busy else "Train first"
@@ -115,7 +115,7 @@ class OperatorsPage:
             return
         table = operator_table(run.skill(), run.outputs)
         self._names = list(table.index)
-        show_rows(self._table, table.reset_index(drop=True))
+        self._table.show(table.reset_index(drop=True))
         self._show_operator(run)
 
     def _show_operator(self, run: Any) -> None:

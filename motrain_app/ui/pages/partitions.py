@@ -18,7 +18,7 @@ from motrain_app.ui.run_scores import RunScores
 from motrain_app.ui.series import SeriesView
 from motrain_app.ui.session import Session
 from motrain_app.ui.stage import Stage
-from motrain_app.ui.table import make_table, show_rows
+from motrain_app.ui.table import RowTable
 
 REGIONS, BIAS, RMSE = "Regions", "Bias of the run", "RMSE of the run"
 GAINS = {"Gain over one for all": "gain_over_one_for_all", "Gain over climatology": "gain_over_climatology"}
@@ -69,7 +69,7 @@ class PartitionsPage:
             label="Periods", options=[*PERIODS], size="small", sizing_mode="stretch_width", margin=(8, 12),
             css_classes=["mt-periods"],
         )  # fmt: skip
-        self._table = make_table("mt-table", choose=self._choose)
+        self._table = RowTable("mt-table", choose=self._choose)
         self._view.param.watch(self._choose_view, "value")
         self._periods.param.watch(self._choose_periods, "value")
         session.param.watch(self._refresh, ["layout", "output", "page", "dark"])
@@ -102,7 +102,7 @@ class PartitionsPage:
     def drawer(self) -> pn.viewable.Viewable:
         """Return the series of the chosen cell beside the table of partitions."""
         return pn.Row(
-            self._series.view, pn.Column(self._table, sizing_mode="stretch_both", margin=(4, 8)),
+            self._series.view, pn.Column(self._table.view, sizing_mode="stretch_both", margin=(4, 8)),
             sizing_mode="stretch_both", margin=0,
         )  # fmt: skip
 
@@ -182,7 +182,7 @@ class PartitionsPage:
         self._headline.object = self._live.status or safe_text(headline(preview, session.output, outputs), limit=400)
         table = partition_table(session.layout, preview, session.output, outputs, session.unit)
         if session.page == self.name:
-            show_rows(self._table, table)
+            self._table.show(table)
             words = region_words(session.layout, preview, outputs.index(session.output))
             self._list.show(words, self._stage.region_colours())
         self._colour()

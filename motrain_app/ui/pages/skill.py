@@ -23,7 +23,7 @@ from motrain_app.ui.series import SeriesView
 from motrain_app.ui.services import Services
 from motrain_app.ui.session import Session
 from motrain_app.ui.stage import Stage
-from motrain_app.ui.table import make_table, show_rows
+from motrain_app.ui.table import RowTable
 
 METRICS = ("bias", "rmse", "mae", "ubrmse", "r")
 TRUTH = "truth_regime"  # of the sample dataset
@@ -75,7 +75,7 @@ class SkillPage:
         )
         self._test = pmui.Typography("", variant="body2", margin=(4, 12), css_classes=["mt-test-words"])
         self._banner = RunBanner(session)
-        self._table = make_table("mt-skill-table", choose=self._choose)
+        self._table = RowTable("mt-skill-table", choose=self._choose)
         self._names: list[str] = []
         self._open.on_click(lambda event: pn.state.execute(self._open_test))
         self._go.on_click(lambda event: session.param.update(page="training"))
@@ -97,7 +97,7 @@ class SkillPage:
 
     def drawer(self) -> pn.viewable.Viewable:
         """Return the series of the chosen cell beside the table of scores."""
-        table = pn.Column(self._table, sizing_mode="stretch_both", margin=(4, 8))
+        table = pn.Column(self._table.view, sizing_mode="stretch_both", margin=(4, 8))
         return pn.Row(self._series.view, table, sizing_mode="stretch_both", margin=0)
 
     # Gestures
@@ -130,7 +130,7 @@ class SkillPage:
         run = self._scores.run
         self._go.visible = run is None
         self._open.visible = run is not None and run.design.test is not None
-        self._table.visible = self._words.visible = self._projected.visible = run is not None
+        self._table.view.visible = self._words.visible = self._projected.visible = run is not None
         if run is None:
             first = "The first partitions are being trained" if self._follower.busy else "Train first"
             self._headline.param.update(severity="info", object=f"{first}: nothing has been scored yet.")
@@ -197,7 +197,7 @@ class SkillPage:
                 "baseline": [baseline_words(row) for row in chosen.itertuples()],
             }
         )
-        show_rows(self._table, rows)
+        self._table.show(rows)
         best = np.mean(chosen["value"] < chosen["baseline_value"]) if len(chosen) else 0
         self._words.object = (
             f"{safe_text(output)}: {100 * best:.0f} % of {len(chosen):,} operators have a lower RMSE than their best "

@@ -19,7 +19,7 @@ from motrain_app.ui.run_follower import RunFollower
 from motrain_app.ui.services import Services
 from motrain_app.ui.session import Session
 from motrain_app.ui.stage import Stage
-from motrain_app.ui.table import make_table, show_rows
+from motrain_app.ui.table import RowTable
 from motrain_app.ui.theme import duration
 
 FAILURES_AT_MOST = 200
@@ -55,7 +55,7 @@ class TrainingPage:
         self._cluster = pmui.Typography(_where(services), variant="caption", margin=(4, 12))
         self._banner = RunBanner(session)
         self._output = output_select(session)
-        self._failures = make_table("mt-failures", ("partition", "why it has no operator"))
+        self._failures = RowTable("mt-failures")
         self._no_failure = pmui.Typography("", variant="body2", margin=(8, 16))
         self._below = pn.Column(sizing_mode="stretch_both", margin=0)
         self._listing = False
@@ -172,8 +172,8 @@ class TrainingPage:
             self._below.objects = [self._no_failure]
             return
         rows = list(run.failures.items())[:FAILURES_AT_MOST]
-        show_rows(self._failures, pd.DataFrame(rows, columns=["partition", "why it has no operator"]))
-        self._below.objects = [self._failures]
+        self._failures.show(pd.DataFrame(rows, columns=["partition", "why it has no operator"]))
+        self._below.objects = [self._failures.view]
 
     def _show_map(self) -> None:
         watch, session = self._follower.watch, self._session

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bokeh.events import Tap
 
 from motrain_app.ui.map import MapView
 
@@ -33,8 +32,8 @@ class Client:
     def type_limits(self, limits):
         self.view._key._handle_msg({"kind": "limits", "limits": limits})
 
-    def tap(self, lon, lat, event=Tap, at=(0, 0)):
-        self.view.figure._trigger_event(event(self.view.figure, sx=at[0], sy=at[1], x=lon, y=lat))
+    def tap(self, lon, lat, *, twice=False, at=(0, 0)):
+        self._tell(kind="tap", lon=lon, lat=lat, sx=at[0], sy=at[1], twice=twice)
 
     @property
     def wanted(self):

@@ -260,4 +260,6 @@ def test_a_map_that_left_the_page_is_drawn_whole_when_it_comes_back(open_map):
     screen.page.locator(".mt-map-home").wait_for()
     screen.until(lambda: screen.frame("box")[2] > 100)
     screen.settled()
+    screen.page.mouse.click(*screen.at(LON[CELL], LAT[CELL]))
+    screen.until(lambda: screen.view.cell == CELL)
     screen.until(lambda: share_of(pixels(screen), LIGHT.coast) > 3e-4)
