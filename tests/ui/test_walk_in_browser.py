@@ -203,7 +203,7 @@ def test_the_same_way_with_a_file_of_ones_own(start_app, tab, shared_data):
     _go(tab, "partitions")
     tab.mouse.click(*tab.evaluate(PLACE, [6.625, 46.125]))
     tab.locator(".mt-series-words").get_by_text("46.12° N, 6.62° E").wait_for()
-    _draw(tab, [[4, 51], [14, 51], [14, 57], [4, 57]])
+    _draw(tab, [[4, 51], [14, 51], [14, 56.6], [4, 56.6]])
     tab.locator(".mt-region-words").get_by_text("2 cells").wait_for()
     _press(tab, "mt-rest")
     tab.locator(".mt-headline").get_by_text("partitioning lowers the RMSE of ridge by").wait_for()

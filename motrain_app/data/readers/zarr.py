@@ -52,7 +52,7 @@ def open_zarr(path: Path, where: str) -> Raw:
             backend_kwargs={"consolidated": consolidated, "zarr_format": version},
         )
     except Exception as error:  # whatever a library raises on hostile metadata, a person is told in words
-        raise _unreadable(error, where) from error
+        raise (_without_dimensions(where) if _lacks_dimensions(path) else _unreadable(error, where)) from error
     if not dataset.variables:
         raise _without_arrays(path, where)
     problems = [] if _has_checksums(dataset) else [_no_checksum(where)]
@@ -71,20 +71,40 @@ def _root_metadata(path: Path, where: str) -> dict[str, Any]:
 
 
 def _unreadable(error: Exception, where: str) -> DataError:
-    text = str(error)
-    if "_ARRAY_DIMENSIONS" in text or "dimension_names" in text:
-        return refuse(
-            "zarr_without_dimensions",
-            "The Zarr arrays do not name their dimensions",
-            where=where,
-            remedy=f"Write them with named dimensions. {_HOW_TO_WRITE}",
-        )
     return refuse(
         "unreadable",
-        f"The Zarr store cannot be read: {shorten(text or type(error).__name__, limit=200)}",
+        f"The Zarr store cannot be read: {shorten(str(error) or type(error).__name__, limit=200)}",
         where=where,
         remedy="Its metadata may be damaged or only half copied. Copy it again.",
     )
+
+
+def _without_dimensions(where: str) -> DataError:
+    return refuse(
+        "zarr_without_dimensions",
+        "The Zarr arrays do not name their dimensions",
+        where=where,
+        remedy=f"Write them with named dimensions. {_HOW_TO_WRITE}",
+    )
+
+
+def _lacks_dimensions(path: Path) -> bool:
+    """Say whether an array of a store names no dimensions; what a library says of it depends on its version and luck."""
+    for child in path.iterdir():
+        if (child / ".zarray").is_file() and "_ARRAY_DIMENSIONS" not in _metadata(child / ".zattrs"):
+            return True
+        content = _metadata(child / "zarr.json")
+        if content.get("node_type") == "array" and not content.get("dimension_names") and content.get("shape"):
+            return True
+    return False
+
+
+def _metadata(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, OSError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _without_arrays(path: Path, where: str) -> DataError:

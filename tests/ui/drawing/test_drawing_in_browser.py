@@ -166,7 +166,7 @@ class TestEdit:
         board.drag((6.0, 46.0), (8.0, 47.0))
         board.screen.until(lambda: board.layer.shapes != (REGION,))
         assert corners(board.holds()[0]) == [*SQUARE[:2], (8.0, 47.0), SQUARE[3]]
-        assert board.layer.commit.changed == ("a",)
+        board.screen.until(lambda: board.layer.commit.changed == ("a",))
         assert board.sent() == ["PATCH-DOC"]
 
     def test_the_middle_of_an_edge_is_dragged_to_a_new_corner(self, board):
