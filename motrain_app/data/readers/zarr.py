@@ -89,7 +89,7 @@ def _without_dimensions(where: str) -> DataError:
 
 
 def _lacks_dimensions(path: Path) -> bool:
-    """Say whether an array of a store names no dimensions; what a library says of it depends on its version and luck."""
+    """Say whether an array of a store names no dimensions; what a library says of that varies."""
     for child in path.iterdir():
         if (child / ".zarray").is_file() and "_ARRAY_DIMENSIONS" not in _metadata(child / ".zattrs"):
             return True
