@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 ASSETS = sorted(
     path.relative_to(ROOT).as_posix()
     for path in (ROOT / "assets").rglob("*")
-    if path.is_file() and path.suffix not in (".py", ".pyc")
+    if path.is_file() and path.suffix not in (".py", ".pyc") and path.parent.name != "screenshots"
 )
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DIST_INFO = f"motrain_app-{motrain_app.__version__}.dist-info"
@@ -54,6 +54,7 @@ class TestWheel:
         assert top == {"motrain_app", DIST_INFO}
         assert "motrain_app/data/assets.py" in wheel.namelist()
         assert "motrain_app/assets/make_outlines.py" not in wheel.namelist()
+        assert not any("screenshots" in name for name in wheel.namelist())
 
     def test_installs_the_command(self, wheel):
         points = wheel.read(f"{DIST_INFO}/entry_points.txt").decode()

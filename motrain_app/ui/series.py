@@ -53,8 +53,8 @@ class SeriesView:
         if rows.empty:
             self._tell(f"{_place(session)}: nothing of {safe_text(session.output)} was observed here.")
             return
-        rmse = _rmse(rows)
-        self._words.object = f"{_place(session)}{rmse and f': out-of-fold RMSE {rmse} {safe_text(session.unit)}'}"
+        rmse = _rmse(rows, safe_text(session.unit))
+        self._words.object = f"{_place(session)}{rmse and f': out-of-fold RMSE {rmse}'}"
         plot = await asyncio.to_thread(
             series_plot,
             rows,
@@ -135,11 +135,11 @@ def _observed(dataset: xr.Dataset, output: str, cell: int) -> pd.DataFrame:
     return frame[np.isfinite(values)]
 
 
-def _rmse(rows: pd.DataFrame) -> str:
+def _rmse(rows: pd.DataFrame, unit: str) -> str:
     if "predicted" not in rows:
         return ""
     error = (rows["predicted"] - rows["observed"]).dropna()
-    return f"{np.sqrt(np.mean(error**2)):.3g} (n = {len(error):,})" if len(error) else ""
+    return f"{np.sqrt(np.mean(error**2)):.3g} {unit} (n = {len(error):,})" if len(error) else ""
 
 
 def _place(session: Session) -> str:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from bokeh.models import DatetimeAxis
+
 RAIL_WIDTH = 80
 INSPECTOR_WIDTH = 320
 DRAWER_HEIGHT = 190
@@ -46,11 +48,15 @@ def style_figure(figure: Any, *, dark: bool) -> None:
         axis.axis_line_color = axis.major_tick_line_color = axis.minor_tick_line_color = INK[mode]
         axis.axis_label_text_font_size = axis.major_label_text_font_size = "11px"
         axis.axis_label_text_font_style = "normal"
+        if isinstance(axis, DatetimeAxis):
+            axis.ticker.desired_num_ticks = 4  # more would touch in the narrow plots of the drawer
     for grid in figure.grid:
         grid.grid_line_color = GRID[mode]
     for legend in figure.legend:
         legend.label_text_color = INK[mode]
         legend.label_text_font_size = "11px"
+        legend.title = None
+        legend.spacing = legend.padding = 0
         legend.background_fill_color = legend.border_line_color = None
 
 

@@ -64,7 +64,10 @@ class PartitionsPage:
             css_classes=["mt-view"],
         )  # fmt: skip
         self._output = output_select(session)
-        self._headline = pmui.Typography("", variant="body2", margin=(4, 12), css_classes=["mt-headline"])
+        # As high as its longest sentence: the buttons below are not to move under the mouse.
+        self._headline = pmui.Typography(
+            "", variant="body2", margin=(4, 12), styles={"min-height": "86px"}, css_classes=["mt-headline"]
+        )
         self._periods = pmui.Select(
             label="Periods", options=[*PERIODS], size="small", sizing_mode="stretch_width", margin=(8, 12),
             css_classes=["mt-periods"],
