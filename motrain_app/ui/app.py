@@ -23,6 +23,7 @@ from motrain_app.ui.pages.partitions import PartitionsPage
 from motrain_app.ui.pages.skill import SkillPage
 from motrain_app.ui.pages.training import TrainingPage
 from motrain_app.ui.pages.validation import ValidationPage
+from motrain_app.ui.ready import when_ready
 from motrain_app.ui.run_follower import RunFollower
 from motrain_app.ui.run_scores import RunScores
 from motrain_app.ui.services import Services
@@ -36,6 +37,7 @@ TICK_MS = 400
 
 def make_page(services: Services) -> pn.viewable.Viewable:
     """Return the page of a new session."""
+    pn.extension("tabulator")  # tables come after the page, which must have their script
     _own_stylesheets()
     target = services.target
     assert target is not None
@@ -70,7 +72,7 @@ def _page_of(session: Session, services: Services, target: Target) -> pn.viewabl
         "arrowright": lambda: partitions.step(1),
     }
     frame = Frame(session, {page.name: page for page in pages}, follower, training.stop, keys)
-    session.param.watch(lambda event: pn.state.execute(live.follow), "layout")
+    session.param.watch(lambda event: when_ready(live.follow), "layout")
     pn.state.onload(live.follow)
     pn.state.onload(lambda: _keep_looking(follower))
     pn.state.onload(lambda: _begin(session, services, target))
@@ -105,7 +107,7 @@ def _keep_looking(follower: RunFollower) -> None:
 def _begin(session: Session, services: Services, target: Target) -> None:
     """Train the sample's one operator everywhere, where that was never done."""
     if target.ready and session.run is None and session.layout is not None:
-        pn.state.execute(partial(_train_the_sample, session, services))  # a lambda would not be awaited
+        when_ready(partial(_train_the_sample, session, services))  # a lambda would not be awaited
 
 
 async def _train_the_sample(session: Session, services: Services) -> None:

@@ -14,13 +14,16 @@ INK = {"light": "#333333", "dark": "#d8d8d8"}
 GRID = {"light": "#e3e3e3", "dark": "#3c3c3c"}
 TEST_COLOUR = "#cc79a7"
 
+TOP_BAR_COLOUR = "#1f5673"  # of both themes: what stands on it is white
+
 THEME: dict[str, Any] = {
-    "light": {"palette": {"primary": {"main": "#1f5673"}, "secondary": {"main": "#b5651d"}}},
+    "light": {"palette": {"primary": {"main": TOP_BAR_COLOUR}, "secondary": {"main": "#b5651d"}}},
     "dark": {"palette": {"primary": {"main": "#4f9cc4"}, "secondary": {"main": "#e0a15e"}}},
 }
 _SHARED: dict[str, Any] = {
     "typography": {"fontSize": 13},
     "components": {
+        "MuiAppBar": {"styleOverrides": {"root": {"backgroundColor": f"{TOP_BAR_COLOUR} !important"}}},
         "MuiToolbar": {
             "styleOverrides": {"root": {"minHeight": f"{TOP_BAR_HEIGHT}px !important", "height": f"{TOP_BAR_HEIGHT}px"}}
         },

@@ -185,6 +185,12 @@ def test_the_first_three_minutes_on_the_sample(start_app, tab, tmp_path):
     app.start()
     tab.goto(app.url)
     tab.locator(".mt-sentence").get_by_text("3 regions × all time").wait_for()
+
+    # What a link or a reload asks for is there, although it is read before the browser is ready.
+    tab.goto(f"{app.url}?page=skill&cell=40")
+    tab.locator(".mt-skill-headline").get_by_text("Partitioning pays").wait_for()
+    tab.locator(".mt-skill-table .tabulator-row").nth(2).wait_for()
+    tab.locator(".mt-series-words").get_by_text("out-of-fold RMSE").wait_for()
     assert _unexpected(tab) == []
 
 

@@ -9,6 +9,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from motrain_app.ui.escape import safe_text
+from motrain_app.ui.ready import when_ready
 from motrain_app.ui.roles import INPUT, OUTPUT, RoleTable
 from motrain_app.ui.services import Services
 from motrain_app.ui.session import Session
@@ -106,7 +107,7 @@ class DataPage:
 
     def _colour(self) -> None:
         if self._session.page == self.name:
-            pn.state.execute(self._show_variable)
+            when_ready(self._show_variable)
 
     async def _show_variable(self) -> None:
         """Show the chosen variable, whose values are read from the file in a thread."""

@@ -12,6 +12,7 @@ from motrain_app.design import Period, each_cell, the_rest
 from motrain_app.ui.escape import safe_text
 from motrain_app.ui.live import LiveSkill
 from motrain_app.ui.partition_table import headline, partition_table, region_words
+from motrain_app.ui.ready import when_ready
 from motrain_app.ui.region_list import RegionList
 from motrain_app.ui.run_follower import RunFollower
 from motrain_app.ui.run_scores import RunScores
@@ -76,9 +77,7 @@ class PartitionsPage:
         self._view.param.watch(self._choose_view, "value")
         self._periods.param.watch(self._choose_periods, "value")
         session.param.watch(self._refresh, ["layout", "output", "page", "dark"])
-        session.param.watch(
-            lambda event: pn.state.execute(self._series.show), ["cell", "output", "page", "dark", "run"]
-        )
+        session.param.watch(lambda event: when_ready(self._series.show), ["cell", "output", "page", "dark", "run"])
         live.param.watch(self._refresh, ["preview", "status"])
         follower.param.watch(lambda event: self._run_news(), "news")
         self._refresh()
@@ -170,7 +169,7 @@ class PartitionsPage:
             self._view.value = BIAS
             self._showing = False
         self._colour()
-        pn.state.execute(self._series.show)
+        when_ready(self._series.show)
 
     def _refresh(self, *_: Any) -> None:
         session = self._session
@@ -204,7 +203,7 @@ class PartitionsPage:
         if layout is None or session.page != self.name:
             return
         if view in (BIAS, RMSE) and self._scores.run is not None:
-            pn.state.execute(self._colour_by_run)
+            when_ready(self._colour_by_run)
         elif view in GAINS and self._gains(GAINS[view]) is not None:
             gains = self._gains(GAINS[view])
             self._stage.map.show(gains, label=f"{view} (ridge), {session.output}", unit="%", palette="diverging")

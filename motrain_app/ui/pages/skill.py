@@ -14,6 +14,7 @@ from motrain_app.runs.paying import find_one_for_all, pays, pays_sentence
 from motrain_app.skill import get_metric
 from motrain_app.ui.escape import safe_text
 from motrain_app.ui.pages.partitions import output_select
+from motrain_app.ui.ready import when_ready
 from motrain_app.ui.review_map import review_map
 from motrain_app.ui.run_banner import RunBanner
 from motrain_app.ui.run_follower import RunFollower
@@ -77,12 +78,12 @@ class SkillPage:
         self._banner = RunBanner(session)
         self._table = RowTable("mt-skill-table", choose=self._choose)
         self._names: list[str] = []
-        self._open.on_click(lambda event: pn.state.execute(self._open_test))
+        self._open.on_click(lambda event: when_ready(self._open_test))
         self._go.on_click(lambda event: session.param.update(page="training"))
         for widget in (self._metric, self._truth, self._projected):
             widget.param.watch(lambda event: self._refresh(), "value")
         session.param.watch(lambda *events: self._refresh(), ["page", "run", "output", "dark"])
-        session.param.watch(lambda event: pn.state.execute(self._series.show), "cell")
+        session.param.watch(lambda event: when_ready(self._series.show), "cell")
         follower.param.watch(lambda event: self._refresh(), "news")
         self._refresh()
 
@@ -120,7 +121,7 @@ class SkillPage:
 
     def _refresh(self) -> None:
         if self._session.page == self.name:
-            pn.state.execute(self._show)
+            when_ready(self._show)
 
     async def _show(self) -> None:
         """Show the run; what a later call overtakes shows nothing."""

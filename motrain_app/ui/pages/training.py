@@ -14,6 +14,7 @@ from motrain_app.learning import LEARNER_KINDS
 from motrain_app.runs import RunError
 from motrain_app.ui.escape import safe_text
 from motrain_app.ui.pages.partitions import output_select
+from motrain_app.ui.ready import when_ready
 from motrain_app.ui.run_banner import RunBanner
 from motrain_app.ui.run_follower import RunFollower
 from motrain_app.ui.services import Services
@@ -61,9 +62,9 @@ class TrainingPage:
         self._listing = False
         self._learner.param.watch(self._choose, "value")
         self._runs.param.watch(self._choose_run, "value")
-        self._start.on_click(lambda event: pn.state.execute(self._begin))
+        self._start.on_click(lambda event: when_ready(self._begin))
         self._stop.on_click(lambda event: self.stop())
-        self._resume.on_click(lambda event: pn.state.execute(self._go_on))
+        self._resume.on_click(lambda event: when_ready(self._go_on))
         follower.param.watch(lambda *events: self._show_state(), ["state", "news", "asked", "remaining", "reason"])
         follower.param.watch(lambda event: self._show_map(), "news")
         session.param.watch(lambda *events: self._show(), ["page", "output", "dark", "run"])

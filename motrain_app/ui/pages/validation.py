@@ -15,6 +15,7 @@ from motrain_app.runs import RunError
 from motrain_app.runs.optimism import measure_optimism
 from motrain_app.ui.escape import safe_text
 from motrain_app.ui.fold_board import ROLE_COLOURS, fold_board
+from motrain_app.ui.ready import when_ready
 from motrain_app.ui.services import Services
 from motrain_app.ui.session import Session
 from motrain_app.ui.theme import style_figure
@@ -138,7 +139,7 @@ class ValidationPage:
         self._source.data = fold_board(layout.folds, time)
         self._board.y_range.factors = list(reversed(layout.folds.names))
         if severity != "success" and layout.folds.jackknife:
-            pn.state.execute(self._measure)
+            when_ready(self._measure)
 
     def _show_choices(self) -> None:
         design = self._session.design
