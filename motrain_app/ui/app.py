@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import weakref
-from functools import partial
 from pathlib import Path
 
 import panel as pn
@@ -23,7 +22,7 @@ from motrain_app.ui.pages.partitions import PartitionsPage
 from motrain_app.ui.pages.skill import SkillPage
 from motrain_app.ui.pages.training import TrainingPage
 from motrain_app.ui.pages.validation import ValidationPage
-from motrain_app.ui.ready import when_ready
+from motrain_app.ui.ready import Background, when_ready
 from motrain_app.ui.run_follower import RunFollower
 from motrain_app.ui.run_scores import RunScores
 from motrain_app.ui.services import Services
@@ -61,7 +60,7 @@ def _page_of(session: Session, services: Services, target: Target) -> pn.viewabl
         ValidationPage(session, services),
         training,
         SkillPage(session, stage, services, follower, scores),
-        OperatorsPage(session, stage, follower),
+        OperatorsPage(session, stage, follower, scores),
     )
     keys = {
         "p": lambda: partitions.draw("polygon"),
@@ -106,15 +105,19 @@ def _keep_looking(follower: RunFollower) -> None:
 
 def _begin(session: Session, services: Services, target: Target) -> None:
     """Train the sample's one operator everywhere, where that was never done."""
-    if target.ready and session.run is None and session.layout is not None:
-        when_ready(partial(_train_the_sample, session, services))  # a lambda would not be awaited
+    if not target.ready or session.run is not None or session.layout is None:
+        return
 
+    async def start() -> Path:
+        return await asyncio.to_thread(services.start, session.design)
 
-async def _train_the_sample(session: Session, services: Services) -> None:
-    try:
-        session.run = services.run(await asyncio.to_thread(services.start, session.design))
-    except (DataError, DesignError, RunError) as error:
+    def follow(path: Path) -> None:
+        session.run = services.run(path)
+
+    def tell(error: Exception) -> None:
         session.notice = ("error", safe_text(error, limit=600))
+
+    Background(start, follow, tell, (DataError, DesignError, RunError))()
 
 
 def _first_design(target: Target) -> Design | None:

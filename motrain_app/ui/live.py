@@ -9,6 +9,7 @@ from motrain_app.design import DesignError
 from motrain_app.learning.preview import LivePreview, Preview
 from motrain_app.runs import RunError
 from motrain_app.runs.live import decides_live, open_live, prepare_live
+from motrain_app.ui.ready import Background
 from motrain_app.ui.services import Services
 from motrain_app.ui.session import Session
 
@@ -33,25 +34,34 @@ class LiveSkill(param.Parameterized):
         self._session, self._services = session, services
         self._live: LivePreview | None = None
         self._of: tuple[Any, ...] = ()
-        self._turn = 0
+        self._making = Background(self._make, self._show, self._refuse, (RunError, DesignError, OSError))
 
-    async def follow(self) -> None:
-        """Make the preview of the design as it is now; what a later call overtakes shows nothing."""
-        self._turn += 1
-        turn, design, layout = self._turn, self._session.design, self._session.layout
-        if layout is None:
+    def follow(self) -> None:
+        """Make the preview of the design as it is now."""
+        if self._session.layout is None:
+            self._making.forget()
             self.param.update(preview=None, status="The design is not complete")
             return
-        try:
-            if self._live is None or self._of != decides_live(design):
-                self.param.update(preview=None, status="Reading the rows for the live skill…")
-                runs = str(self._services.runs_folder)
-                staged = await asyncio.wrap_future(self._services.submit(prepare_live, design.to_json(), runs))
-                live = await asyncio.to_thread(open_live, design, staged, layout.partitions)
-                self._live, self._of = live, decides_live(design)
-            if self._live is not None and turn == self._turn:
-                preview = await asyncio.to_thread(self._live.of, layout.cells)
-                if turn == self._turn:
-                    self.param.update(preview=preview, status="")
-        except (RunError, DesignError, OSError) as error:
-            self.param.update(preview=None, status=str(error))
+        if self._of != decides_live(self._session.design):
+            self.param.update(preview=None, status="Reading the rows for the live skill…")
+        self._making()
+
+    async def _make(self) -> Preview:
+        design, layout = self._session.design, self._session.layout
+        assert layout is not None
+        decides = decides_live(design)
+        live = self._live
+        if live is None or self._of != decides:
+            runs = str(self._services.runs_folder)
+            staged = await asyncio.wrap_future(self._services.submit(prepare_live, design.to_json(), runs))
+            live = await asyncio.to_thread(open_live, design, staged, layout.partitions)
+            if live is None:
+                raise RunError("The staged rows were removed meanwhile. Change the design, or load the page again.")
+            self._live, self._of = live, decides
+        return await asyncio.to_thread(live.of, layout.cells)
+
+    def _show(self, preview: Preview) -> None:
+        self.param.update(preview=preview, status="")
+
+    def _refuse(self, error: Exception) -> None:
+        self.param.update(preview=None, status=str(error))

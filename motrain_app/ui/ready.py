@@ -1,6 +1,7 @@
-"""What a session does by itself waits until its browser has the page."""
+"""When a page may be changed: once its browser has it, and with the lock of its document."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import panel as pn
@@ -16,3 +17,80 @@ def when_ready(act: Callable[[], Any]) -> None:
         pn.state.execute(act)
     else:
         pn.state.onload(act)
+
+
+async def with_lock(change: Callable[[], Any]) -> None:
+    """Change the page after an ``await``, where the lock of its document is lost.
+
+    Bokeh refuses a change that comes while it sends others, and what it refuses never reaches the browser.
+    """
+    context = None if pn.state.curdoc is None else pn.state.curdoc.session_context
+    if context is None or context.session is None:  # a script, a test
+        change()
+    else:
+        await context.with_locked_document(lambda document: change())
+
+
+class Background:
+    """Work away from the event loop, and what it leads to on the page; a later call overtakes an earlier one.
+
+    Parameters
+    ----------
+    work
+        Coroutine function; it reads, and changes nothing on the page.
+    then
+        Takes what `work` returned, to change the page. It is not called where a later call came between.
+    refused
+        Takes an error in the place of that. Errors of other kinds than ``errors`` are faults of the program.
+    errors
+        What may happen.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[], Awaitable[Any]],
+        then: Callable[[Any], Any],
+        refused: Callable[[Exception], Any] | None = None,
+        errors: tuple[type[Exception], ...] = (),
+    ) -> None:
+        self._work, self._then, self._refused, self._errors = work, then, refused, errors
+        self._turn = 0
+        self._on_its_way: int | None = None
+        self._renew = False
+
+    def __call__(self) -> None:
+        """Begin, once the page is ready."""
+        self._turn += 1
+        self._on_its_way, self._renew = self._turn, False
+        when_ready(partial(self._see_through, self._turn))
+
+    def renew(self) -> None:
+        """Begin, or begin again after what is on its way: news that come faster than the work let all be shown."""
+        if self._on_its_way is None:
+            self()
+        else:
+            self._renew = True
+
+    def forget(self) -> None:
+        """Let what is on its way lead to nothing."""
+        self._turn += 1
+        self._on_its_way, self._renew = None, False
+
+    async def _see_through(self, turn: int) -> None:
+        if turn != self._turn:  # a later call came while the page was not ready
+            return
+        try:
+            change = partial(self._then, await self._work())
+        except self._errors as error:
+            assert self._refused is not None
+            change = partial(self._refused, error)
+        finally:
+            if self._on_its_way == turn:
+                self._on_its_way = None
+        await with_lock(partial(self._end, turn, change))
+
+    def _end(self, turn: int, change: Callable[[], Any]) -> None:
+        if turn == self._turn:
+            change()
+        if self._renew and self._on_its_way is None:
+            self()

@@ -7,11 +7,12 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from motrain_app.runs import Run
+from motrain_app.runs import Run, RunError
 from motrain_app.runs.cell_series import cell_series
 from motrain_app.ui.run_follower import RunFollower
 
 KEPT_AT_MOST = 32
+UNREADABLE = (RunError, OSError)  # what reading may raise
 
 
 class RunScores:

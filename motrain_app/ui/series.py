@@ -11,7 +11,8 @@ import xarray as xr
 
 from motrain_app.design import Design
 from motrain_app.ui.escape import safe_text
-from motrain_app.ui.run_scores import RunScores
+from motrain_app.ui.ready import Background
+from motrain_app.ui.run_scores import UNREADABLE, RunScores
 from motrain_app.ui.session import Session
 from motrain_app.ui.theme import INK, TEST_COLOUR, plot_style
 
@@ -32,39 +33,46 @@ class SeriesView:
 
     def __init__(self, session: Session, scores: RunScores, pages: tuple[str, ...]) -> None:
         self._session, self._scores, self._pages = session, scores, pages
-        self._turn = 0
+        self._drawing = Background(self._draw, self._put, self._refuse, UNREADABLE)
         self._words = pmui.Typography(HINT, variant="caption", margin=(4, 12, 0, 12), css_classes=["mt-series-words"])
         self._pane: pn.pane.HoloViews | None = None
         self.view = pn.Column(self._words, sizing_mode="stretch_both", margin=0, css_classes=["mt-series"])
 
-    async def show(self) -> None:
-        """Draw the chosen cell; what a later call overtakes draws nothing."""
+    def renew(self) -> None:
+        """Draw the chosen cell again, as there may be more of it."""
+        if self._session.page in self._pages and self._session.cell is not None:
+            self._drawing.renew()
+
+    def show(self) -> None:
+        """Draw the chosen cell."""
         session = self._session
         if session.page not in self._pages:
-            return
-        self._turn += 1
-        turn = self._turn
-        if session.cell is None or session.dataset is None:
+            self._drawing.forget()
+        elif session.cell is None or session.dataset is None:
+            self._drawing.forget()
             self._tell(HINT)
-            return
+        else:
+            self._drawing()
+
+    async def _draw(self) -> tuple[str, Any]:
+        """Return what is to be said of the chosen cell, and its plot; None where there is nothing to draw."""
+        session = self._session
         rows = await self._rows(session.cell)
-        if turn != self._turn:
-            return
         if rows.empty:
-            self._tell(f"{_place(session)}: nothing of {safe_text(session.output)} was observed here.")
-            return
-        rmse = _rmse(rows, safe_text(session.unit))
-        self._words.object = f"{_place(session)}{rmse and f': out-of-fold RMSE {rmse}'}"
+            return f"{_place(session)}: nothing of {safe_text(session.output)} was observed here.", None
+        unit = safe_text(session.unit)
+        rmse = _rmse(rows, unit)
         plot = await asyncio.to_thread(
-            series_plot,
-            rows,
-            label=safe_text(session.output),
-            unit=safe_text(session.unit),
-            design=session.design,
-            dark=session.dark,
+            series_plot, rows, label=safe_text(session.output), unit=unit, design=session.design, dark=session.dark
         )
-        if turn != self._turn:
+        return f"{_place(session)}{rmse and f': out-of-fold RMSE {rmse}'}", plot
+
+    def _put(self, drawn: tuple[str, Any]) -> None:
+        words, plot = drawn
+        if plot is None:
+            self._tell(words)
             return
+        self._words.object = words
         if self._pane is None:
             self._pane = pn.pane.HoloViews(
                 plot, sizing_mode="stretch_both", margin=(0, 8), css_classes=["mt-series-plot"]
@@ -72,6 +80,9 @@ class SeriesView:
         else:
             self._pane.object = plot
         self.view.objects = [self._words, self._pane]
+
+    def _refuse(self, error: Exception) -> None:
+        self._tell(safe_text(error, limit=400))
 
     def _tell(self, words: str) -> None:
         self._words.object = words

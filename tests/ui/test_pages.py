@@ -1,6 +1,5 @@
 """What pages show is what was computed: tables, boards, live runs, and the snippet that a person pastes."""
 
-import asyncio
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -25,10 +24,10 @@ from tests.runs.conftest import drive_here, environment, make_dataset
 REGIONS = (box("north", 0, 41.5, 10, 50), the_rest())
 
 
-def run_through(coroutine):
-    """Await a coroutine on a loop of its own: the browser tests of this process keep one in the main thread."""
+def follow(live):
+    """Let a live skill follow its design to the end, in a thread: browser tests of this process keep a loop in ours."""
     with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, coroutine).result()
+        return thread.submit(live.follow).result()
 
 
 @pytest.fixture
@@ -55,7 +54,7 @@ def session(design, services, tmp_path):
 @pytest.mark.slow
 def test_live_skill_follows_the_design_and_equals_the_run_that_is_trained(session, services, design):
     live = LiveSkill(session, services)
-    run_through(live.follow())
+    follow(live)
     assert live.status == ""
     table = partition_table(session.layout, live.preview, "y", design.outputs, "dB")
     folder = create_run(design, services.runs_folder)
@@ -67,7 +66,7 @@ def test_live_skill_follows_the_design_and_equals_the_run_that_is_trained(sessio
     assert table["cells"].tolist() == [2, 4]
     assert "partitioning lowers the RMSE of ridge by" in headline(live.preview, "y", design.outputs)
     session.change("Deleted all", regions=None)
-    run_through(live.follow())
+    follow(live)
     assert len(live.preview.reasons) == 1
     assert "ridge is" in headline(live.preview, "y", design.outputs)
 
@@ -81,7 +80,7 @@ def test_the_table_stands_before_there_is_a_preview(session, design):
 def test_a_design_that_fits_no_data_has_no_preview(session, services):
     live = LiveSkill(session, services)
     session.change("Drew far away", regions=[box("far", -60, -60, -50, -50)])
-    run_through(live.follow())
+    follow(live)
     assert live.preview is None
     assert live.status == "The design is not complete"
 

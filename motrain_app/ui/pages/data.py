@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 
 from motrain_app.ui.escape import safe_text
-from motrain_app.ui.ready import when_ready
+from motrain_app.ui.ready import Background
 from motrain_app.ui.roles import INPUT, OUTPUT, RoleTable
 from motrain_app.ui.services import Services
 from motrain_app.ui.session import Session
@@ -44,6 +45,7 @@ class DataPage:
         self._roles.param.watch(self._assign, "roles")
         self._filters.param.watch(self._filter, "value")
         self._showing = False
+        self._colouring = Background(self._mean, self._show_mean)
         session.param.watch(lambda *events: self._show(), ["design", "page", "dark"])
         self._show()
 
@@ -94,6 +96,7 @@ class DataPage:
     def _show(self) -> None:
         session = self._session
         if session.page != self.name:
+            self._colouring.forget()
             return
         self._showing = True
         self._roles.roles = _roles(session)
@@ -106,21 +109,22 @@ class DataPage:
         self._colour()
 
     def _colour(self) -> None:
-        if self._session.page == self.name:
-            when_ready(self._show_variable)
+        dataset, name = self._session.dataset, self._roles.variable
+        if self._session.page == self.name and dataset is not None and name in dataset:
+            self._colouring()
+        else:
+            self._colouring.forget()
 
-    async def _show_variable(self) -> None:
-        """Show the chosen variable, whose values are read from the file in a thread."""
-        session, name, dataset = self._session, self._roles.variable, self._session.dataset
-        if dataset is None or name not in dataset:
-            return
-        values = await asyncio.to_thread(mean_in_time, dataset, name)
-        if session.page != self.name or name != self._roles.variable or dataset is not session.dataset:
-            return
+    async def _mean(self) -> np.ndarray | None:
+        """Return the mean of the chosen variable, whose values are read from the file in a thread."""
+        return await asyncio.to_thread(mean_in_time, self._session.dataset, self._roles.variable)
+
+    def _show_mean(self, values: np.ndarray | None) -> None:
+        name = self._roles.variable
         if values is None:
             self._stage.show_nothing(f"{safe_text(name)} is the same for all cells")
         else:
-            unit = str(dataset[name].attrs.get("units", ""))
+            unit = str(self._session.dataset[name].attrs.get("units", ""))
             self._stage.map.show(values, label=f"Mean {name}", unit=unit)
 
 

@@ -8,10 +8,12 @@ import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 
-from motrain_app.operators import Variable
+from motrain_app.operators import Operator, Variable
 from motrain_app.ui.escape import safe_text
+from motrain_app.ui.ready import Background
 from motrain_app.ui.run_banner import RunBanner
 from motrain_app.ui.run_follower import RunFollower
+from motrain_app.ui.run_scores import UNREADABLE, RunScores
 from motrain_app.ui.run_watch import STATES
 from motrain_app.ui.score_words import interval_words
 from motrain_app.ui.session import Session
@@ -61,8 +63,9 @@ class OperatorsPage:
 
     name, title, icon = "operators", "Operators", "functions"
 
-    def __init__(self, session: Session, stage: Stage, follower: RunFollower) -> None:
-        self._session, self._stage, self._follower = session, stage, follower
+    def __init__(self, session: Session, stage: Stage, follower: RunFollower, scores: RunScores) -> None:
+        self._session, self._stage, self._follower, self._scores = session, stage, follower, scores
+        self._reading = Background(self._read, self._show_operators, self._unread, UNREADABLE)
         self._words = pmui.Typography("", variant="body2", margin=(8, 12), css_classes=["mt-operator-words"])
         self._go = pmui.Button(
             label="Training", icon="model_training", variant="outlined", margin=(4, 12), css_classes=["mt-go-training"]
@@ -82,7 +85,7 @@ class OperatorsPage:
         self._table = RowTable("mt-operators", choose=self._choose)
         self._names: list[str] = []
         session.param.watch(lambda *events: self._show(), ["page", "run", "partition", "dark"])
-        follower.param.watch(lambda event: self._show(), "news")
+        follower.param.watch(lambda event: self._take_news(), "news")
         self._show()
 
     def centre(self) -> pn.viewable.Viewable:
@@ -105,28 +108,47 @@ class OperatorsPage:
         if self._session.page != self.name:
             return
         self._show_map()
-        run = self._session.run
-        done = bool(self._follower.counts.get("done"))
-        self._code.visible = self._table.view.visible = done
-        self._go.visible = not done
-        if run is None or not done:
-            first = "The first are being trained" if self._follower.busy else "Train first"
-            self._words.object = f"None yet. {first}: each partition that is done has its operator here."
+        run = self._scores.run
+        self._code.visible = self._table.view.visible = run is not None
+        self._go.visible = run is None
+        if run is not None:
+            self._reading()
             return
-        table = operator_table(run.skill(), run.outputs)
+        self._reading.forget()
+        first = "The first are being trained" if self._follower.busy else "Train first"
+        self._words.object = f"None yet. {first}: each partition that is done has its operator here."
+
+    def _take_news(self) -> None:
+        """Show operators that came in since."""
+        if self._session.page != self.name:
+            return
+        if not self._table.view.visible:
+            self._show()
+        else:
+            self._show_map()
+            self._reading.renew()
+
+    async def _read(self) -> tuple[pd.DataFrame, str, Operator]:
+        """Return the table of operators, and the name of the chosen one with the operator itself."""
+        run = self._scores.run
+        table = operator_table(await self._scores.skill(), run.outputs)
+        wanted = self._session.partition
+        chosen = wanted if wanted in table.index else table.index[0]
+        return table, chosen, await self._scores.of(f"operator {chosen}", lambda one: one.operator(chosen))
+
+    def _show_operators(self, found: tuple[pd.DataFrame, str, Operator]) -> None:
+        table, chosen, h = found
         self._names = list(table.index)
         self._table.show(table.reset_index(drop=True))
-        self._show_operator(run)
-
-    def _show_operator(self, run: Any) -> None:
-        chosen = self._session.partition if self._session.partition in self._names else self._names[0]
-        h = run.operator(chosen)
         inputs, outputs = (
             ", ".join(f"{safe_text(v.name)}{f' ({safe_text(v.unit)})' if v.unit else ''}" for v in variables)
             for variables in (h.inputs, h.outputs)
         )
         self._words.object = f"**{safe_text(chosen)}**: {len(h.members)} members. {inputs} → {outputs}"
-        self._code.value = snippet(str(run.path), chosen)
+        self._code.value = snippet(str(self._scores.run.path), chosen)
+
+    def _unread(self, error: Exception) -> None:
+        self._words.object = safe_text(error, limit=600)
 
     def _show_map(self) -> None:
         watch = self._follower.watch

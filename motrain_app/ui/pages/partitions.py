@@ -1,21 +1,21 @@
 """The Partitions page: draw where one operator holds, and see at once what it gains."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import panel as pn
 import panel_material_ui as pmui
+import xarray as xr
 
 from motrain_app.design import Period, each_cell, the_rest
 from motrain_app.ui.escape import safe_text
 from motrain_app.ui.live import LiveSkill
 from motrain_app.ui.partition_table import headline, partition_table, region_words
-from motrain_app.ui.ready import when_ready
+from motrain_app.ui.ready import Background
 from motrain_app.ui.region_list import RegionList
 from motrain_app.ui.run_follower import RunFollower
-from motrain_app.ui.run_scores import RunScores
+from motrain_app.ui.run_scores import UNREADABLE, RunScores
 from motrain_app.ui.series import SeriesView
 from motrain_app.ui.session import Session
 from motrain_app.ui.stage import Stage
@@ -60,6 +60,7 @@ class PartitionsPage:
         self._list = RegionList(session)
         self._chosen_view = False
         self._showing = False
+        self._colouring = Background(self._of_cells, self._show_cells, self._unread, UNREADABLE)
         self._view = pmui.Select(
             options=list(VIEWS), value=REGIONS, size="small", width=190, margin=(4, 8), label="Colour",
             css_classes=["mt-view"],
@@ -77,7 +78,7 @@ class PartitionsPage:
         self._view.param.watch(self._choose_view, "value")
         self._periods.param.watch(self._choose_periods, "value")
         session.param.watch(self._refresh, ["layout", "output", "page", "dark"])
-        session.param.watch(lambda event: when_ready(self._series.show), ["cell", "output", "page", "dark", "run"])
+        session.param.watch(lambda event: self._series.show(), ["cell", "output", "page", "dark", "run"])
         live.param.watch(self._refresh, ["preview", "status"])
         follower.param.watch(lambda event: self._run_news(), "news")
         self._refresh()
@@ -168,8 +169,9 @@ class PartitionsPage:
             self._showing = True
             self._view.value = BIAS
             self._showing = False
-        self._colour()
-        when_ready(self._series.show)
+        if self._shows_the_run():
+            self._colouring.renew()
+        self._series.renew()
 
     def _refresh(self, *_: Any) -> None:
         session = self._session
@@ -200,24 +202,30 @@ class PartitionsPage:
     def _colour(self) -> None:
         """Colour the map by what is asked for, as far as it is there."""
         session, layout, view = self._session, self._session.layout, self._view.value
+        self._colouring.forget()
         if layout is None or session.page != self.name:
             return
-        if view in (BIAS, RMSE) and self._scores.run is not None:
-            when_ready(self._colour_by_run)
+        if self._shows_the_run():
+            self._colouring()
         elif view in GAINS and self._gains(GAINS[view]) is not None:
             gains = self._gains(GAINS[view])
             self._stage.map.show(gains, label=f"{view} (ridge), {session.output}", unit="%", palette="diverging")
         else:
             self._show_regions()
 
-    async def _colour_by_run(self) -> None:
-        session, view = self._session, self._view.value
-        metric = "bias" if view == BIAS else "rmse"
-        cells = await self._scores.by_cell(metric)
-        await asyncio.sleep(0)
-        if self._view.value != view or session.page != self.name or session.output not in cells:
-            return
-        if cells.sizes["space"] != len(self._stage.map.locator):
+    def _shows_the_run(self) -> bool:
+        session = self._session
+        is_here = session.page == self.name and session.layout is not None
+        return is_here and self._view.value in (BIAS, RMSE) and self._scores.run is not None
+
+    async def _of_cells(self) -> tuple[str, xr.Dataset]:
+        """Return which score of the run is asked for, and that score of each cell."""
+        metric = "bias" if self._view.value == BIAS else "rmse"
+        return metric, await self._scores.by_cell(metric)
+
+    def _show_cells(self, found: tuple[str, xr.Dataset]) -> None:
+        session, (metric, cells) = self._session, found
+        if session.output not in cells or cells.sizes["space"] != len(self._stage.map.locator):
             return
         field = cells[session.output]
         words = "Bias (predicted − observed)" if metric == "bias" else "RMSE"
@@ -227,6 +235,9 @@ class PartitionsPage:
             unit=field.attrs["units"],
             palette="diverging" if metric == "bias" else "sequential",
         )
+
+    def _unread(self, error: Exception) -> None:
+        self._session.notice = ("error", safe_text(error, limit=400))
 
     def _gains(self, name: str) -> np.ndarray | None:
         """Return the gain of each cell's region in per cent, of its first period; None while it is not there."""

@@ -2,23 +2,24 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
+import xarray as xr
 
-from motrain_app.runs import RunError
 from motrain_app.runs.paying import find_one_for_all, pays, pays_sentence
 from motrain_app.skill import get_metric
 from motrain_app.ui.escape import safe_text
 from motrain_app.ui.pages.partitions import output_select
-from motrain_app.ui.ready import when_ready
+from motrain_app.ui.ready import Background, when_ready
 from motrain_app.ui.review_map import review_map
 from motrain_app.ui.run_banner import RunBanner
 from motrain_app.ui.run_follower import RunFollower
-from motrain_app.ui.run_scores import RunScores
+from motrain_app.ui.run_scores import UNREADABLE, RunScores
 from motrain_app.ui.score_words import baseline_words, interval_words, score_words
 from motrain_app.ui.series import SeriesView
 from motrain_app.ui.services import Services
@@ -31,6 +32,23 @@ TRUTH = "truth_regime"  # of the sample dataset
 LISTED_AT_MOST = 10_000
 TESTS_LISTED = 8
 READING = "The scores are being read…"
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """The scores of a run as the page shows them.
+
+    Attributes
+    ----------
+    table, cells
+        As `Run.skill` and `Run.by_cell` return them.
+    review
+        The projected map; None where the working map is shown.
+    """
+
+    table: pd.DataFrame
+    cells: xr.Dataset
+    review: Any
 
 
 class SkillPage:
@@ -50,7 +68,15 @@ class SkillPage:
         self._session, self._stage, self._services = session, stage, services
         self._follower, self._scores = follower, scores
         self._series = SeriesView(session, scores, (self.name,))
-        self._turn = 0
+        self._readings = [
+            Background(work, then, self._unread, UNREADABLE)
+            for work, then in (
+                (self._read_scores, self._show_scores),
+                (self._read_test, self._show_test),
+                (self._read_headline, self._show_headline),
+            )
+        ]
+        self._opening = Background(self._open_test, self._opened, self._not_opened, UNREADABLE)
         self._metric = pmui.Select(
             label="Score", options=list(METRICS), value="bias", size="small", width=110, margin=(4, 8),
             css_classes=["mt-metric"],
@@ -78,13 +104,13 @@ class SkillPage:
         self._banner = RunBanner(session)
         self._table = RowTable("mt-skill-table", choose=self._choose)
         self._names: list[str] = []
-        self._open.on_click(lambda event: when_ready(self._open_test))
+        self._open.on_click(lambda event: session.run is not None and self._opening())
         self._go.on_click(lambda event: session.param.update(page="training"))
         for widget in (self._metric, self._truth, self._projected):
             widget.param.watch(lambda event: self._refresh(), "value")
         session.param.watch(lambda *events: self._refresh(), ["page", "run", "output", "dark"])
-        session.param.watch(lambda event: when_ready(self._series.show), "cell")
-        follower.param.watch(lambda event: self._refresh(), "news")
+        session.param.watch(lambda event: self._series.show(), "cell")
+        follower.param.watch(lambda event: when_ready(self._take_news), "news")
         self._refresh()
 
     def centre(self) -> pn.viewable.Viewable:
@@ -107,76 +133,96 @@ class SkillPage:
         self._session.partition = self._names[row]
 
     async def _open_test(self) -> None:
-        run = self._session.run
-        if run is None:
-            return
-        try:
-            await asyncio.to_thread(run.open_test)
-        except RunError as error:
-            self._session.notice = ("error", safe_text(error, limit=600))
-            return
+        await asyncio.to_thread(self._session.run.open_test)
+
+    def _opened(self, _: None) -> None:
         self._session.param.trigger("run")  # the sentence counts openings
+
+    def _not_opened(self, error: Exception) -> None:
+        self._session.notice = ("error", safe_text(error, limit=600))
 
     # What follows
 
     def _refresh(self) -> None:
-        if self._session.page == self.name:
-            when_ready(self._show)
+        self._forget()
+        when_ready(self._show)
 
-    async def _show(self) -> None:
-        """Show the run; what a later call overtakes shows nothing."""
-        self._turn += 1
-        turn, session = self._turn, self._session
+    def _show(self) -> None:
+        """Show the run anew, as the page, the choice or the run changed."""
+        session, run = self._session, self._scores.run
+        if session.page != self.name:
+            return
         self._truth.visible = session.dataset is not None and TRUTH in session.dataset
-        run = self._scores.run
         self._go.visible = run is None
         self._open.visible = run is not None and run.design.test is not None
         self._table.view.visible = self._words.visible = self._projected.visible = run is not None
+        self._series.show()
         if run is None:
             first = "The first partitions are being trained" if self._follower.busy else "Train first"
             self._headline.param.update(severity="info", object=f"{first}: nothing has been scored yet.")
             self._test.object = ""
             self._stage.show_nothing("nothing scored yet")
             self._stage.put(self._stage.map)
-            await self._series.show()
             return
-        cells = await self._scores.by_cell(self._metric.value)
-        frame = await self._scores.skill()
-        if turn != self._turn or session.page != self.name:
-            return
-        self._show_table(frame)
-        await self._show_map(cells)
-        await self._series.show()
-        await self._show_test(run)
-        await self._show_headline(run, turn)
+        for reading in self._readings:
+            reading()
 
-    async def _show_map(self, cells: Any) -> None:
-        session, metric = self._session, get_metric(self._metric.value)
-        if session.output not in cells or cells.sizes["space"] != len(self._stage.map.locator):
-            self._stage.put(self._stage.map)
+    def _forget(self) -> None:
+        for reading in self._readings:
+            reading.forget()
+
+    def _take_news(self) -> None:
+        """Show partitions that came to an end since."""
+        if self._session.page != self.name:
             return
-        field = cells[session.output]
-        label = f"{metric.title}, {session.output}, out-of-fold"
-        diverging = metric.direction == "zero"
-        if self._projected.value:
-            plot = await asyncio.to_thread(
-                review_map, cells["lat"].values, cells["lon"].values, field.values,
-                label=safe_text(label), unit=safe_text(field.attrs["units"]), diverging=diverging, dark=session.dark,
-            )  # fmt: skip
-            if session.page != self.name:
-                return
-            self._review.objects = [pn.pane.HoloViews(plot, sizing_mode="stretch_both")]
+        if not self._table.view.visible:  # there was no score so far
+            self._show()
+            return
+        for reading in self._readings:
+            reading.renew()
+        self._series.renew()
+
+    async def _read_scores(self) -> Scores:
+        cells = await self._scores.by_cell(self._metric.value)
+        return Scores(await self._scores.skill(), cells, await self._draw_review(cells))
+
+    async def _draw_review(self, cells: xr.Dataset) -> Any:
+        """Return the projected map of the chosen score; None where it is not asked for."""
+        session, output = self._session, self._session.output
+        if not self._projected.value or output not in cells:
+            return None
+        metric, field = get_metric(self._metric.value), cells[output]
+        return await asyncio.to_thread(
+            review_map,
+            cells["lat"].values,
+            cells["lon"].values,
+            field.values,
+            label=safe_text(f"{metric.title}, {output}, out-of-fold"),
+            unit=safe_text(field.attrs["units"]),
+            diverging=metric.direction == "zero",
+            dark=session.dark,
+        )
+
+    def _show_scores(self, scores: Scores) -> None:
+        self._show_table(scores.table)
+        if scores.review is not None:
+            self._review.objects = [pn.pane.HoloViews(scores.review, sizing_mode="stretch_both")]
             self._stage.put(self._review)
             return
         self._stage.put(self._stage.map)
         if self._truth.value:
             self._show_truth()
         else:
+            self._show_cells(scores.cells)
+
+    def _show_cells(self, cells: xr.Dataset) -> None:
+        output, metric = self._session.output, get_metric(self._metric.value)
+        if output in cells and cells.sizes["space"] == len(self._stage.map.locator):
             self._stage.map.show(
-                field.values,
-                label=label,
-                unit=field.attrs["units"],
-                palette="diverging" if diverging else "sequential",
+                cells[output].values,
+                label=f"{metric.title}, {output}, out-of-fold",
+                unit=cells[output].attrs["units"],
+                palette="diverging" if metric.direction == "zero" else "sequential",
             )
 
     def _show_truth(self) -> None:
@@ -205,13 +251,18 @@ class SkillPage:
             f"baseline, out-of-fold. Click a cell for its series."
         )
 
-    async def _show_test(self, run: Any) -> None:
-        """Show test scores where the test was opened in this run; opened, not by showing them."""
-        self._open.disabled = bool(run.openings)
-        if not run.openings:
-            self._test.object = "" if run.design.test is None else "The test is sealed; opening it is recorded."
+    async def _read_test(self) -> pd.DataFrame | None:
+        """Return the test's scores where it was opened in this run; they are not opened by showing them."""
+        if not self._scores.run.openings:
+            return None
+        return await self._scores.of("test", lambda opened: opened.test_skill())
+
+    def _show_test(self, frame: pd.DataFrame | None) -> None:
+        self._open.disabled = frame is not None
+        if frame is None:
+            sealed = self._scores.run.design.test is not None
+            self._test.object = "The test is sealed; opening it is recorded." if sealed else ""
             return
-        frame = await self._scores.of("test", lambda opened: opened.test_skill())
         of_output = frame[(frame["metric"] == "rmse") & (frame["output"] == self._session.output)]
         lines = [score_words(row) for row in of_output.head(TESTS_LISTED).itertuples()]
         more = f" and {len(of_output) - len(lines):,} more" if len(of_output) > len(lines) else ""
@@ -221,28 +272,30 @@ class SkillPage:
             f"{'; '.join(lines)}{more}."
         )
 
-    async def _show_headline(self, run: Any, turn: int) -> None:
+    async def _read_headline(self) -> tuple[str, str]:
         """Say whether partitioning pays, against one operator for all that was trained alike."""
+        run, output = self._scores.run, self._session.output
         if run.design.regions is None and run.design.periods is None:
-            self._headline.param.update(severity="info", object="One operator for all: what partitions have to beat.")
-            return
+            return "info", "One operator for all: what partitions have to beat."
         other = await asyncio.to_thread(find_one_for_all, self._services.runs_folder, run)
         if other is None:
-            self._headline.param.update(
-                severity="info",
-                object="Whether partitioning pays is not known: train one operator everywhere with the same learner, "
-                "and come back.",
+            return "info", (
+                "Whether partitioning pays is not known: train one operator everywhere with the same learner, "
+                "and come back."
             )
-            return
-        try:
-            payoffs = await self._scores.of(f"pays over {other.path.name}", lambda one: pays(one, other))
-        except RunError as error:
-            self._headline.param.update(severity="warning", object=safe_text(error, limit=600))
-            return
-        chosen = [payoff for payoff in payoffs if payoff.output == self._session.output]
-        if turn == self._turn and chosen:
-            words = f"{safe_text(pays_sentence(chosen), limit=600)} n = {chosen[0].n:,}, against one operator for all."
-            self._headline.param.update(severity=_SEVERITY[chosen[0].verdict], object=words)
+        payoffs = await self._scores.of(f"pays over {other.path.name}", lambda one: pays(one, other))
+        chosen = [payoff for payoff in payoffs if payoff.output == output]
+        if not chosen:
+            return "info", f"Nothing of {safe_text(output)} was scored in both runs."
+        words = f"{safe_text(pays_sentence(chosen), limit=600)} n = {chosen[0].n:,}, against one operator for all."
+        return _SEVERITY[chosen[0].verdict], words
+
+    def _show_headline(self, said: tuple[str, str]) -> None:
+        severity, words = said
+        self._headline.param.update(severity=severity, object=words)
+
+    def _unread(self, error: Exception) -> None:
+        self._show_headline(("warning", safe_text(error, limit=600)))
 
 
 _SEVERITY = {"pays": "success", "does not pay": "warning", "cannot be told": "info"}

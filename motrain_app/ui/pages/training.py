@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -14,7 +15,7 @@ from motrain_app.learning import LEARNER_KINDS
 from motrain_app.runs import RunError
 from motrain_app.ui.escape import safe_text
 from motrain_app.ui.pages.partitions import output_select
-from motrain_app.ui.ready import when_ready
+from motrain_app.ui.ready import Background
 from motrain_app.ui.run_banner import RunBanner
 from motrain_app.ui.run_follower import RunFollower
 from motrain_app.ui.services import Services
@@ -24,6 +25,7 @@ from motrain_app.ui.table import RowTable
 from motrain_app.ui.theme import duration
 
 FAILURES_AT_MOST = 200
+REFUSALS = (DataError, DesignError, RunError)
 UNFINISHED = ("stopped", "crashed", "broken")
 
 
@@ -62,9 +64,11 @@ class TrainingPage:
         self._listing = False
         self._learner.param.watch(self._choose, "value")
         self._runs.param.watch(self._choose_run, "value")
-        self._start.on_click(lambda event: when_ready(self._begin))
+        self._starting = Background(self._begin, self._begun, self._not_begun, REFUSALS)
+        self._resuming = Background(self._go_on, lambda _: follower.look(), self._not_begun, REFUSALS)
+        self._start.on_click(lambda event: self._ask_to_start())
         self._stop.on_click(lambda event: self.stop())
-        self._resume.on_click(lambda event: when_ready(self._go_on))
+        self._resume.on_click(lambda event: self._session.run is not None and self._resuming())
         follower.param.watch(lambda *events: self._show_state(), ["state", "news", "asked", "remaining", "reason"])
         follower.param.watch(lambda event: self._show_map(), "news")
         session.param.watch(lambda *events: self._show(), ["page", "output", "dark", "run"])
@@ -113,26 +117,24 @@ class TrainingPage:
         if not self._listing and event.new:
             self._session.run = self._services.run(event.new)
 
-    async def _begin(self) -> None:
+    def _ask_to_start(self) -> None:
         self._start.disabled = True
         self._state.object = "Starting…"
-        try:
-            path = await asyncio.to_thread(self._services.start, self._session.design)
-        except (DataError, DesignError, RunError) as error:
-            self._state.object = safe_text(error, limit=600)
-            self._start.disabled = False
-            return
+        self._starting()
+
+    async def _begin(self) -> Path:
+        return await asyncio.to_thread(self._services.start, self._session.design)
+
+    def _begun(self, path: Path) -> None:
         self._session.run = self._services.run(path)
 
+    def _not_begun(self, error: Exception) -> None:
+        """Tell why, where it stays until it is read."""
+        self._session.notice = ("error", safe_text(error, limit=600))
+        self._show_state()
+
     async def _go_on(self) -> None:
-        run = self._session.run
-        if run is None:
-            return
-        try:
-            await asyncio.to_thread(self._services.resume, run.path.name)
-        except RunError as error:
-            self._session.notice = ("error", safe_text(error, limit=600))
-        self._follower.look()
+        await asyncio.to_thread(self._services.resume, self._session.run.path.name)
 
     # What follows
 

@@ -15,7 +15,7 @@ from motrain_app.runs import RunError
 from motrain_app.runs.optimism import measure_optimism
 from motrain_app.ui.escape import safe_text
 from motrain_app.ui.fold_board import ROLE_COLOURS, fold_board
-from motrain_app.ui.ready import when_ready
+from motrain_app.ui.ready import Background
 from motrain_app.ui.services import Services
 from motrain_app.ui.session import Session
 from motrain_app.ui.theme import style_figure
@@ -27,6 +27,7 @@ KINDS = {
     "Nothing left out": "none",
 }
 LENGTHS = {"years": "Years a fold", "blocks": "Days a fold", "random": "Folds", "none": ""}
+UNMEASURABLE = (RunError, DesignError, OSError)
 USUAL = {"years": 1, "blocks": 91, "random": 10, "none": 1}
 
 
@@ -44,7 +45,8 @@ class ValidationPage:
     def __init__(self, session: Session, services: Services) -> None:
         self._session, self._services = session, services
         self._showing = False
-        self._turn = 0
+        self._measuring = Background(self._measure, self._show_optimism, self._cannot_tell, UNMEASURABLE)
+        self._words = ""
         wide = {"size": "small", "sizing_mode": "stretch_width", "margin": (6, 12)}
         self._date = pmui.TextInput(
             label="Test from (date; empty for none)", placeholder="2017-01-01", css_classes=["mt-test-date"], **wide
@@ -125,6 +127,7 @@ class ValidationPage:
     # What follows
 
     def _show(self) -> None:
+        self._measuring.forget()
         if self._session.page != self.name:
             return
         self._show_choices()
@@ -134,12 +137,13 @@ class ValidationPage:
             self._say("error", " ".join(safe_text(reason, limit=400) for reason in self._session.reasons))
             return
         time = self._session.dataset["time"].values
-        severity, words = verdict(layout.folds, time, is_random=self._kind.value == "random")
-        self._say(severity, words)
+        severity, self._words = verdict(layout.folds, time, is_random=self._kind.value == "random")
+        self._say(severity, self._words)
         self._source.data = fold_board(layout.folds, time)
         self._board.y_range.factors = list(reversed(layout.folds.names))
         if severity != "success" and layout.folds.jackknife:
-            when_ready(self._measure)
+            self._verdict.object = f"{self._words} Measuring by how much…"
+            self._measuring()
 
     def _show_choices(self) -> None:
         design = self._session.design
@@ -158,19 +162,17 @@ class ValidationPage:
     def _say(self, severity: str, words: str) -> None:
         self._verdict.param.update(severity=severity, object=words)
 
-    async def _measure(self) -> None:
-        """Add to the verdict by how much these folds flatter; a later change overtakes it."""
-        self._turn += 1
-        turn, design = self._turn, self._session.design
-        words = self._verdict.object
-        self._verdict.object = f"{words} Measuring by how much…"
-        try:
-            job = self._services.submit(measure_optimism, design.to_json(), str(self._services.runs_folder))
-            found = await asyncio.wrap_future(job)
-        except (RunError, DesignError, OSError) as error:
-            found = {"outputs": {}, "reason": safe_text(error, limit=300)}
-        if turn == self._turn and design is self._session.design and self._session.page == self.name:
-            self._verdict.object = f"{words} {optimism_words(found, self._session.output)}"
+    async def _measure(self) -> dict[str, Any]:
+        """Return by how much these folds flatter."""
+        document = self._session.design.to_json()
+        job = self._services.submit(measure_optimism, document, str(self._services.runs_folder))
+        return await asyncio.wrap_future(job)
+
+    def _show_optimism(self, found: dict[str, Any]) -> None:
+        self._verdict.object = f"{self._words} {optimism_words(found, self._session.output)}"
+
+    def _cannot_tell(self, error: Exception) -> None:
+        self._show_optimism({"outputs": {}, "reason": safe_text(error, limit=300)})
 
 
 def verdict(folds: Folds, time: np.ndarray, *, is_random: bool = False) -> tuple[str, str]:
