@@ -6,6 +6,7 @@ import pandas as pd
 from motrain_app.design import Layout
 from motrain_app.learning.preview import Preview
 
+UNKNOWN = "…"
 
 def partition_table(
     layout: Layout, preview: Preview | None, output: str, outputs: tuple[str, ...], unit: str
@@ -20,28 +21,35 @@ def partition_table(
     Returns
     -------
     pandas.DataFrame
-        partition, cells, and, once there is a preview, the gains in per cent over one operator for all (with its
-        spread over folds) and over climatology, RMSE in the output's unit, its spread over folds, and n (out-of-fold
-        rows).
+        partition, cells, the gains in per cent over one operator for all (with its spread over folds) and over
+        climatology, RMSE in the output's unit, its spread over folds, and n (out-of-fold rows); all but the first two
+        are `UNKNOWN` until there is a preview.
     """
     names = layout.partitions.names
     label = layout.cells.label
     cells = np.bincount(label[label >= 0], minlength=len(layout.cells))
     table = pd.DataFrame({"partition": names, "cells": np.repeat(cells, len(layout.partitions.times))})
+    columns = (
+        "gain over one for all (%)",
+        "± folds ",
+        "gain over climatology (%)",
+        f"ridge RMSE ({unit})" if unit else "ridge RMSE",
+        "± folds",
+        "rows (n)",
+    )
     if preview is None:
-        return table
+        return table.assign(**dict.fromkeys(columns, UNKNOWN))
     at = outputs.index(output)
     gain, pays = preview.gain_over_climatology, preview.gain_over_one_for_all
-    return table.assign(
-        **{
-            "gain over one for all (%)": 100 * pays.value[:, at],
-            "± folds ": 100 * pays.spread[:, at],
-            "gain over climatology (%)": 100 * gain.value[:, at],
-            f"ridge RMSE ({unit})" if unit else "ridge RMSE": preview.ridge.rmse[:, at],
-            "± folds": preview.ridge.spread[:, at],
-            "rows (n)": preview.n[:, at],
-        }
+    found = (
+        100 * pays.value[:, at],
+        100 * pays.spread[:, at],
+        100 * gain.value[:, at],
+        preview.ridge.rmse[:, at],
+        preview.ridge.spread[:, at],
+        preview.n[:, at],
     )
+    return table.assign(**dict(zip(columns, found, strict=True)))
 
 
 def headline(preview: Preview | None, output: str, outputs: tuple[str, ...]) -> str:

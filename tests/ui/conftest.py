@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.conftest import PATIENCE
+from tests.ui.tab import watched
 
 PATIENCE_MS = 1000 * PATIENCE
 expect.set_options(timeout=PATIENCE_MS)
@@ -33,3 +34,9 @@ def page(page: Page) -> Page:
     """A tab that waits as long for a page or an element as a busy machine needs."""
     page.set_default_timeout(PATIENCE_MS)
     return page
+
+
+@pytest.fixture
+def tab(page: Page) -> Page:
+    """A tab of 1366 × 768 that counts in ``wrong`` what goes wrong."""
+    return watched(page)

@@ -15,7 +15,7 @@ from motrain_app.ui.fold_board import EMBARGO, HELD_OUT, TEST, TRAIN, fold_board
 from motrain_app.ui.live import LiveSkill
 from motrain_app.ui.pages.operators import operator_table, snippet
 from motrain_app.ui.pages.validation import optimism_words, verdict
-from motrain_app.ui.partition_table import headline, partition_table
+from motrain_app.ui.partition_table import UNKNOWN, headline, partition_table
 from motrain_app.ui.run_watch import STATES, RunWatch
 from motrain_app.ui.services import Services
 from motrain_app.ui.session import Session
@@ -73,7 +73,8 @@ def test_live_skill_follows_the_design_and_equals_the_run_that_is_trained(sessio
 
 def test_the_table_stands_before_there_is_a_preview(session, design):
     table = partition_table(session.layout, None, "y", design.outputs, "dB")
-    assert list(table.columns) == ["partition", "cells"]
+    assert table["cells"].tolist() == [2, 4]
+    assert set(table.loc[:, "gain over one for all (%)":].to_numpy().ravel()) == {UNKNOWN}
     assert headline(None, "y", design.outputs) == ""
 
 

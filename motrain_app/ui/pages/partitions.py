@@ -180,16 +180,15 @@ class PartitionsPage:
             self._headline.object = " ".join(safe_text(reason, limit=400) for reason in session.reasons)
             self._list.show({}, self._stage.region_colours())
             return
+        self._colour()  # which is seen first, and takes least
         preview, outputs = self._live.preview, session.design.outputs
         if preview is not None and len(preview.reasons) != len(session.layout.partitions):
             preview = None  # of the regions before; the new one is on its way
         self._headline.object = self._live.status or safe_text(headline(preview, session.output, outputs), limit=400)
-        table = partition_table(session.layout, preview, session.output, outputs, session.unit)
         if session.page == self.name:
-            self._table.show(table)
             words = region_words(session.layout, preview, outputs.index(session.output))
             self._list.show(words, self._stage.region_colours())
-        self._colour()
+            self._table.show(partition_table(session.layout, preview, session.output, outputs, session.unit))
 
     def _show_periods(self) -> None:
         periods = self._session.design.periods
