@@ -8,6 +8,7 @@ from motrain_app.learning.preview import Preview
 
 UNKNOWN = "…"
 
+
 def partition_table(
     layout: Layout, preview: Preview | None, output: str, outputs: tuple[str, ...], unit: str
 ) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import threading
+import warnings
 import webbrowser
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -20,6 +21,7 @@ from bokeh.core.validation import silence
 from bokeh.core.validation.warnings import EMPTY_LAYOUT
 from bokeh.server.server import BaseServer
 from bokeh.settings import settings
+from bokeh.util.warnings import BokehUserWarning
 from panel.io.application import build_applications
 from panel.io.resources import DIST_DIR
 from tornado.httpserver import HTTPServer
@@ -70,6 +72,8 @@ class AppServer(BaseServer):
     def __init__(self, page: Page, bound: socket.socket, hosts: HostNames | None = None, **lifetimes: int) -> None:
         settings.resources = "server"  # no user's own setting makes a page ask another machine
         silence(EMPTY_LAYOUT, True)
+        # Panel's table view sends stylesheets back whole, which we know; nothing comes of it.
+        warnings.filterwarnings("ignore", "reference already known", BokehUserWarning)
         options = {
             "keep_alive_milliseconds": KEEP_ALIVE_MS,
             "check_unused_sessions_milliseconds": CHECK_UNUSED_MS,

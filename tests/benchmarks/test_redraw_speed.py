@@ -38,7 +38,8 @@ WATCH = """() => {
       const words = texts(".mt-region-words", list)
       return words.length > words_before && words.every(text => /(gain|loss) /.test(text))
     },
-    "table of partitions": () => texts(".tabulator-row", drawer).some(row => row.includes("region") && !row.includes("…")),
+    "table of partitions": () =>
+      texts(".tabulator-row", drawer).some(row => row.includes("region") && !row.includes("…")),
   }
   window.shown = new Promise(done => {
     addEventListener("keydown", function begin(event) {
