@@ -9,6 +9,8 @@ import panel_material_ui as pmui
 import param
 from panel.util import edit_readonly
 
+from motrain_app.ui.theme import PLOT_THEME
+
 
 class _Idle(param.Parameterized):
     busy = param.Boolean(default=False, doc="Never true.")
@@ -20,6 +22,8 @@ def session_page(**options: Any) -> pmui.Page:
     A `pmui.Page` watches whether anybody's session is busy. So one person's click would write into the documents of all
     others, which Bokeh refuses (the click is lost), and the server would keep every page for ever.
     """
+    if pn.state.curdoc is not None:
+        pn.state.curdoc.theme = PLOT_THEME
     page = pmui.Page(**options)
     with edit_readonly(page):
         page.busy = _Idle().param.busy

@@ -6,8 +6,6 @@ import pandas as pd
 from motrain_app.design import Layout
 from motrain_app.learning.preview import Preview
 
-UNKNOWN = "…"
-
 
 def partition_table(
     layout: Layout, preview: Preview | None, output: str, outputs: tuple[str, ...], unit: str
@@ -24,7 +22,7 @@ def partition_table(
     pandas.DataFrame
         partition, cells, the gains in per cent over one operator for all (with its spread over folds) and over
         climatology, RMSE in the output's unit, its spread over folds, and n (out-of-fold rows); all but the first two
-        are `UNKNOWN` until there is a preview.
+        are missing until there is a preview.
     """
     names = layout.partitions.names
     label = layout.cells.label
@@ -32,14 +30,15 @@ def partition_table(
     table = pd.DataFrame({"partition": names, "cells": np.repeat(cells, len(layout.partitions.times))})
     columns = (
         "gain over one for all (%)",
-        "± folds ",
+        "± ",
         "gain over climatology (%)",
-        f"ridge RMSE ({unit})" if unit else "ridge RMSE",
-        "± folds",
-        "rows (n)",
+        f"RMSE ({unit})" if unit else "RMSE",
+        "±",
+        "n",
     )
     if preview is None:
-        return table.assign(**dict.fromkeys(columns, UNKNOWN))
+        no_number = pd.array([pd.NA] * len(table), dtype="Int64")
+        return table.assign(**dict.fromkeys(columns[:-1], np.nan), n=no_number)
     at = outputs.index(output)
     gain, pays = preview.gain_over_climatology, preview.gain_over_one_for_all
     found = (
@@ -48,7 +47,7 @@ def partition_table(
         100 * gain.value[:, at],
         preview.ridge.rmse[:, at],
         preview.ridge.spread[:, at],
-        preview.n[:, at],
+        pd.array(preview.n[:, at], dtype="Int64"),
     )
     return table.assign(**dict(zip(columns, found, strict=True)))
 

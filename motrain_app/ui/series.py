@@ -36,7 +36,18 @@ class SeriesView:
         self._drawing = Background(self._draw, self._put, self._refuse, UNREADABLE)
         self._words = pmui.Typography(HINT, variant="caption", margin=(4, 12, 0, 12), css_classes=["mt-series-words"])
         self._pane: pn.pane.HoloViews | None = None
-        self.view = pn.Column(self._words, sizing_mode="stretch_both", margin=0, css_classes=["mt-series"])
+        self.view = pn.Column(
+            self._words,
+            sizing_mode="stretch_both",
+            margin=0,
+            styles={"flex": "1 1 0", "min-width": "0"},
+            css_classes=["mt-series"],
+        )
+
+    def beside(self, table: pn.viewable.Viewable) -> pn.Row:
+        """Return the series at the left of a table, which needs more of the width."""
+        column = pn.Column(table, sizing_mode="stretch_both", margin=(4, 8), styles={"flex": "2 1 0", "min-width": "0"})
+        return pn.Row(self.view, column, sizing_mode="stretch_both", margin=0)
 
     def renew(self) -> None:
         """Draw the chosen cell again, as there may be more of it."""
@@ -126,7 +137,7 @@ def series_plot(rows: pd.DataFrame, *, label: str, unit: str, design: Design, da
     return plot.opts(
         ylabel=f"{label} ({unit})" if unit else label,
         xlabel="",
-        legend_position="right",
+        legend_position="top",
         toolbar=None,
         shared_axes=False,
         hooks=[plot_style(dark=dark)],

@@ -13,9 +13,12 @@ ROWS_A_PAGE = 200
 DIGITS = 4
 LONGEST_CELL = 400
 _ONE_PAGE = "mt-one-page"
+LONG_HEAD = 11  # letters
+NARROW, WIDE = 62, 92  # pixels of a column of numbers, under a head that is short or long
 TABLE_STYLE = """
 .tabulator, .tabulator-row, .tabulator-header { font-size: 13px !important; } /* over the theme's own 16 */
-.tabulator-col-content, .tabulator-cell { padding: 6px 8px !important; }
+.tabulator-col-content, .tabulator-cell { padding: 5px 6px !important; }
+.tabulator-col-title { white-space: normal !important; line-height: 1.2; } /* long heads take two lines */
 :host(.mt-one-page) .tabulator-footer { display: none; }
 """
 
@@ -60,6 +63,7 @@ class RowTable:
             disabled=True,
             selectable=1 if choose is not None else False,
             sizing_mode="stretch_both",
+            widths={name: WIDE if len(name) > LONG_HEAD else NARROW for name in rows if _is_number(rows[name])},
             layout="fit_data_fill" if choose is not None else "fit_data_stretch",
             pagination="remote",
             page_size=ROWS_A_PAGE,
@@ -72,10 +76,14 @@ class RowTable:
         return table
 
 
+def _is_number(values: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(values)
+
+
 def _shown(values: pd.Series) -> Any:
     if pd.api.types.is_float_dtype(values):
         return significant(values.to_numpy())
-    if pd.api.types.is_numeric_dtype(values):
+    if _is_number(values):
         return values
     return [safe_text(text, limit=LONGEST_CELL) for text in values]
 

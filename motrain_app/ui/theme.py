@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bokeh.models import DatetimeAxis
+from bokeh.themes import Theme
 
 RAIL_WIDTH = 80
 INSPECTOR_WIDTH = 320
@@ -12,6 +13,7 @@ TOP_BAR_HEIGHT = 40
 
 INK = {"light": "#333333", "dark": "#d8d8d8"}
 GRID = {"light": "#e3e3e3", "dark": "#3c3c3c"}
+FONT = "Roboto, Helvetica, Arial, sans-serif"
 TEST_COLOUR = "#cc79a7"
 
 TOP_BAR_COLOUR = "#1f5673"  # of both themes: what stands on it is white
@@ -41,6 +43,10 @@ for _mode in THEME.values():
     _mode |= _SHARED
 
 
+# A browser's page styles every legend anew, with letters too large for the drawer, but kinds of models that this names.
+PLOT_THEME = Theme(json={"attrs": {"Legend": {"label_text_font_size": "11px"}}})
+
+
 def style_figure(figure: Any, *, dark: bool) -> None:
     """Give a Bokeh figure the colours of the page: no ground of its own, and ink that can be read on either."""
     mode = "dark" if dark else "light"
@@ -57,7 +63,9 @@ def style_figure(figure: Any, *, dark: bool) -> None:
         grid.grid_line_color = GRID[mode]
     for legend in figure.legend:
         legend.label_text_color = INK[mode]
-        legend.label_text_font_size = "11px"
+        legend.label_text_font, legend.label_text_font_size = FONT, "11px"
+        legend.glyph_width = legend.glyph_height = 12
+        legend.label_standoff, legend.margin = 2, 0
         legend.title = None
         legend.spacing = legend.padding = 0
         legend.background_fill_color = legend.border_line_color = None

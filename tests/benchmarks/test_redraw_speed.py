@@ -39,7 +39,7 @@ WATCH = """() => {
       return words.length > words_before && words.every(text => /(gain|loss) /.test(text))
     },
     "table of partitions": () =>
-      texts(".tabulator-row", drawer).some(row => row.includes("region") && !row.includes("…")),
+      texts(".tabulator-row", drawer).some(row => row.includes("region") && !/NaN|-  *-/.test(row)),
   }
   window.shown = new Promise(done => {
     addEventListener("keydown", function begin(event) {

@@ -104,10 +104,7 @@ class PartitionsPage:
 
     def drawer(self) -> pn.viewable.Viewable:
         """Return the series of the chosen cell beside the table of partitions."""
-        return pn.Row(
-            self._series.view, pn.Column(self._table.view, sizing_mode="stretch_both", margin=(4, 8)),
-            sizing_mode="stretch_both", margin=0,
-        )  # fmt: skip
+        return self._series.beside(self._table.view)
 
     def draw(self, mode: str) -> None:
         """Take a tool in hand, from whatever page."""

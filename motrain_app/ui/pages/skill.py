@@ -124,8 +124,7 @@ class SkillPage:
 
     def drawer(self) -> pn.viewable.Viewable:
         """Return the series of the chosen cell beside the table of scores."""
-        table = pn.Column(self._table.view, sizing_mode="stretch_both", margin=(4, 8))
-        return pn.Row(self._series.view, table, sizing_mode="stretch_both", margin=0)
+        return self._series.beside(self._table.view)
 
     # Gestures
 
