@@ -50,6 +50,7 @@ def make_page(services: Services) -> pn.viewable.Viewable:
 def _page_of(session: Session, services: Services, target: Target) -> pn.viewable.Viewable:
     session.run = services.run(target.path) if target.kind == "run" else services.run_of(session.design)
     stage, live = Stage(session), LiveSkill(session, services)
+    session.param.watch(lambda event: when_ready(live.follow), "layout")  # begun before the pages draw
     follower = RunFollower(session, services)
     scores = RunScores(follower)
     partitions = PartitionsPage(session, stage, live, follower, scores)
@@ -71,7 +72,6 @@ def _page_of(session: Session, services: Services, target: Target) -> pn.viewabl
         "arrowright": lambda: partitions.step(1),
     }
     frame = Frame(session, {page.name: page for page in pages}, follower, training.stop, keys)
-    session.param.watch(lambda event: when_ready(live.follow), "layout")
     pn.state.onload(live.follow)
     pn.state.onload(lambda: _keep_looking(follower))
     pn.state.onload(lambda: _begin(session, services, target))

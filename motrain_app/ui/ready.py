@@ -1,6 +1,7 @@
 """When a page may be changed: once its browser has it, and with the lock of its document."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,15 @@ def when_ready(act: Callable[[], Any]) -> None:
         pn.state.execute(act)
     else:
         pn.state.onload(act)
+
+
+def one_message() -> AbstractContextManager[object]:
+    """Have what changes meanwhile sent as one message.
+
+    Until a browser says that its page is ready, Panel's `hold` drops changes, although that browser has the document
+    already: each is sent by itself then.
+    """
+    return pn.io.hold() if pn.state.loaded else nullcontext()
 
 
 async def with_lock(change: Callable[[], Any]) -> None:
@@ -64,6 +74,11 @@ class Background:
         self._on_its_way, self._renew = self._turn, False
         when_ready(partial(self._see_through, self._turn))
 
+    @property
+    def is_on_its_way(self) -> bool:
+        """Whether something was begun that has led to nothing yet."""
+        return self._on_its_way is not None
+
     def renew(self) -> None:
         """Begin, or begin again after what is on its way: news that come faster than the work let all be shown."""
         if self._on_its_way is None:
@@ -84,13 +99,11 @@ class Background:
         except self._errors as error:
             assert self._refused is not None
             change = partial(self._refused, error)
-        finally:
-            if self._on_its_way == turn:
-                self._on_its_way = None
         await with_lock(partial(self._end, turn, change))
 
     def _end(self, turn: int, change: Callable[[], Any]) -> None:
         if turn == self._turn:
+            self._on_its_way = None
             change()
         if self._renew and self._on_its_way is None:
             self()

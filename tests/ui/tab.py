@@ -46,6 +46,15 @@ def click(tab: Page, lon: float, lat: float) -> None:
     tab.mouse.click(*tab.evaluate(PLACE, [lon, lat]))
 
 
+def coast_points(tab: Page) -> int:
+    """Return of how many points the coasts on the map are."""
+    return tab.evaluate("""() => {
+      const models = [...Bokeh.documents[0]._all_models.values()]
+      const {data} = models.find(model => model.name === "mt-map-coast").data_source
+      return [...(data.get ? data.get("lon") : data.lon)].reduce((sum, line) => sum + line.length, 0)
+    }""")
+
+
 def draw(tab: Page, corners: Sequence[Sequence[float]], *, last: str = "Enter") -> None:
     """Draw a polygon with P, clicks and Enter."""
     tab.locator(".mt-map").hover(position={"x": 5, "y": 5})

@@ -15,8 +15,8 @@ from motrain_app.runs import Run
 from motrain_app.ui.targets import sample_folder
 from tests.conftest import PATIENCE
 from tests.runs.conftest import environment
-from tests.ui.serving import address_of
-from tests.ui.tab import choose, click, draw, go, press, unexpected
+from tests.ui.serving import address_of, wait_until
+from tests.ui.tab import choose, click, coast_points, draw, go, press, unexpected
 
 pytestmark = [pytest.mark.browser, pytest.mark.cluster, pytest.mark.slow]
 
@@ -82,6 +82,7 @@ def test_the_first_three_minutes_on_the_sample(start_app, tab, tmp_path):
     app = start_app()
     tab.goto(app.url)
     tab.get_by_text("Bias (predicted − observed) of backscatter, out-of-fold, ridge2").wait_for()
+    wait_until(lambda: coast_points(tab) > 1000)
     click(tab, 2.5, 47.5)
     tab.locator(".mt-series-words").get_by_text("out-of-fold RMSE").wait_for()
     tab.locator(".mt-series-plot canvas").first.wait_for()
@@ -136,6 +137,7 @@ def test_the_same_way_with_a_file_of_ones_own(start_app, tab, shared_data):
     app = start_app(shared_data / "ascat_isba_5cells.nc")
     tab.goto(app.url)
     tab.get_by_text("Still needed: at least one input and one output").wait_for()
+    wait_until(lambda: coast_points(tab) > 1000)
     for role, names in {"input": ("TG1", "WG1", "WG2"), "output": ("sig",)}.items():
         for name in names:
             tab.locator(".mt-variables").get_by_text(name, exact=True).click()

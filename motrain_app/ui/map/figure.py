@@ -5,11 +5,9 @@ Everything is made once. A recolouring, another view or another theme sets prope
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
-import panel as pn
 from bokeh.models import (
     AdaptiveTicker,
     ColumnDataSource,
@@ -105,7 +103,7 @@ class MapFigure:
         outline = _paths()
         # Coasts stay seen on dark and on bright colours: each line has a faint one of the other kind under it.
         self._shore = fig.multi_line("lon", "lat", source=outline, line_width=2.6, line_alpha=0.35)
-        self._coast = fig.multi_line("lon", "lat", source=outline, line_width=1.0)
+        self._coast = fig.multi_line("lon", "lat", source=outline, line_width=1.0, name="mt-map-coast")
         level = {"field": "level", "transform": self._mapper}
         self._points = fig.scatter("lon", "lat", source=self._dots, size=2 * dot, fill_color=level, line_width=1)
         # A dark line between two light ones (or the reverse) is seen on any colour.
@@ -133,15 +131,6 @@ class MapFigure:
             axis.major_label_standoff = 3
         # Wider than any label: a frame that changed its size with the labels would move under the mouse.
         fig.min_border_left, fig.min_border_right, fig.min_border_top, fig.min_border_bottom = 52, 8, 8, 24
-
-    @staticmethod
-    def one_message() -> AbstractContextManager[object]:
-        """Have what changes meanwhile sent as one message.
-
-        Until a browser says that its page is ready, Panel's `hold` drops changes, although that browser has the
-        document already: each is sent by itself then.
-        """
-        return pn.io.hold() if pn.state.loaded else nullcontext()
 
     def set_colours(self, colours: tuple[str, ...], *, dark: bool) -> None:
         """Set the colours of the cells."""

@@ -22,6 +22,7 @@ from motrain_app.ui.map.map_key import MapKey
 from motrain_app.ui.map.pixels import CellLocator, PixelIndex
 from motrain_app.ui.map.pointing import closer_extent, read_out
 from motrain_app.ui.map.survey import Sight, Survey
+from motrain_app.ui.ready import one_message
 
 _SAME_PLACE_PIXELS = 12  # Bokeh takes any two quick clicks for a double one, however far apart
 
@@ -234,7 +235,7 @@ class MapView(Viewer):
     def _set_layer(self, layer: ValueLayer | ClassLayer) -> None:
         self._layer, before = layer, self._layer
         self._levels = layer.levels()
-        with self._map.one_message():
+        with one_message():
             if before is None or before.colours != layer.colours:
                 self._map.set_colours(layer.colours, dark=self.dark)
             self._key.content = layer.key(self._levels, dark=self.dark)
@@ -284,7 +285,7 @@ class MapView(Viewer):
 
     def _see(self, sight: Sight) -> None:
         self._index = sight.index
-        with self._map.one_message():
+        with one_message():
             self._map.set_backdrop(sight.backdrop)
             self._paint()
 

@@ -12,7 +12,7 @@ from motrain_app.design import Period, each_cell, the_rest
 from motrain_app.ui.escape import safe_text
 from motrain_app.ui.live import LiveSkill
 from motrain_app.ui.partition_table import headline, partition_table, region_words
-from motrain_app.ui.ready import Background
+from motrain_app.ui.ready import Background, one_message
 from motrain_app.ui.region_list import RegionList
 from motrain_app.ui.run_follower import RunFollower
 from motrain_app.ui.run_scores import UNREADABLE, RunScores
@@ -79,7 +79,7 @@ class PartitionsPage:
         self._periods.param.watch(self._choose_periods, "value")
         session.param.watch(self._refresh, ["layout", "output", "page", "dark"])
         session.param.watch(lambda event: self._series.show(), ["cell", "output", "page", "dark", "run"])
-        live.param.watch(self._refresh, ["preview", "status"])
+        live.param.watch(self._take_gains, ["preview", "status"])
         follower.param.watch(lambda event: self._run_news(), "news")
         self._refresh()
 
@@ -171,20 +171,33 @@ class PartitionsPage:
         self._series.renew()
 
     def _refresh(self, *_: Any) -> None:
-        session = self._session
-        self._show_periods()
+        """Show the design as it is: the map, which is seen first and takes least, then the words."""
+        with one_message():
+            self._show_periods()
+            self._colour()
+            self._judge()
+
+    def _take_gains(self, *_: Any) -> None:
+        """Show what the live skill has come to; the map has it only where gains are its colours."""
+        with one_message():
+            if self._view.value in GAINS:
+                self._colour()
+            self._judge()
+
+    def _judge(self) -> None:
+        """Say what regions hold and gain."""
+        session, preview, outputs = self._session, self._live.current, self._session.design.outputs
         if session.layout is None:
             self._headline.object = " ".join(safe_text(reason, limit=400) for reason in session.reasons)
             self._list.show({}, self._stage.region_colours())
             return
-        self._colour()  # which is seen first, and takes least
-        preview, outputs = self._live.preview, session.design.outputs
-        if preview is not None and len(preview.reasons) != len(session.layout.partitions):
-            preview = None  # of the regions before; the new one is on its way
-        self._headline.object = self._live.status or safe_text(headline(preview, session.output, outputs), limit=400)
         if session.page == self.name:
             words = region_words(session.layout, preview, outputs.index(session.output))
             self._list.show(words, self._stage.region_colours())
+        if self._live.is_on_its_way:
+            return  # the table would be drawn twice
+        self._headline.object = self._live.status or safe_text(headline(preview, session.output, outputs), limit=400)
+        if session.page == self.name:
             self._table.show(partition_table(session.layout, preview, session.output, outputs, session.unit))
 
     def _show_periods(self) -> None:
@@ -237,8 +250,8 @@ class PartitionsPage:
 
     def _gains(self, name: str) -> np.ndarray | None:
         """Return the gain of each cell's region in per cent, of its first period; None while it is not there."""
-        layout, preview = self._session.layout, self._live.preview
-        if preview is None or len(preview.reasons) != len(layout.partitions):
+        layout, preview = self._session.layout, self._live.current
+        if preview is None:
             return None
         value = getattr(preview, name).value[:, self._session.design.outputs.index(self._session.output)]
         of_region = 100 * value.reshape(len(layout.cells), -1)[:, 0]
