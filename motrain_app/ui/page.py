@@ -7,6 +7,7 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 import param
+from bokeh.themes import Theme
 from panel.util import edit_readonly
 
 from motrain_app.ui.theme import PLOT_THEME
@@ -23,7 +24,7 @@ def session_page(**options: Any) -> pmui.Page:
     others, which Bokeh refuses (the click is lost), and the server would keep every page for ever.
     """
     if pn.state.curdoc is not None:
-        pn.state.curdoc.theme = PLOT_THEME
+        pn.state.curdoc.theme = Theme(json=PLOT_THEME)  # one that sessions share would keep them alive
     page = pmui.Page(**options)
     with edit_readonly(page):
         page.busy = _Idle().param.busy

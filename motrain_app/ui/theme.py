@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 from bokeh.models import DatetimeAxis
-from bokeh.themes import Theme
 
 RAIL_WIDTH = 80
 INSPECTOR_WIDTH = 320
@@ -44,7 +43,7 @@ for _mode in THEME.values():
 
 
 # A browser's page styles every legend anew, with letters too large for the drawer, but kinds of models that this names.
-PLOT_THEME = Theme(json={"attrs": {"Legend": {"label_text_font_size": "11px"}}})
+PLOT_THEME = {"attrs": {"Legend": {"label_text_font_size": "11px"}}}
 
 
 def style_figure(figure: Any, *, dark: bool) -> None:

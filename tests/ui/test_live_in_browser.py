@@ -105,7 +105,7 @@ def test_a_closed_tab_loses_nothing(live, tab, context):
     tab.locator(".mt-sentence").get_by_text("one operator everywhere").wait_for()
     press(tab, "mt-each-cell")
     tab.locator(".mt-sentence").get_by_text("one partition a cell").wait_for()
-    run, process = begin(seconds=5)
+    run, process = begin(seconds=25)
     tab.goto(f"{url}?page=training&run={run.path.name}")
     tab.locator(".mt-run-state").get_by_text("running").wait_for()
     click(tab, 5.0, 40.0)
