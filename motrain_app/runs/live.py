@@ -1,15 +1,14 @@
 """What the live skill of a design needs: its rows staged, and the Gram matrices of its cells."""
 
-from pathlib import Path
 from typing import Any
 
-from motrain_app.data import fingerprint, open_dataset
+from motrain_app.data import open_dataset
 from motrain_app.design import Design, Folds, Partitions
 from motrain_app.design.splits import make_folds
 from motrain_app.learning.preview import LivePreview
 from motrain_app.runs.gram_store import load_grams, load_or_build_grams
 from motrain_app.runs.staged_rows import StagedRows
-from motrain_app.runs.staging import stage_rows, staged_path
+from motrain_app.runs.staging import stage_design
 
 
 def prepare_live(document: dict[str, Any], runs: str) -> str:
@@ -30,11 +29,9 @@ def prepare_live(document: dict[str, Any], runs: str) -> str:
     design = Design.from_json(document)
     dataset = open_dataset(list(design.data), remedies=design.remedies)
     layout = design.layout(dataset)
-    path = staged_path(Path(runs), fingerprint(list(design.data)), design)
-    rows = stage_rows(dataset, design, path)
-    assert rows is not None  # nobody asked to stop
+    rows = stage_design(design, dataset, runs)
     load_or_build_grams(rows, layout.folds, layout.partitions.times)
-    return str(path)
+    return str(rows.path)
 
 
 def open_live(design: Design, staged: str, partitions: Partitions) -> LivePreview | None:

@@ -6,13 +6,12 @@ measured is a lower bound.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from motrain_app.data import fingerprint, open_dataset
+from motrain_app.data import open_dataset
 from motrain_app.design import Design, DesignError, Folds, Labels, Layout, LeaveBlocksOut, LeaveYearsOut
 from motrain_app.design.nearness import nearness
 from motrain_app.design.splits import make_folds
@@ -22,7 +21,7 @@ from motrain_app.learning.preview import LivePreview
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.gram_store import load_or_build_grams
 from motrain_app.runs.staged_rows import StagedRows
-from motrain_app.runs.staging import stage_rows, staged_path
+from motrain_app.runs.staging import stage_design
 
 NEAR_DAYS = 10.0
 REFERENCE_DAYS = 91  # of a block, where there are too few years
@@ -75,8 +74,7 @@ def measure_optimism(document: dict[str, Any], runs: str) -> dict[str, Any]:
         return _answer(near, reason=reason)
     try:
         reference = _reference(design, dataset["time"].values)
-        rows = stage_rows(dataset, design, staged_path(Path(runs), fingerprint(list(design.data)), design))
-        assert rows is not None  # nobody asked to stop
+        rows = stage_design(design, dataset, runs)
         chosen, honest, n = _mean_squares(rows, layout, reference.folds)
     except (DesignError, RunError) as error:
         return _answer(near, reason=str(error))

@@ -18,6 +18,7 @@ import xarray as xr
 import zarr
 from numpy.typing import NDArray
 
+from motrain_app.data import fingerprint
 from motrain_app.design import Design
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.staged_rows import StagedRows, offset_of
@@ -27,11 +28,19 @@ CHUNK_ROWS = 1 << 16
 SLAB_BYTES = 256 << 20  # dense values held in memory at a time; cells are ordered along the curve within a slab
 
 
-def staged_path(runs: Path, fingerprint: str, design: Design) -> Path:
-    """Return where the rows of a design are staged: named by all that decides their values."""
+def stage_design(design: Design, dataset: xr.Dataset, runs: str | Path) -> StagedRows:
+    """Stage the rows of a design below a folder of runs, unless they are there, and return them; as `stage_rows`."""
+    path = staged_path(Path(runs), fingerprint(list(design.data)), design)
+    rows = stage_rows(dataset, design, path)
+    assert rows is not None  # nobody asked to stop
+    return rows
+
+
+def staged_path(runs: Path, mark: str, design: Design) -> Path:
+    """Return where the rows of a design are staged: named by all that decides their values, the data by their mark."""
     decides = [
         SCHEMA,
-        fingerprint,
+        mark,
         design.remedies,
         sorted(str(rule) for rule in design.filters),
         design.inputs,
