@@ -24,7 +24,7 @@ def session_page(**options: Any) -> pmui.Page:
     others, which Bokeh refuses (the click is lost), and the server would keep every page for ever.
     """
     if pn.state.curdoc is not None:
-        pn.state.curdoc.theme = Theme(json=PLOT_THEME)  # one that sessions share would keep them alive
+        pn.state.curdoc.theme = Theme(json=PLOT_THEME)
     page = pmui.Page(**options)
     with edit_readonly(page):
         page.busy = _Idle().param.busy
