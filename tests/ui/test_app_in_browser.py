@@ -72,7 +72,7 @@ def test_scripts_in_names_and_attributes_run_on_no_page(page, services, without_
 
 
 def test_five_sessions_opened_and_closed_leave_nothing_alive(context, services, monkeypatch, caplog):
-    caplog.set_level("INFO", logger="panel.viewable.Page")  # pytest keeps records, and they the models they tell of
+    caplog.set_level("INFO", logger="panel.viewable")  # pytest keeps records, and they the models they tell of
     alive = weakref.WeakSet()
 
     class Watched(Session):

@@ -140,7 +140,7 @@ class View:
 
 @pytest.mark.slow
 def test_five_sessions_opened_and_closed_leave_nothing_alive(context, caplog):
-    caplog.set_level("INFO", logger="panel.viewable.Page")  # pytest keeps records, and they the models they tell of
+    caplog.set_level("INFO", logger="panel.viewable")  # pytest keeps records, and they the models they tell of
     views = weakref.WeakSet()
 
     def make():
