@@ -212,7 +212,7 @@ def _key_list() -> pmui.Dialog:
         )
         for key, words in KEYS.items()
     ]
-    return pmui.Dialog(*rows, title="Keys", show_close_button=True, css_classes=["mt-keys"])
+    return pmui.Dialog(*rows, title="Keys", show_close_button=True, close_on_click=True, css_classes=["mt-keys"])
 
 
 _RIGID = {"flex": "0 0 auto"}

@@ -30,10 +30,10 @@ def partition_table(
     table = pd.DataFrame({"partition": names, "cells": np.repeat(cells, len(layout.partitions.times))})
     columns = (
         "gain over one for all (%)",
-        "± ",
+        "± folds ",  # names of columns differ; the space is not seen
         "gain over climatology (%)",
         f"RMSE ({unit})" if unit else "RMSE",
-        "±",
+        "± folds",
         "n",
     )
     if preview is None:
@@ -95,7 +95,7 @@ def region_words(layout: Layout, preview: Preview | None, at: int) -> dict[str, 
         )
         gain = 100 * (1 - np.sqrt(own / np.where(other > 0, other, np.nan)))
         words = [
-            f"{text} · {'gain' if share >= 0 else 'loss'} {abs(share):.1f} % against one for all"
+            f"{text} · {'gain' if round(share, 1) >= 0 else 'loss'} {abs(share):.1f} % against one for all"
             if np.isfinite(share)
             else text
             for text, share in zip(words, gain.tolist(), strict=True)

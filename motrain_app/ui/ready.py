@@ -99,6 +99,10 @@ class Background:
         except self._errors as error:
             assert self._refused is not None
             change = partial(self._refused, error)
+        except BaseException:
+            if turn == self._turn:
+                self.forget()  # a fault of the program, told in the log; what comes later begins anew
+            raise
         await with_lock(partial(self._end, turn, change))
 
     def _end(self, turn: int, change: Callable[[], Any]) -> None:

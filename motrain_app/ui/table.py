@@ -18,7 +18,7 @@ NARROW, WIDE = 62, 92  # pixels of a column of numbers, under a head that is sho
 TABLE_STYLE = """
 .tabulator, .tabulator-row, .tabulator-header { font-size: 13px !important; } /* over the theme's own 16 */
 .tabulator-col-content, .tabulator-cell { padding: 5px 6px !important; }
-.tabulator-col-title { white-space: normal !important; line-height: 1.2; } /* long heads take two lines */
+.tabulator-col-title { white-space: normal !important; line-height: 1.2; } /* long heads break */
 :host(.mt-one-page) .tabulator-footer { display: none; }
 """
 

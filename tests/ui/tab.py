@@ -55,14 +55,14 @@ def coast_points(tab: Page) -> int:
     }""")
 
 
-def draw(tab: Page, corners: Sequence[Sequence[float]], *, last: str = "Enter") -> None:
+def draw(tab: Page, corners: Sequence[Sequence[float]]) -> None:
     """Draw a polygon with P, clicks and Enter."""
     tab.locator(".mt-map").hover(position={"x": 5, "y": 5})
     tab.keyboard.press("p")
     tab.get_by_text("Click to start").first.wait_for()
     for corner in corners:
         click(tab, *corner)
-    tab.keyboard.press(last)
+    tab.keyboard.press("Enter")
 
 
 def go(tab: Page, name: str) -> None:

@@ -17,7 +17,7 @@ from tests.conftest import PATIENCE
 from tests.runs.conftest import drive_here, make_dataset
 from tests.ui.replay import start_replay
 from tests.ui.serving import running
-from tests.ui.tab import click, go, press, unexpected, watched
+from tests.ui.tab import click, go, press, watched
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 CELLS = 6
@@ -78,7 +78,7 @@ def test_the_map_fills_while_partitions_come_to_their_end(live, tab):
     expect(tab.locator(".mt-stop")).to_be_hidden()
     go(tab, "skill")
     tab.locator(".mt-skill-table .tabulator-row").nth(CELLS - 1).wait_for()
-    assert unexpected(tab) == []
+    assert tab.wrong == []
 
 
 @pytest.mark.parametrize("button", ["mt-stop", "mt-stop-run"])
@@ -95,7 +95,7 @@ def test_stop_stops_and_keeps_what_is_done(live, tab, button):
     expect(tab.locator(".mt-resume").get_by_role("button")).to_be_enabled()
     go(tab, "operators")
     expect(tab.locator(".mt-operators .tabulator-row")).to_have_count(done)
-    assert unexpected(tab) == []
+    assert tab.wrong == []
 
 
 def test_a_closed_tab_loses_nothing(live, tab, context):
@@ -122,4 +122,4 @@ def test_a_closed_tab_loses_nothing(live, tab, context):
     again.locator(".mt-sentence").get_by_text("one partition a cell").wait_for()
     press(again, "mt-undo")
     again.locator(".mt-sentence").get_by_text("one operator everywhere").wait_for()
-    assert unexpected(again) == []
+    assert again.wrong == []

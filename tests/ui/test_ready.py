@@ -120,6 +120,24 @@ def test_an_expected_error_is_told():
     served(scene)
 
 
+def test_after_a_fault_of_the_program_all_begins_anew():
+    async def scene(desk, session):
+        desk.background._errors = ()
+        desk.wanted = -1
+        desk.background()
+        await soon(lambda: desk.gates)
+        desk.gates[0].set()
+        await soon(lambda: not desk.background.is_on_its_way)
+        desk.wanted = 2
+        desk.background.renew()
+        await soon(lambda: len(desk.gates) == 2)
+        desk.gates[1].set()
+        await soon(lambda: desk.shown)
+        assert desk.shown == [2]
+
+    served(scene)
+
+
 @pytest.mark.parametrize("while_sending", [False, True])
 def test_the_page_is_changed_with_the_lock_of_its_document(while_sending):
     async def scene(desk, session):
