@@ -6,6 +6,12 @@ from functools import partial
 from typing import Any
 
 import panel as pn
+from panel.reactive import Syncable
+
+# Panel has the lock for what a browser says at once, but not for what it puts off, as while other changes wait to be
+# taken in; it reads this mark where it schedules them.
+for _handler in (Syncable._event_coroutine, Syncable._change_coroutine):
+    _handler.lock = True
 
 
 def when_ready(act: Callable[[], Any]) -> None:

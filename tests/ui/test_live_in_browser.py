@@ -72,6 +72,7 @@ def test_the_map_fills_while_partitions_come_to_their_end(live, tab):
     words.get_by_text(re.compile(r"running: .*waiting")).wait_for()
     tab.locator(".mt-run-chip").get_by_text(re.compile(r"running \d+ %")).wait_for()
     words.get_by_text(f"done: {CELLS} done").wait_for()
+    tab.locator(".mt-runs").get_by_text("· done").wait_for()
     assert process.wait(PATIENCE) == 0
     tab.locator(".mt-map").get_by_text("Skill over the best baseline, y, out-of-fold").wait_for()
     assert len(_colours_of_cells(tab)) >= 4  # two equal ones may share one

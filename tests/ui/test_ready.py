@@ -10,8 +10,10 @@ from bokeh.models import ColumnDataSource
 from bokeh.server.contexts import BokehSessionContext
 from bokeh.server.session import ServerSession
 from panel.io.state import set_curdoc
+from panel.models.esm import DataEvent
 from tornado.ioloop import IOLoop
 
+from motrain_app.ui.keyboard import Keyboard
 from motrain_app.ui.ready import Background
 
 
@@ -165,5 +167,26 @@ def test_the_page_is_changed_with_the_lock_of_its_document(while_sending):
             await sending
         assert held == [True]
         assert source.data["a"] == [0]
+
+    served(scene)
+
+
+def test_what_a_browser_says_is_answered_with_the_lock_even_where_it_is_put_off():
+    sessions, held = [], []
+    keyboard = Keyboard({"p": lambda: held.append(sessions[0]._pending_writes is not None)})
+
+    async def scene(desk, session):
+        document = session.document
+        sessions.append(session)
+
+        async def taken_in():
+            pass
+
+        pn.state._change_callbacks[document] = {"another change": taken_in}  # which makes Panel put the key off
+        keyboard._server_event(document, DataEvent(None, {"key": "p"}))
+        assert held == []
+        await soon(lambda: held)
+        assert held == [True]
+        del pn.state._change_callbacks[document]
 
     served(scene)

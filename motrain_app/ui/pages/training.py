@@ -71,6 +71,7 @@ class TrainingPage:
         self._resume.on_click(lambda event: self._session.run is not None and self._resuming())
         follower.param.watch(lambda *events: self._show_state(), ["state", "news", "asked", "remaining", "reason"])
         follower.param.watch(lambda event: self._show_map(), "news")
+        follower.param.watch(lambda event: session.page == self.name and self._list_runs(), "state")
         session.param.watch(lambda *events: self._show(), ["page", "output", "dark", "run"])
         session.param.watch(lambda event: self._learner.param.update(value=event.new.learner.kind), "design")
         self._show()
