@@ -44,7 +44,7 @@ class Toast:
         close = pmui.IconButton(
             icon="close", size="small", margin=(4, 0), sx={"color": "white"}, css_classes=["mt-toast-close"]
         )
-        self._undo.on_click(lambda event: (self.hide(), undo()))
+        self._undo.on_click(lambda event: undo())  # which is told in the place of this
         close.on_click(lambda event: self.hide())
         self.view = pn.Row(self._words, self._undo, close, visible=False, css_classes=["mt-toast"])
         self._clock: Any = None

@@ -148,11 +148,14 @@ class TrainingPage:
 
     def _list_runs(self) -> None:
         entries = self._services.runs()
-        self._listing = True
-        self._runs.options = {f"{safe_text(entry.name)} · {safe_text(entry.state)}": entry.name for entry in entries}
         shown = self._session.run.path.name if self._session.run is not None else None
-        self._runs.value = shown if shown in self._runs.options.values() else None
-        self._runs.visible = bool(entries)
+        # Of the run that is followed, more is known than of the list, which is looked at less often.
+        states = {entry.name: entry.state for entry in entries} | ({shown: self._follower.state} if shown else {})
+        self._listing = True
+        self._runs.options = {f"{safe_text(name)} · {safe_text(state)}": name for name, state in states.items()}
+        self._runs.value = shown
+        self._runs.param.trigger("value")  # the browser has the words of an option for its value, and they may be new
+        self._runs.visible = bool(states)
         self._listing = False
 
     def _show_state(self) -> None:
