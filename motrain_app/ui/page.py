@@ -10,6 +10,7 @@ import param
 from bokeh.themes import Theme
 from panel.util import edit_readonly
 
+from motrain_app.ui import echo  # noqa: F401 - from now on, echoes are told from gestures
 from motrain_app.ui.theme import PLOT_THEME
 
 

@@ -69,6 +69,7 @@ def test_a_deleted_region_comes_back_by_the_button_and_by_the_key(open_app):
     sentence = tab.locator(".mt-sentence")
     for take_back in (lambda: press(tab, "mt-toast-undo"), lambda: tab.keyboard.press("Control+z")):
         sentence.get_by_text("2 regions").wait_for()
+        expect(tab.locator(".mt-delete-region")).to_have_count(2)
         tab.locator(".mt-delete-region").first.get_by_role("button").click()
         sentence.get_by_text("2 regions").wait_for(state="detached")
         tab.locator(".mt-toast").get_by_text("Deleted north").wait_for()
