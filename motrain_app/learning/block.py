@@ -33,9 +33,15 @@ class Block:
     seed
         Of the design.
     padded_rows
-        The row count that stacked learners pad to: of the whole block, also when some partitions are masked.
+        The row count that stacked learners pad a block to: the same for all blocks of a run, so that they share
+        compiled programs.
+    stack_slots
+        How many members stacked learners train at once at most; the same for all blocks of a run.
     masked
         bool, shape (n_partitions,): partitions that keep their slots but are not trained in this attempt.
+    output_offset
+        What was subtracted from each output, shape (n_outputs,), for what is not the same at any height: a bound, a
+        weight by size. None: nothing.
     stopped
         Says whether to stop co-operatively; asked once an epoch.
     """
@@ -49,10 +55,17 @@ class Block:
     seed: int
     padded_rows: int
     masked: NDArray[np.bool_]
+    stack_slots: int = 64
+    output_offset: NDArray[np.float64] | None = None
     stopped: Callable[[], bool] = field(default=lambda: False)
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def offset(self) -> NDArray[np.float64]:
+        """What was subtracted from each output, shape (n_outputs,)."""
+        return np.zeros(len(self.outputs)) if self.output_offset is None else self.output_offset
 
     def rows(self, partition: int) -> slice:
         """Return where the rows of a partition are."""
@@ -67,6 +80,10 @@ class Block:
         """Return the generator of one slot: keyed by seed, partition id, fold and candidate, by nothing else."""
         key = [self.seed, int(self.ids[partition]), self.fold_ids[member], candidate]
         return np.random.Generator(np.random.Philox(np.random.SeedSequence(key)))
+
+    def shuffler(self, partition: int) -> np.random.Generator:
+        """Return the generator of the order in which a partition's rows are learnt from: keyed by seed and id."""
+        return np.random.Generator(np.random.PCG64(np.random.SeedSequence([self.seed, int(self.ids[partition])])))
 
 
 class Stopped(Exception):  # noqa: N818 - not an error: a person asked for it

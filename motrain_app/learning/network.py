@@ -1,155 +1,70 @@
-"""The network learner: every fold of every partition of a block trained as one stack.
+"""The network learner: every candidate at every fold of every partition of a block, trained in stacks.
 
 This module is NumPy; TensorFlow is imported inside `fit_network`, that is, in a worker.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
-from motrain_app.design.splits import Folds
-from motrain_app.learning.block import MIN_ROWS, Block, Fitted, Stopped, wanted_members, why_untrained
-from motrain_app.learning.hyperparameters import each, one_of, positive, refuse, whole
+from motrain_app.learning.block import MIN_ROWS, Block, Fitted, why_untrained
+from motrain_app.learning.network_options import NetworkOptions
+from motrain_app.learning.places import Places, choose_places
+from motrain_app.learning.programs import group_candidates
 from motrain_app.learning.scalers import input_range, mean_and_scale
 from motrain_app.operators.features import ACTIVATIONS
 from motrain_app.operators.member import SCALERS
 from motrain_app.operators.stack import MemberStack
 
 if TYPE_CHECKING:
-    from motrain_app.learning.network_program import Program, StackData
+    from motrain_app.learning.network_program import OfPlace, Rows
+    from motrain_app.learning.race import Race
 
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class NetworkOptions:
-    """Hyper-parameters of the network.
-
-    Attributes
-    ----------
-    hidden
-        Widths of the hidden layers.
-    activation
-        "tanh" or "relu".
-    learning_rate, batch, epochs, l2
-        Of Adam; rows a step; passes at most; penalty on squared weights.
-    patience
-        Epochs without a lower validation loss after which a slot stops; its best weights are kept.
-    """
-
-    hidden: tuple[int, ...] = (16, 16)
-    activation: str = "tanh"
-    learning_rate: float = 0.005
-    batch: int = 128
-    epochs: int = 150
-    patience: int = 25
-    l2: float = 1e-5
-
-    def __post_init__(self) -> None:
-        refuse(
-            [
-                each("hidden", self.hidden, whole),
-                one_of("activation", self.activation, ACTIVATIONS),
-                positive("learning_rate", self.learning_rate),
-                *(whole(name, getattr(self, name)) for name in ("batch", "epochs", "patience")),
-                positive("l2", self.l2, zero=True),
-            ]
-        )
-
-
-@dataclass(frozen=True)
-class Slots:
-    """What each slot (partition × member) learns from and is judged on.
-
-    Attributes
-    ----------
-    train, validation
-        Row numbers of the block, one array a slot; empty where the slot has no member.
-    fit
-        bool, [slots, n_atoms]: the atoms that `train` comes from.
-    """
-
-    train: list[NDArray[np.int64]]
-    validation: list[NDArray[np.int64]]
-    fit: NDArray[np.bool_]
-
-    @property
-    def present(self) -> NDArray[np.bool_]:
-        """Slots that are trained, [slots]."""
-        return np.asarray(self.fit.any(axis=1))
-
-
 def fit_network(block: Block, options: NetworkOptions) -> Fitted:
-    """Train every member of every partition of a block, all slots at once.
+    """Train every member of every partition of a block.
 
-    A member learns from its training rows less those of one other fold (the next one, cyclic), which say when to stop.
+    A member learns from its training rows less those of one other fold (the next one, cyclic), which say when to stop
+    and which candidate is best.
     """
-    from motrain_app.learning.network_program import initial_state
+    from motrain_app.learning.race import Race
 
-    slots = choose_rows(block)
-    scalers = _scalers(block, slots)
-    data = _stack_data(block, slots, scalers).tensors()
-    program = _program(options)
-    random = [block.random(*divmod(slot, block.folds.n_members)) for slot in range(len(slots.train))]
-    state = initial_state(_initial_layers(block, options, random), slots.present)
-    epochs = np.zeros(len(random), np.int32)
-    for _ in range(options.epochs):
-        active = state.active.numpy()
-        if not active.any():
-            break
-        if block.stopped():
-            raise Stopped
-        epochs += active
-        state = program.epoch(state, data, *_shuffled(slots, active, random, options.batch, block.padded_rows))
-    layers = [layer.numpy() for layer in state.best_layers]
-    return _fitted(block, options, slots, scalers, layers, state.best_loss.numpy(), epochs)
+    candidates = options.candidates(block.seed)
+    places = choose_places(block)
+    scalers = _scalers(block, places)
+    log_weight = _log_weight(block, options)
+    of_place = _of_place(block, options, places, scalers, log_weight)
+    rows = _padded_rows(block, log_weight)
+    race = Race(block, places, group_candidates(candidates), candidates, rows, of_place)
+    running = np.repeat(places.present[:, None], len(candidates), axis=1)
+    for rung in options.ladder(len(candidates)):
+        running &= _best(race.loss(), running, rung.candidates)
+        race.run(running, rung.epochs)
+    chosen = np.where(running, race.loss(), np.inf).argmin(axis=1)
+    return _fitted(block, candidates, places, scalers, race, chosen)
 
 
-def choose_rows(block: Block) -> Slots:
-    """Say which rows each slot of a block learns from and is judged on."""
-    folds = block.folds
-    nothing = np.zeros(folds.n_atoms, bool)
-    slots: list[tuple[NDArray[np.bool_], NDArray[np.bool_]]] = []
-    for partition in range(len(block)):
-        count = np.bincount(block.atom[block.rows(partition)], minlength=folds.n_atoms)
-        wanted = wanted_members(count > 0, folds) & ~block.masked[partition]
-        slots += [
-            member_atoms(folds, member, count) if wanted[member] else (nothing, nothing)
-            for member in range(folds.n_members)
-        ]
-    return Slots(
-        train=[_rows_of(block, number, fit) for number, (fit, _) in enumerate(slots)],
-        validation=[_rows_of(block, number, judge) for number, (_, judge) in enumerate(slots)],
-        fit=np.stack([fit for fit, _ in slots]),
-    )
+def _best(loss: NDArray[np.float32], running: NDArray[np.bool_], n: int) -> NDArray[np.bool_]:
+    """Return the n candidates of each place with the lowest loss of those that run, [places, candidates]."""
+    if n >= loss.shape[1]:
+        return running
+    rank = np.where(running, loss, np.inf).argsort(axis=1, kind="stable").argsort(axis=1, kind="stable")
+    return np.asarray(rank < n)
 
 
-def member_atoms(folds: Folds, member: int, count: NDArray[np.integer]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return the atoms a member learns from and those that judge it: of the next fold that leaves enough of both."""
-    for holdout in folds.validators(member).tolist():
-        fit, judge = folds.fit(member, holdout), folds.validation(member, holdout)
-        if fit @ count >= MIN_ROWS and judge @ count > 0:
-            return fit, judge
-    return np.zeros(folds.n_atoms, bool), np.zeros(folds.n_atoms, bool)
-
-
-def _rows_of(block: Block, slot: int, atoms: NDArray[np.bool_]) -> NDArray[np.int64]:
-    rows = block.rows(slot // block.folds.n_members)
-    return np.flatnonzero(atoms[block.atom[rows]]) + rows.start if atoms.any() else np.zeros(0, np.int64)
-
-
-def _scalers(block: Block, slots: Slots) -> dict[str, Array]:
-    """Return the scalers of all slots; NaN for slots without a member."""
+def _scalers(block: Block, places: Places) -> dict[str, Array]:
+    """Return the scalers of all places; NaN where there is no member."""
     parts: list[dict[str, Array]] = []
     n = block.folds.n_members
     for partition in range(len(block)):
         rows = block.rows(partition)
-        fit, atom = slots.fit[partition * n : (partition + 1) * n], block.atom[rows]
+        fit, atom = places.fit[partition * n : (partition + 1) * n], block.atom[rows]
         input_mean, input_scale = mean_and_scale(block.inputs[:, rows], atom, fit)
         output_mean, output_scale = mean_and_scale(block.outputs[:, rows], atom, fit, min_rows=MIN_ROWS)
         low, high = input_range(block.inputs[:, rows], atom, block.folds)
@@ -157,83 +72,140 @@ def _scalers(block: Block, slots: Slots) -> dict[str, Array]:
     return {name: np.concatenate([part[name] for part in parts]) for name in SCALERS}
 
 
-def _stack_data(block: Block, slots: Slots, scalers: Mapping[str, Array]) -> "StackData":
-    """Return the data with padded row counts, so that blocks of one shape share a program."""
-    from motrain_app.learning.network_program import StackData
+def _log_weight(block: Block, options: NetworkOptions) -> Array | None:
+    """Return the logarithm of what each row's squared error counts, [n_outputs, rows]; None where all are equal."""
+    if options.emphasis == 0:
+        return None
+    from motrain_app.learning.losses import log_emphasis
 
-    n_rows, n_padded = block.inputs.shape[1], len(block) * block.padded_rows
-    inputs, outputs = (
-        np.zeros((n_padded, len(block.inputs)), np.float32),
-        np.full((n_padded, len(block.outputs)), np.nan, np.float32),
-    )
+    observed = block.outputs + block.offset[:, None]
+    weight: Array = log_emphasis(observed, options.emphasis, options.emphasis_power)
+    return weight
+
+
+def _of_place(
+    block: Block, options: NetworkOptions, places: Places, scalers: Mapping[str, Array], log_weight: Array | None
+) -> "OfPlace":
+    """Return what is fixed of each place, whatever the candidate."""
+    from motrain_app.learning.network_program import OfPlace
+
+    shape = (len(places.fit), len(block.outputs))
+    mean_weight = np.zeros(shape)
+    if log_weight is not None:
+        n = block.folds.n_members
+        for partition in range(len(block)):
+            rows, mine = block.rows(partition), slice(partition * n, (partition + 1) * n)
+            mean_weight[mine] = _log_mean(log_weight[:, rows], places.fit[mine][:, block.atom[rows]])
+    bounds = [
+        _standardised(bound, scalers, block.offset, sign) for bound, sign in ((options.low, -1), (options.high, 1))
+    ]
+    weights = np.broadcast_to(options.output_weights or 1.0, shape)
+    values = [*(scalers[name] for name in _OF_PLACES), *bounds, mean_weight, weights]
+    return OfPlace(*(np.asarray(value, np.float32) for value in values))
+
+
+_OF_PLACES = ("input_mean", "input_scale", "output_mean", "output_scale")
+
+
+def _log_mean(log_weight: Array, fits: NDArray[np.bool_]) -> Array:
+    """Return the logarithm of the mean weight of some sets of rows, [n_sets, n_outputs]; 0 where a set has none.
+
+    Parameters
+    ----------
+    log_weight
+        [n_outputs, rows], NaN where the output is missing.
+    fits
+        bool, [n_sets, rows].
+    """
+    there = fits[:, None, :] & np.isfinite(log_weight)
+    count = there.sum(axis=2)
+    total = logsumexp(np.where(there, log_weight, -np.inf), axis=2)
+    return np.where(count > 0, total - np.log(np.maximum(count, 1)), 0.0)
+
+
+def _standardised(bounds: Sequence[float | None], scalers: Mapping[str, Array], offset: Array, sign: int) -> Array:
+    """Return one bound of each output in the standardised units of every place, infinite where there is none."""
+    none = sign * np.inf
+    values = np.array([none if bound is None else bound for bound in bounds] or [none] * len(offset)) - offset
+    moved = (values - scalers["output_mean"]) / scalers["output_scale"]
+    return np.where(np.isnan(moved), none, moved)
+
+
+def _padded_rows(block: Block, log_weight: Array | None) -> "Rows":
+    """Return the block's rows, as many as every block of the run has, so that they share programs."""
+    from motrain_app.learning.network_program import Rows
+
+    n_rows, n_outputs = block.inputs.shape[1], len(block.outputs)
+    inputs = np.zeros((block.padded_rows, len(block.inputs)), np.float32)
+    outputs = np.full((block.padded_rows, n_outputs), np.nan, np.float32)
     inputs[:n_rows], outputs[:n_rows] = block.inputs.T, block.outputs.T
-    validation = np.full((len(slots.validation), block.padded_rows), -1, np.int32)
-    for slot, rows in enumerate(slots.validation):
-        validation[slot, : len(rows)] = rows
-    float32 = {name: scalers[name].astype(np.float32) for name in SCALERS if name in StackData.__annotations__}
-    return StackData(inputs=inputs, outputs=outputs, validation=validation, **float32)
-
-
-@lru_cache(maxsize=8)
-def _program(options: NetworkOptions) -> "Program":
-    """Return the compiled program; a worker keeps it, so that equal blocks compile once."""
-    from motrain_app.learning.network_program import Program
-
-    return Program(
-        activation=options.activation,
-        learning_rate=options.learning_rate,
-        l2=options.l2,
-        patience=options.patience,
-    )
-
-
-def _initial_layers(
-    block: Block, options: NetworkOptions, random: list[np.random.Generator]
-) -> list[NDArray[np.float32]]:
-    """Return weights and biases in turn: Glorot-uniform weights from each slot's own generator, zero biases."""
-    widths = [len(block.inputs), *options.hidden, len(block.outputs)]
-    layers: list[NDArray[np.float32]] = []
-    for n_in, n_out in pairwise(widths):
-        limit = np.sqrt(6 / (n_in + n_out))
-        layers.append(np.stack([slot.uniform(-limit, limit, (n_out, n_in)) for slot in random]).astype(np.float32))
-        layers.append(np.zeros((len(random), n_out), np.float32))
-    return layers
-
-
-def _shuffled(
-    slots: Slots, active: NDArray[np.bool_], random: list[np.random.Generator], batch: int, padded_rows: int
-) -> tuple[NDArray[np.int32], int]:
-    """Return each slot's rows in a new order, [steps, slots, batch] with −1 as padding, and the steps that have any."""
-    steps = -(-padded_rows // batch)
-    rows = np.full((len(active), steps * batch), -1, np.int32)
-    for slot in np.flatnonzero(active):
-        rows[slot, : len(slots.train[slot])] = random[slot].permutation(slots.train[slot])
-    longest = max(len(slots.train[slot]) for slot in np.flatnonzero(active))
-    return np.ascontiguousarray(rows.reshape(len(active), steps, batch).swapaxes(0, 1)), -(-longest // batch)
+    if log_weight is None:
+        return Rows(inputs, outputs, np.zeros((1, n_outputs), np.float32))
+    weights = np.zeros((block.padded_rows, n_outputs), np.float32)
+    weights[:n_rows] = np.nan_to_num(log_weight).T
+    return Rows(inputs, outputs, weights)
 
 
 def _fitted(
     block: Block,
-    options: NetworkOptions,
-    slots: Slots,
+    candidates: Sequence[NetworkOptions],
+    places: Places,
     scalers: Mapping[str, Array],
-    layers: list[NDArray[np.float32]],
-    best_loss: NDArray[np.float32],
-    epochs: NDArray[np.int32],
+    race: "Race",
+    chosen: NDArray[np.integer],
 ) -> Fitted:
     shape = (len(block), block.folds.n_members)
-    trained = slots.present & np.isfinite(best_loss)
-    arrays: dict[str, NDArray[np.floating]] = {**scalers}
-    for number in range(0, len(layers), 2):
-        arrays |= {f"weight.{number // 2}": layers[number], f"bias.{number // 2}": layers[number + 1]}
+    loss, epochs = race.loss(), race.epochs()
+    trained = places.present & np.isfinite(loss[np.arange(len(loss)), chosen])
+    arrays: dict[str, NDArray[np.generic]] = {**scalers}
+    arrays |= _winners(block, candidates, race, chosen)
+    if candidates[0].low or candidates[0].high:
+        for name, none in (("low", -np.inf), ("high", np.inf)):
+            bounds = getattr(candidates[0], name) or [None] * len(block.outputs)
+            values = np.array([none if bound is None else bound for bound in bounds]) - block.offset
+            arrays[f"output_{name}"] = np.tile(values, (len(loss), 1))
     errors = {}
     for partition in np.flatnonzero(~trained.reshape(shape).any(axis=1) & ~block.masked).tolist():
-        diverged = slots.present.reshape(shape)[partition].any()
+        diverged = places.present.reshape(shape)[partition].any()
         count = np.bincount(block.atom[block.rows(partition)], minlength=block.folds.n_atoms)
         errors[partition] = _DIVERGED if diverged else why_untrained(count, block.folds)
-    trials = {"validation_loss": best_loss.reshape(shape), "epochs": epochs.reshape(shape)}
-    stack = MemberStack(arrays, "linear", options.activation)
-    return Fitted(stack, trained.reshape(shape), trials, errors)
+    trials = {
+        "validation_loss": loss.reshape(*shape, -1),
+        "epochs": epochs.reshape(*shape, -1),
+        "chosen": np.where(trained, chosen, -1).astype(np.int32).reshape(shape),
+    }
+    return Fitted(MemberStack(arrays, "linear", tuple(ACTIVATIONS)), trained.reshape(shape), trials, errors)
+
+
+def _winners(
+    block: Block, candidates: Sequence[NetworkOptions], race: "Race", chosen: NDArray[np.integer]
+) -> dict[str, NDArray[np.generic]]:
+    """Return the layers of the candidate chosen at each place, padded to the widest of them, and their true widths."""
+    winners = sorted(set(chosen.tolist()))
+    depth = max(len(candidates[winner].hidden) for winner in winners)
+    hidden = np.zeros((len(chosen), depth), np.int32)
+    for winner in winners:
+        hidden[chosen == winner, : len(candidates[winner].hidden)] = candidates[winner].hidden
+    most = hidden.max(axis=0).tolist()
+    n_in, n_out = [len(block.inputs), *most], [max(width, len(block.outputs)) for width in [*most, 0]]
+    if all(len(candidates[winner].hidden) == depth for winner in winners):
+        n_out[:-1] = most  # no member ends earlier than the others
+    layers: list[NDArray[np.float32]] = []
+    for before, after in zip(n_in, n_out, strict=True):
+        layers += [np.zeros((len(chosen), after, before), np.float32), np.zeros((len(chosen), after), np.float32)]
+    for winner in winners:
+        places = np.flatnonzero(chosen == winner)
+        widths = [len(block.inputs), *candidates[winner].hidden, len(block.outputs)]
+        best = race.best_layers(winner, places)
+        for number, (before, after) in enumerate(pairwise(widths)):
+            layers[2 * number][places, :after, :before] = best[2 * number][:, :after, :before]
+            layers[2 * number + 1][places, :after] = best[2 * number + 1][:, :after]
+    arrays: dict[str, NDArray[np.generic]] = {}
+    for number in range(0, len(layers), 2):
+        arrays |= {f"weight.{number // 2}": layers[number], f"bias.{number // 2}": layers[number + 1]}
+    names = list(ACTIVATIONS)
+    codes = np.array([names.index(one.activation) for one in candidates], np.int8)
+    return arrays | {"hidden": hidden, "activation": codes[chosen]}
 
 
 _DIVERGED = "Every member's loss became infinite. Lower the learning rate, or look for extreme values in the inputs."

@@ -1,15 +1,17 @@
 """The TensorFlow program that trains a stack of small networks at once. Imported by workers only.
 
-Slots are independent: each has its own rows, scaler, weights, Adam moments, early stopping. Layers are stacked as
-[slots, out, in] and activations as [slots, feature, batch], the batch innermost. A slot whose step has no row, or that
-has stopped, keeps every bit of its state, whatever its neighbours do.
+Slots are independent: each has its own rows, scaler, weights, hyper-parameters, Adam moments and early stopping. Layers
+are stacked as [slots, out, in] and activations as [slots, feature, batch], the batch innermost. A slot whose step has
+no row, or that has stopped, keeps every bit of its state, whatever its neighbours do and wherever in the stack it is.
+
+A stack of a hundred slots is faster a slot than one of five hundred: its state stays in the processor's cache.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,49 +41,95 @@ with _without_keras():
 tf.config.threading.set_intra_op_parallelism_threads(1)
 tf.config.threading.set_inter_op_parallelism_threads(1)
 
-_ACTIVATIONS = {"relu": tf.nn.relu, "tanh": tf.math.tanh}
+_Values = TypeVar("_Values", "Settings", "State")
+STEPS = 16  # of a call: enough to hide what a call costs, few enough that a short epoch pads little
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-7  # of Kingma & Ba (2015), as in Keras
+_EXPONENT_AT_MOST = 60.0  # of a row's weight: e^60 times the mean weight is no number to learn from
+
+
+def _slope_of_relu(value: Any) -> Any:
+    return tf.cast(value > 0, value.dtype)
+
+
+def _slope_of_tanh(value: Any) -> Any:
+    return 1 - value * value
+
+
+_ACTIVATIONS = {"relu": (tf.nn.relu, _slope_of_relu), "tanh": (tf.math.tanh, _slope_of_tanh)}  # the slope by the value
 
 
 @dataclass(frozen=True)
-class StackData:
-    """What a stack learns from.
+class Rows:
+    """The rows that the slots of all stacks draw from.
 
     Attributes
     ----------
     inputs, outputs
         float32, [rows, n_inputs] and [rows, n_outputs]; missing outputs are NaN.
-    input_mean, input_scale, output_mean, output_scale
-        float32, [slots, n].
-    validation
-        int32, [slots, n]: the rows that judge a slot, −1 where it has fewer.
+    log_weight
+        float32, [rows, n_outputs]: logarithm of what a row's squared error counts; [1, n_outputs] where all count the
+        same.
     """
 
     inputs: NDArray[np.float32]
     outputs: NDArray[np.float32]
-    input_mean: NDArray[np.float32]
-    input_scale: NDArray[np.float32]
-    output_mean: NDArray[np.float32]
-    output_scale: NDArray[np.float32]
-    validation: NDArray[np.int32]
+    log_weight: NDArray[np.float32]
 
-    def tensors(self) -> "_Tensors":
-        """Return the data as tensors."""
-        return _Tensors(*(tf.constant(getattr(self, name)) for name in _Tensors._fields))
+    def tensors(self) -> "_Rows":
+        """Return the rows as tensors."""
+        return _Rows(*(tf.constant(getattr(self, name)) for name in _Rows._fields))
 
 
-class _Tensors(NamedTuple):
+class _Rows(NamedTuple):
     inputs: Any
     outputs: Any
+    log_weight: Any
+
+
+class OfPlace(NamedTuple):
+    """What is fixed of each slot by its place, whatever the candidate; float32 with a leading axis of slots.
+
+    Attributes
+    ----------
+    input_mean, input_scale, output_mean, output_scale
+        [slots, n].
+    low, high
+        Bounds of the outputs in standardised units, [slots, n_outputs]; infinite where there is none.
+    log_weight
+        Logarithm of the mean weight of a slot's rows, [slots, n_outputs].
+    output_weight
+        What each output counts, [slots, n_outputs].
+    """
+
     input_mean: Any
     input_scale: Any
     output_mean: Any
     output_scale: Any
-    validation: Any
+    low: Any
+    high: Any
+    log_weight: Any
+    output_weight: Any
+
+
+class Settings(NamedTuple):
+    """What is fixed of each slot while it trains.
+
+    Attributes
+    ----------
+    place
+        By its place.
+    learning_rate, l2, patience
+        By its candidate, [slots]; float32, and int32.
+    """
+
+    place: OfPlace
+    learning_rate: Any
+    l2: Any
+    patience: Any
 
 
 class State(NamedTuple):
-    """What changes while a stack trains; tensors with a leading axis of slots.
+    """What changes while a stack trains; a leading axis of slots.
 
     Attributes
     ----------
@@ -91,8 +139,12 @@ class State(NamedTuple):
         Adam steps taken, [slots].
     best_layers, best_loss, waited
         The weights with the lowest validation loss, that loss, and the epochs since.
+    epochs
+        Epochs trained, [slots].
     active
         Slots that still train, [slots].
+    squares, counts
+        Sums over the validation rows seen so far in this epoch, [slots, n_outputs].
     """
 
     layers: list[Any]
@@ -102,118 +154,170 @@ class State(NamedTuple):
     best_layers: list[Any]
     best_loss: Any
     waited: Any
+    epochs: Any
     active: Any
+    squares: Any
+    counts: Any
 
 
-def initial_state(layers: list[NDArray[np.float32]], active: NDArray[np.bool_]) -> State:
-    """Return the state before the first epoch, from weights and biases in turn."""
-    weights = [tf.constant(layer) for layer in layers]
-    zeros = [tf.zeros_like(layer) for layer in weights]
-    n = len(active)
+def initial_state(layers: Sequence[NDArray[np.float32]], active: NDArray[np.bool_]) -> State:
+    """Return the state before the first epoch, as NumPy arrays, from weights and biases in turn."""
+    n, n_outputs = len(active), layers[-1].shape[1]
     return State(
-        layers=weights,
-        first=zeros,
-        second=zeros,
-        steps=tf.zeros(n, tf.int32),
-        best_layers=weights,
-        best_loss=tf.fill([n], np.float32(np.inf)),
-        waited=tf.zeros(n, tf.int32),
-        active=tf.constant(active),
+        layers=list(layers),
+        first=[np.zeros_like(layer) for layer in layers],
+        second=[np.zeros_like(layer) for layer in layers],
+        steps=np.zeros(n, np.int32),
+        best_layers=[layer.copy() for layer in layers],
+        best_loss=np.full(n, np.inf, np.float32),
+        waited=np.zeros(n, np.int32),
+        epochs=np.zeros(n, np.int32),
+        active=active.copy(),
+        squares=np.zeros((n, n_outputs), np.float32),
+        counts=np.zeros((n, n_outputs), np.float32),
     )
 
 
-def forward(layers: list[Any], x: Any, activation: str) -> Any:
-    """Return outputs [slots, n_outputs, batch] of standardised inputs [slots, n_inputs, batch]."""
-    for number in range(0, len(layers), 2):
-        x = tf.matmul(layers[number], x) + layers[number + 1][:, :, None]
-        if number + 2 < len(layers):
-            x = _ACTIVATIONS[activation](x)
-    return x
-
-
-def _batch(data: _Tensors, rows: Any) -> tuple[Any, Any, Any]:
-    """Return standardised inputs and outputs [slots, n, batch] of rows [slots, batch], and which outputs are there."""
-    there = rows >= 0
-    place = tf.maximum(rows, 0)
-    x = (tf.gather(data.inputs, place) - data.input_mean[:, None]) / data.input_scale[:, None]
-    y = (tf.gather(data.outputs, place) - data.output_mean[:, None]) / data.output_scale[:, None]
-    # Padding points at row 0, which may be another partition's: nothing of it may enter this slot.
-    x = tf.where(there[:, :, None], x, 0.0)
-    known = tf.math.is_finite(y) & there[:, :, None]
-    y = tf.where(known, y, 0.0)
-    return (
-        tf.transpose(x, [0, 2, 1]),
-        tf.transpose(y, [0, 2, 1]),
-        tf.transpose(tf.cast(known, tf.float32), [0, 2, 1]),
-    )
-
-
-def _losses(layers: list[Any], batch: tuple[Any, Any, Any], activation: str) -> Any:
-    """Mean squared error [slots]: over the rows of each output, then over the outputs that have rows."""
-    x, y, known = batch
-    count = tf.reduce_sum(known, axis=2)
-    error = tf.reduce_sum(known * (forward(layers, x, activation) - y) ** 2, axis=2) / tf.maximum(count, 1.0)
-    return tf.reduce_sum(error, axis=1) / tf.maximum(tf.reduce_sum(tf.cast(count > 0, tf.float32), axis=1), 1.0)
-
-
-def _where(mask: Any, new: list[Any], old: list[Any]) -> list[Any]:
-    return [tf.where(tf.reshape(mask, [-1] + [1] * (len(b.shape) - 1)), a, b) for a, b in zip(new, old, strict=True)]
+def as_tensors(values: _Values) -> _Values:
+    """Return arrays, or lists of them, as tensors."""
+    result: _Values = tf.nest.map_structure(tf.constant, values)
+    return result
 
 
 class Program:
-    """One compiled epoch; shapes of stacks that agree share it.
+    """One compiled function, for all stacks of one shape.
 
     Parameters
     ----------
-    activation, learning_rate, l2, patience
-        As in `NetworkOptions`.
+    activation
+        "relu" or "tanh".
+    bounded, weighted
+        Whether any output has bounds; whether rows count differently.
     """
 
-    def __init__(self, *, activation: str, learning_rate: float, l2: float, patience: int) -> None:
-        self.activation, self.learning_rate, self.l2, self.patience = activation, learning_rate, l2, patience
-        self._epoch = tf.function(self._train_epoch, jit_compile=True)
+    def __init__(self, activation: str, *, bounded: bool = False, weighted: bool = False) -> None:
+        self._bend, self._slope = _ACTIVATIONS[activation]
+        self._bounded, self._weighted = bounded, weighted
+        self._function = tf.function(self._advance, jit_compile=True)
+        self._of_shape: dict[Any, Any] = {}
 
-    def epoch(self, state: State, data: _Tensors, rows: NDArray[np.int32], n_steps: int) -> State:
-        """Train one epoch and judge it on the validation rows.
+    @property
+    def compiled(self) -> int:
+        """For how many shapes it was compiled."""
+        return len(self._of_shape)
+
+    def advance(
+        self, state: State, settings: Settings, rows: _Rows, which: Any, n_train: int, n_judge: int, *, ends: bool
+    ) -> State:
+        """Take up to `STEPS` steps of training, or of judging; at the end of an epoch say what it has brought.
 
         Parameters
         ----------
-        rows
-            int32, [steps, slots, batch]: the rows of each step, −1 where a slot has no more.
-        n_steps
-            Steps that have any row; those after it are not run.
+        which
+            int32, [STEPS, slots, batch]: the rows of each step, −1 where a slot has no more.
+        n_train, n_judge
+            Steps that train, and steps that judge; one of them is zero.
+        ends
+            Whether the validation rows are through.
         """
-        result: State = self._epoch(state, data, tf.constant(rows), tf.constant(n_steps, tf.int32))
+        arguments = (state, settings, rows, tf.constant(which), *map(tf.constant, (n_train, n_judge, ends)))
+        shape = (which.shape, *(layer.shape for layer in state.layers), rows.inputs.shape, rows.log_weight.shape)
+        if shape not in self._of_shape:
+            self._of_shape[shape] = self._function.get_concrete_function(*arguments)
+        result: State = self._of_shape[shape](*arguments)
         return result
 
-    def _train_epoch(self, state: State, data: _Tensors, rows: Any, n_steps: Any) -> State:
-        def step(number: Any, layers: list[Any], first: list[Any], second: list[Any], steps: Any) -> tuple[Any, ...]:
-            moved = self._step(_batch(data, rows[number]), state.active, layers, first, second, steps)
-            return (number + 1, *moved)
+    def _advance(
+        self, state: State, settings: Settings, rows: _Rows, which: Any, n_train: Any, n_judge: Any, ends: Any
+    ) -> State:
+        def train(number: Any, layers: Any, first: Any, second: Any, steps: Any) -> tuple[Any, ...]:
+            batch = self._batch(rows, settings, which[number])
+            return (number + 1, *self._step(batch, settings, state.active, layers, first, second, steps))
 
-        _, layers, first, second, steps = tf.while_loop(
-            lambda number, *_: number < n_steps,
-            step,
-            (0, state.layers, state.first, state.second, state.steps),
-        )
-        loss = _losses(layers, _batch(data, data.validation), self.activation)
-        better = state.active & (loss < state.best_loss)
-        waited = tf.where(better, 0, state.waited + 1)
-        return State(
-            layers=layers,
-            first=first,
-            second=second,
-            steps=steps,
-            best_layers=_where(better, layers, state.best_layers),
+        def judge(number: Any, squares: Any, counts: Any) -> tuple[Any, ...]:
+            batch = self._batch(rows, settings, which[number])
+            more, seen = self._errors(self._forward(layers, batch.x)[-1], settings, batch)[1:]
+            return number + 1, squares + more, counts + seen
+
+        moving = (0, state.layers, state.first, state.second, state.steps)
+        _, layers, first, second, steps = tf.while_loop(lambda number, *_: number < n_train, train, moving)
+        summing = (0, state.squares, state.counts)
+        _, squares, counts = tf.while_loop(lambda number, *_: number < n_judge, judge, summing)
+        moved = state._replace(layers=layers, first=first, second=second, steps=steps, squares=squares, counts=counts)
+        return self._ended(moved, settings, ends)
+
+    def _ended(self, state: State, settings: Settings, ends: Any) -> State:
+        """Compare with the best epoch so far, where one has come to its end."""
+        loss = _mean_over_outputs(state.squares / tf.maximum(state.counts, 1.0), state.counts, settings)
+        judged = ends & state.active
+        better = judged & (loss < state.best_loss)
+        waited = tf.where(judged, tf.where(better, 0, state.waited + 1), state.waited)
+        # A loss that is no longer a number never gets better: the slot keeps its best and takes no further step.
+        goes_on = (waited < settings.patience) & tf.math.is_finite(loss)
+        return state._replace(
+            best_layers=_where(better, state.layers, state.best_layers),
             best_loss=tf.where(better, loss, state.best_loss),
             waited=waited,
-            # A loss that is no longer a number never gets better: the slot runs out of patience and keeps its best.
-            active=state.active & (waited < self.patience) & tf.math.is_finite(loss),
+            epochs=state.epochs + tf.cast(judged, tf.int32),
+            active=state.active & (goes_on | ~ends),
+            squares=tf.where(ends, 0.0, state.squares),
+            counts=tf.where(ends, 0.0, state.counts),
         )
+
+    def _batch(self, rows: _Rows, settings: Settings, which: Any) -> "_Batch":
+        """Return standardised rows of each slot; `which` is [slots, batch]."""
+        there = (which >= 0)[:, None, :]
+        place = tf.maximum(which, 0)
+        x = _of_slots(rows.inputs, place, settings.place.input_mean, settings.place.input_scale)
+        y = _of_slots(rows.outputs, place, settings.place.output_mean, settings.place.output_scale)
+        # Padding points at row 0, which may be another partition's: nothing of it may enter this slot.
+        x, known = tf.where(there, x, 0.0), tf.math.is_finite(y) & there
+        count = tf.cast(known, tf.float32)
+        weight = count
+        if self._weighted:
+            exponent = (
+                tf.transpose(tf.gather(rows.log_weight, place), [0, 2, 1]) - settings.place.log_weight[:, :, None]
+            )
+            weight = tf.where(known, tf.exp(tf.minimum(exponent, _EXPONENT_AT_MOST)), 0.0)
+        return _Batch(x, tf.where(known, y, 0.0), weight, tf.reduce_sum(count, axis=2))
+
+    def _forward(self, layers: list[Any], x: Any) -> list[Any]:
+        """Return what each layer gives, the inputs first."""
+        values = [x]
+        for number in range(0, len(layers), 2):
+            value = tf.matmul(layers[number], values[-1]) + layers[number + 1][:, :, None]
+            values.append(value if number == len(layers) - 2 else self._bend(value))
+        return values
+
+    def _errors(self, last: Any, settings: Settings, batch: "_Batch") -> tuple[Any, Any, Any]:
+        """Return the loss's derivative by the last layer, but for its mean; sums of squares; and counts of rows."""
+        slope = None
+        if self._bounded:
+            last, slope = bound(last, settings.place.low[:, :, None], settings.place.high[:, :, None])
+        error = last - batch.y
+        derivative = 2 * batch.weight * error
+        squares = tf.reduce_sum(batch.weight * error * error, axis=2)
+        return (derivative if slope is None else derivative * slope), squares, batch.count
+
+    def _gradients(self, layers: list[Any], settings: Settings, batch: "_Batch") -> list[Any]:
+        """Return the derivative of each slot's loss, and of its penalty, by each of its layers."""
+        values = self._forward(layers, batch.x)
+        derivative = self._errors(values[-1], settings, batch)[0]
+        derivative *= _share_of_a_row(batch.count, settings)[:, :, None]
+        gradients = [None] * len(layers)
+        for number in range(len(layers) - 2, -1, -2):
+            value = values[number // 2]
+            penalty = 2 * settings.l2[:, None, None] * layers[number]
+            gradients[number] = tf.matmul(derivative, value, transpose_b=True) + penalty
+            gradients[number + 1] = tf.reduce_sum(derivative, axis=2)
+            if number:
+                derivative = tf.matmul(layers[number], derivative, transpose_a=True) * self._slope(value)
+        return gradients
 
     def _step(
         self,
-        batch: tuple[Any, Any, Any],
+        batch: "_Batch",
+        settings: Settings,
         active: Any,
         layers: list[Any],
         first: list[Any],
@@ -221,19 +325,15 @@ class Program:
         steps: Any,
     ) -> tuple[list[Any], list[Any], list[Any], Any]:
         """One Adam step of every slot that is active and has a row."""
-        moves = active & (tf.reduce_max(batch[2], axis=[1, 2]) > 0)
-        with tf.GradientTape() as tape:
-            tape.watch(layers)
-            loss = tf.reduce_sum(_losses(layers, batch, self.activation))
-            loss += self.l2 * tf.add_n([tf.reduce_sum(weight**2) for weight in layers[::2]])
-        gradients = tape.gradient(loss, layers)
+        moves = active & (tf.reduce_sum(batch.count, axis=1) > 0)
+        gradients = self._gradients(layers, settings, batch)
         count = steps + tf.cast(moves, tf.int32)
         power = tf.cast(tf.maximum(count, 1), tf.float32)
-        rate = self.learning_rate * tf.sqrt(1 - _BETA_2**power) / (1 - _BETA_1**power)
+        rate = settings.learning_rate * tf.sqrt(1 - _BETA_2**power) / (1 - _BETA_1**power)
         new_first = [_BETA_1 * m + (1 - _BETA_1) * g for m, g in zip(first, gradients, strict=True)]
         new_second = [_BETA_2 * v + (1 - _BETA_2) * g * g for v, g in zip(second, gradients, strict=True)]
         new_layers = [
-            w - tf.reshape(rate, [-1] + [1] * (len(w.shape) - 1)) * m / (tf.sqrt(v) + _EPSILON)
+            w - _of_slot(rate, w) * m / (tf.sqrt(v) + _EPSILON)
             for w, m, v in zip(layers, new_first, new_second, strict=True)
         ]
         return (
@@ -242,3 +342,66 @@ class Program:
             _where(moves, new_second, second),
             count,
         )
+
+
+class _Batch(NamedTuple):
+    """Standardised rows of each slot.
+
+    Attributes
+    ----------
+    x, y
+        [slots, n, batch]; zero where there is none.
+    weight
+        What a row's squared error counts, [slots, n_outputs, batch].
+    count
+        Rows that have each output, [slots, n_outputs].
+    """
+
+    x: Any
+    y: Any
+    weight: Any
+    count: Any
+
+
+def bound(z: Any, low: Any, high: Any) -> tuple[Any, Any]:
+    """Return z bent into its bounds, and the derivative; where there is none it is left as it is.
+
+    Between two bounds a logistic curve with slope one in their middle; above or below a single one a softplus, which
+    far from it is z itself.
+    """
+    two = tf.math.is_finite(low) & tf.math.is_finite(high)
+    below, above = tf.where(tf.math.is_finite(low), low, 0.0), tf.where(tf.math.is_finite(high), high, 0.0)
+    width = tf.where(two, high - low, 1.0)
+    share = tf.sigmoid(4 * (z - (below + above) / 2) / width)
+    over, under = below + tf.math.softplus(z - below), above - tf.math.softplus(above - z)
+    only_low, only_high = tf.math.is_finite(low) & ~two, tf.math.is_finite(high) & ~two
+    value = tf.where(two, below + width * share, tf.where(only_low, over, tf.where(only_high, under, z)))
+    one_sided = tf.where(only_low, tf.sigmoid(z - below), tf.where(only_high, tf.sigmoid(above - z), 1.0))
+    return value, tf.where(two, 4 * share * (1 - share), one_sided)
+
+
+def _of_slots(values: Any, place: Any, mean: Any, scale: Any) -> Any:
+    """Return standardised values [slots, n, batch] of the rows at [slots, batch]."""
+    return (tf.transpose(tf.gather(values, place), [0, 2, 1]) - mean[:, :, None]) / scale[:, :, None]
+
+
+def _share_of_a_row(count: Any, settings: Settings) -> Any:
+    """Return what one row of an output counts in the loss, [slots, n_outputs]."""
+    weight = settings.place.output_weight * tf.cast(count > 0, tf.float32)
+    total = tf.reduce_sum(weight, axis=1, keepdims=True)
+    return weight / (tf.maximum(count, 1.0) * tf.where(total > 0, total, 1.0))
+
+
+def _mean_over_outputs(error: Any, count: Any, settings: Settings) -> Any:
+    """Return the loss of each slot, [slots]: the weighted mean over the outputs that have rows."""
+    weight = settings.place.output_weight * tf.cast(count > 0, tf.float32)
+    total = tf.reduce_sum(weight, axis=1)
+    return tf.reduce_sum(weight * error, axis=1) / tf.where(total > 0, total, 1.0)
+
+
+def _of_slot(values: Any, like: Any) -> Any:
+    return tf.reshape(values, [-1] + [1] * (len(like.shape) - 1))
+
+
+def _where(mask: Any, new: list[Any], old: list[Any]) -> list[Any]:
+    return [tf.where(_of_slot(mask, b), a, b) for a, b in zip(new, old, strict=True)]

@@ -1,13 +1,14 @@
 """The kinds of learners: a new one is one more function with the decorator `learner_kind`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
 from motrain_app.design.errors import DesignError, did_you_mean
 from motrain_app.design.learner import Learner
 from motrain_app.learning.block import Block, Fitted
-from motrain_app.learning.network import NetworkOptions, fit_network
+from motrain_app.learning.network import fit_network
+from motrain_app.learning.network_options import NetworkOptions
 from motrain_app.learning.ridge import RidgeOptions, fit_ridge
 
 
@@ -19,14 +20,22 @@ class LearnerKind:
     ----------
     options
         A frozen dataclass of hyper-parameters; its constructor raises DesignError on values that make no sense.
-    fixed
-        Hyper-parameters that the kind sets and a design may not.
     fit
         Trains a block.
     slots
         Members a block may hold at most.
     pads
-        True where all partitions of a block are padded to one row count, so that blocks are best cut by size.
+        True where the members of a block take as many steps as the one with most rows, so that blocks are best cut by
+        size.
+    fixed
+        Hyper-parameters that the kind sets and a design may not.
+    candidates
+        Returns the settings that a search tries, from the options and the design's seed.
+    bytes_of_member
+        Returns the memory that a member takes in a worker while it is trained, from options of one candidate, the
+        number of inputs and the number of outputs.
+    check
+        Raises DesignError where options do not fit the number of outputs.
     """
 
     options: type
@@ -34,12 +43,23 @@ class LearnerKind:
     slots: int
     pads: bool
     fixed: tuple[tuple[str, Any], ...] = ()
+    candidates: Callable[[Any, int], Sequence[Any]] = lambda options, seed: (options,)
+    bytes_of_member: Callable[[Any, int, int], int] = lambda options, n_inputs, n_outputs: 0
+    check: Callable[[Any, int], None] = lambda options, n_outputs: None
 
 
 LEARNER_KINDS: dict[str, LearnerKind] = {
     "ridge": LearnerKind(RidgeOptions, fit_ridge, slots=2000, pads=False, fixed=(("features", "linear"),)),
     "ridge2": LearnerKind(RidgeOptions, fit_ridge, slots=500, pads=False, fixed=(("features", "quadratic"),)),
-    "network": LearnerKind(NetworkOptions, fit_network, slots=500, pads=True),
+    "network": LearnerKind(
+        NetworkOptions,
+        fit_network,
+        slots=500,
+        pads=True,
+        candidates=NetworkOptions.candidates,
+        bytes_of_member=NetworkOptions.bytes_of_member,
+        check=NetworkOptions.check,
+    ),
 }
 
 
@@ -70,6 +90,12 @@ def resolve_learner(learner: Learner) -> tuple[LearnerKind, Any]:
         raise DesignError(unknown)
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in learner.options.items()}
     return kind, kind.options(**fixed, **values)
+
+
+def check_learner(learner: Learner, n_outputs: int) -> None:
+    """Raise DesignError where a learner cannot train so many outputs, or makes no sense at all."""
+    kind, options = resolve_learner(learner)
+    kind.check(options, n_outputs)
 
 
 def default_options(kind: str) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def fit_ridge(block: Block, options: RidgeOptions) -> Fitted:
     present = np.stack([fit[1] for fit in fits])
     trials = {name: np.stack([fit[2][name] for fit in fits]) for name in fits[0][2]}
     errors = {number: fit[3] for number, fit in enumerate(fits) if fit[3]}
-    return Fitted(MemberStack(arrays, options.features, "relu"), present, trials, errors)
+    return Fitted(MemberStack(arrays, options.features, ("relu",)), present, trials, errors)
 
 
 PartitionFit = tuple[dict[str, Array], NDArray[np.bool_], dict[str, NDArray[Any]], str]
@@ -77,7 +77,7 @@ def _empty(block: Block, options: RidgeOptions) -> PartitionFit:
     }
     arrays = {name: np.full(shape, np.nan) for name, shape in shapes.items()}
     trials: dict[str, NDArray[Any]] = {
-        "validation_mse": np.full((n, len(options.strengths), n_outputs), np.nan),
+        "validation_loss": np.full((n, len(options.strengths), n_outputs), np.nan),
         "chosen": np.full((n, n_outputs), -1, np.int32),
     }
     return arrays, np.zeros(n, bool), trials, ""
@@ -99,7 +99,7 @@ def _fit_partition(block: Block, partition: int, options: RidgeOptions) -> Parti
         arrays["input_scale"][members] = scalers.input_scale
         trials["chosen"][put] = fitted.chosen
         every = np.arange(len(options.strengths))
-        trials["validation_mse"][np.ix_(members, every, np.asarray(shared))] = fitted.validation_mse
+        trials["validation_loss"][np.ix_(members, every, np.asarray(shared))] = fitted.validation_mse
         present[members] = True
     low, high = input_range(inputs, atom, folds)
     arrays["input_low"][present], arrays["input_high"][present] = low[present], high[present]

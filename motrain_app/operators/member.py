@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.design.intervals import Intervals, as_intervals
+from motrain_app.operators.bounds import Bounds
 from motrain_app.operators.errors import OperatorError
 from motrain_app.operators.features import ACTIVATIONS, FEATURE_MAPS
 
@@ -37,6 +38,8 @@ class Member:
         Names in `motrain_app.operators.features`.
     held_out
         The half-open intervals [start, end) of time that the member left out, shape (n, 2), or None.
+    output_low, output_high
+        Bounds that the last layer keeps to, [n_outputs], infinite where there is none; None where no output has any.
 
     Raises
     ------
@@ -56,6 +59,8 @@ class Member:
     features: str = "linear"
     activation: str = "relu"
     held_out: Intervals | None = None
+    output_low: Array | None = None
+    output_high: Array | None = None
 
     def __post_init__(self) -> None:
         if self.features not in FEATURE_MAPS or self.activation not in ACTIVATIONS:
@@ -69,6 +74,7 @@ class Member:
             len(n_inputs) == len(n_outputs) == 1
             and self.input_scale.shape == self.input_low.shape == self.input_high.shape == n_inputs
             and self.output_scale.shape == widths[-1] == n_outputs
+            and all(bound is None or bound.shape == n_outputs for bound in (self.output_low, self.output_high))
             and [weight.shape for weight in self.weights] == [(*after, *before) for before, after in pairwise(widths)]
         )
         if not fits:
@@ -91,8 +97,8 @@ class Member:
 
     def predict(self, x: Array) -> Float64:
         """Return outputs [n_outputs, rows] of inputs [n_inputs, rows], both in physical units."""
-        y = self._layers(self._scaled(x))[-1]
-        return y * self.output_scale[:, None] + self.output_mean[:, None]
+        y = self._layers(self._scaled(x))[-1] * self.output_scale[:, None] + self.output_mean[:, None]
+        return y if self.output_low is None else self._bounds().value(y)
 
     def jacobian(self, x: Array) -> Float64:
         """Return derivatives [n_outputs, n_inputs, rows] in physical units at inputs [n_inputs, rows].
@@ -106,10 +112,17 @@ class Member:
         for weight, value in zip(self.weights[1:], values, strict=False):
             slope = np.einsum("oh,hin->oin", weight, bend(value)[:, None, :] * slope, optimize=True)
         physical = slope * (self.output_scale[:, None] / self.input_scale)[:, :, None]
+        if self.output_low is not None:
+            y = values[-1] * self.output_scale[:, None] + self.output_mean[:, None]
+            physical *= self._bounds().slope(y)[:, None, :]
         # A constant slope, and relu's, would not tell that there is nothing to derive.
         untrained = np.isnan(self.output_mean)[:, None, None]
         missing = np.isnan(z).any(axis=0)
         return np.where(untrained | missing, np.nan, physical)
+
+    def _bounds(self) -> Bounds:
+        low, high = (bound[:, None] for bound in (self.output_low, self.output_high) if bound is not None)
+        return Bounds(low, high, self.output_scale[:, None])
 
     def _scaled(self, x: Array) -> Float64:
         x = np.asarray(x, np.float64)
@@ -131,6 +144,7 @@ class Member:
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return every array of the member by name, for a file; times are microseconds since 1970."""
         arrays: dict[str, NDArray[Any]] = {name: getattr(self, name) for name in SCALERS}
+        arrays |= {name: bound for name in BOUNDS if (bound := getattr(self, name)) is not None}
         for number, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             arrays |= {f"weight.{number}": weight, f"bias.{number}": bias}
         return arrays if self.held_out is None else arrays | {"held_out": self.held_out.astype(np.int64)}
@@ -150,8 +164,9 @@ class Member:
             features=values["features"],
             activation=values["activation"],
             held_out=arrays["held_out"].astype("datetime64[us]") if "held_out" in arrays else None,
-            **{name: arrays[name] for name in SCALERS},
+            **{name: arrays[name] for name in (*SCALERS, *BOUNDS) if name in arrays},
         )
 
 
+BOUNDS = ("output_low", "output_high")
 SCALERS = ("input_mean", "input_scale", "input_low", "input_high", "output_mean", "output_scale")

@@ -2,40 +2,59 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.design.intervals import Intervals
-from motrain_app.operators.member import SCALERS, Member
+from motrain_app.operators.member import BOUNDS, SCALERS, Member
 
-Array = NDArray[np.floating]
+Array = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MemberStack:
-    """Members of one architecture; every array carries a leading axis of slots.
+    """Members as one array of each kind; every array carries a leading axis of slots.
 
     Attributes
     ----------
     arrays
         By the names that a member's file uses: the scalers [slots, n], ``weight.0`` [slots, out, in],
-        ``bias.0`` [slots, out], ``weight.1``, …
-    features, activation
+        ``bias.0`` [slots, out], ``weight.1``, …, and perhaps the bounds of the outputs [slots, n_outputs]. Where
+        members differ in architecture, these are padded, and ``hidden`` [slots, layers] holds the true widths of the
+        hidden layers, 0 where a member has fewer; ``activation`` [slots] the numbers of their activations.
+    features
         As in `Member`, the same for all slots.
+    activations
+        Names of the activations.
     """
 
     arrays: Mapping[str, Array]
     features: str
-    activation: str
+    activations: tuple[str, ...]
 
     def member(self, slot: int, name: str = "", held_out: Intervals | None = None) -> Member:
         """Return the member in one slot."""
         arrays = {key: array[slot] for key, array in self.arrays.items()}
-        values = {"name": name, "features": self.features, "activation": self.activation}
+        activation = self.activations[int(arrays.pop("activation", 0))]
+        if "hidden" in arrays:
+            arrays = _unpadded(arrays)
+        values = {"name": name, "features": self.features, "activation": activation}
         return replace(Member.from_file(arrays, values), held_out=held_out)
 
     @property
     def n_slots(self) -> int:
         """Number of members."""
         return len(self.arrays[SCALERS[0]])
+
+
+def _unpadded(arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """Return the arrays of a member without units and layers that only others have."""
+    hidden = arrays["hidden"]
+    widths = [len(arrays["input_mean"]), *hidden[hidden > 0].tolist(), len(arrays["output_mean"])]
+    kept = {name: arrays[name] for name in (*SCALERS, *BOUNDS) if name in arrays}
+    for number, (before, after) in enumerate(pairwise(widths)):
+        kept |= {f"weight.{number}": arrays[f"weight.{number}"][:after, :before]}
+        kept |= {f"bias.{number}": arrays[f"bias.{number}"][:after]}
+    return kept

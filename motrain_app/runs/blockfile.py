@@ -73,7 +73,7 @@ def write_block(path: Path, numbers: NDArray[np.int64], block: Block, fitted: Fi
     }
     header = {
         "features": fitted.stack.features,
-        "activation": fitted.stack.activation,
+        "activations": fitted.stack.activations,
         "errors": {str(position): reason for position, reason in fitted.errors.items()},
     }
     content = save(
@@ -136,7 +136,8 @@ class BlockFile:
         arrays = {
             name.removeprefix("stack."): self.part(name, position * n, (position + 1) * n)[present] for name in names
         }
-        return MemberStack(arrays, self._header["features"], self._header["activation"]), np.flatnonzero(present)
+        stack = MemberStack(arrays, self._header["features"], tuple(self._header["activations"]))
+        return stack, np.flatnonzero(present)
 
     def rows(self, position: int) -> Mapping[str, NDArray[Any]]:
         """Return cell, time, fold, observed, predicted of the partition at a position."""

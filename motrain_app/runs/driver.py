@@ -111,7 +111,7 @@ class Driver:
         if rows is None:
             return False
         if not run.plan.exists() or not run.store.exists():
-            plan = make_plan(layout, rows, resolve_learner(design.learner)[0])
+            plan = make_plan(layout, rows, *resolve_learner(design.learner))
             plan.save(run.plan)
             RunStore.create(run.store, _store_rows(plan, layout.partitions.names)).close()
         return True

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from motrain_app.data import fingerprint, open_dataset
 from motrain_app.design import Design, DesignError
-from motrain_app.learning import resolve_learner
+from motrain_app.learning import check_learner
 from motrain_app.runs.cluster import WORKER_ENVIRONMENT, Cluster, existing_cluster, local_cluster
 from motrain_app.runs.control import Control
 from motrain_app.runs.driver import Driver
@@ -33,7 +33,7 @@ def create_run(design: Design, runs: str | Path = "runs") -> RunFolder:
     """
     dataset = open_dataset(list(design.data), remedies=design.remedies)
     reasons: list[str] = []
-    for check in (lambda: design.layout(dataset), lambda: resolve_learner(design.learner)):
+    for check in (lambda: design.layout(dataset), lambda: check_learner(design.learner, len(design.outputs))):
         try:
             check()
         except DesignError as error:

@@ -5,7 +5,6 @@ the same bits.
 """
 
 import json
-import math
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,16 +17,12 @@ from safetensors.numpy import save
 from motrain_app.design import Layout
 from motrain_app.design.identity import IdArray
 from motrain_app.learning import LearnerKind
-from motrain_app.learning.padding import pad_rows
 from motrain_app.operators import Variable
+from motrain_app.runs.cutting import cut, needs, refuse_beyond_memory
 from motrain_app.runs.durable import write_durably
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.staged_rows import StagedRows, offsets
 from motrain_app.skill import metric_names
-
-BLOCKS_AT_LEAST = 16  # of few partitions too: so that several workers have work, and the first results come early
-BLOCK_BYTES = 1 << 30  # rows of a block with all that a learner makes of them
-_BYTES_A_VALUE = 32  # float32 as read, float64 as worked on, and their copies
 
 
 @dataclass(frozen=True)
@@ -38,9 +33,8 @@ class Plan:
     ----------
     ids
         uint64, shape (n_partitions,).
-    block_of, padded_rows
+    block_of
         int32, shape (n_partitions,): the block of each partition, −1 where there is nothing to train.
-        int64, shape (n_blocks,): the row count that its partitions are padded to.
     training_rows, test_rows
         int64, shape (n_partitions,): rows that may train, and rows held back as test.
     region_of_cell, period_of_time
@@ -53,11 +47,12 @@ class Plan:
         Variables with units. With the axes they make a run readable without its data.
     metrics
         Names of the scores that are kept, so that a metric registered later does not shift them.
+    padded_rows, stack_slots
+        The shape that stacked learners give every block: rows, and members trained at once.
     """
 
     ids: IdArray
     block_of: NDArray[np.int32]
-    padded_rows: NDArray[np.int64]
     training_rows: NDArray[np.int64]
     test_rows: NDArray[np.int64]
     region_of_cell: NDArray[np.int32]
@@ -69,6 +64,8 @@ class Plan:
     inputs: tuple[Variable, ...]
     outputs: tuple[Variable, ...]
     metrics: tuple[str, ...]
+    padded_rows: int
+    stack_slots: int
 
     @property
     def n_partitions(self) -> int:
@@ -78,7 +75,7 @@ class Plan:
     @property
     def n_blocks(self) -> int:
         """Number of blocks."""
-        return len(self.padded_rows)
+        return int(self.block_of.max(initial=-1)) + 1
 
     def partitions(self, block: int) -> NDArray[np.int64]:
         """Return the partitions of a block, ascending."""
@@ -97,6 +94,8 @@ class Plan:
             "inputs": [astuple(variable) for variable in self.inputs],
             "outputs": [astuple(variable) for variable in self.outputs],
             "metrics": self.metrics,
+            "padded_rows": self.padded_rows,
+            "stack_slots": self.stack_slots,
         }
         arrays["time"] = self.time.astype("datetime64[us]").astype(np.int64)
         write_durably(path, save(arrays, metadata={"plan": json.dumps(values)}))
@@ -110,13 +109,13 @@ class Plan:
         arrays["time"] = arrays["time"].astype("datetime64[us]")
         for name in ("inputs", "outputs"):
             arrays[name] = tuple(Variable(*pair) for pair in values[name])
-        return cls(**arrays, n_periods=values["n_periods"], metrics=tuple(values["metrics"]))
+        numbers = {name: values[name] for name in ("n_periods", "padded_rows", "stack_slots")}
+        return cls(**arrays, **numbers, metrics=tuple(values["metrics"]))
 
 
 _ARRAYS = (
     "ids",
     "block_of",
-    "padded_rows",
     "training_rows",
     "test_rows",
     "region_of_cell",
@@ -127,7 +126,7 @@ _ARRAYS = (
 )
 
 
-def make_plan(layout: Layout, rows: StagedRows, kind: LearnerKind) -> Plan:
+def make_plan(layout: Layout, rows: StagedRows, kind: LearnerKind, options: Any) -> Plan:
     """Count the rows of each partition and cut the partitions into blocks.
 
     Raises
@@ -138,18 +137,12 @@ def make_plan(layout: Layout, rows: StagedRows, kind: LearnerKind) -> Plan:
     training, test = count_rows(layout, rows)
     if not training.any():
         raise RunError(_no_rows(rows, training, test))
-    per_row = (len(rows.inputs) + 3 * len(rows.outputs)) * _BYTES_A_VALUE
-    largest = int((training + test).argmax())
-    if (training + test)[largest] * per_row > 4 * BLOCK_BYTES:
-        raise RunError(
-            f"The partition {layout.partitions.names[largest]!r} has {(training + test)[largest]:,} rows, which need "
-            f"{(training + test)[largest] * per_row / 1e9:.0f} GB in a worker. Divide it, or filter its rows."
-        )
-    block_of, padded = _cut(training + test, training > 0, layout.folds.n_members, per_row, kind)
+    need = needs(kind, options, members=layout.folds.n_members, n_inputs=len(rows.inputs), n_outputs=len(rows.outputs))
+    refuse_beyond_memory(training + test, layout.partitions.names, need)
+    block_of, padded_rows, stack_slots = cut(training + test, training > 0, need, kind)
     return Plan(
         ids=layout.partitions.ids,
         block_of=block_of,
-        padded_rows=padded,
         training_rows=training,
         test_rows=test,
         region_of_cell=layout.partitions.cells.label,
@@ -161,6 +154,8 @@ def make_plan(layout: Layout, rows: StagedRows, kind: LearnerKind) -> Plan:
         inputs=rows.inputs,
         outputs=rows.outputs,
         metrics=metric_names(),
+        padded_rows=padded_rows,
+        stack_slots=stack_slots,
     )
 
 
@@ -180,35 +175,6 @@ def count_rows(layout: Layout, rows: StagedRows) -> tuple[NDArray[np.int64], NDA
         training += np.bincount(number[claimed & may_train[time]], minlength=n)
         test += np.bincount(number[claimed & is_test[time]], minlength=n)
     return training, test
-
-
-def _cut(
-    rows: NDArray[np.int64], trained: NDArray[np.bool_], n_members: int, per_row: int, kind: LearnerKind
-) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Fill blocks with partitions of like size, in their order."""
-    candidates = np.flatnonzero(trained)
-    padded = pad_rows(rows[candidates]) if kind.pads else rows[candidates]
-    if kind.pads:
-        order = np.argsort(-padded, kind="stable")  # like with like, the largest first
-        candidates, padded = candidates[order], padded[order]
-    most = max(1, min(kind.slots // n_members, math.ceil(len(candidates) / BLOCKS_AT_LEAST)))
-    block_of = np.full(len(rows), -1, np.int32)
-    sizes: list[int] = []
-    members, total = 0, 0
-    for partition, size in zip(candidates.tolist(), padded.tolist(), strict=True):
-        fits = (
-            sizes
-            and members < most
-            and (total + size) * per_row <= BLOCK_BYTES
-            and (not kind.pads or size == sizes[-1])
-        )
-        if not fits:
-            sizes.append(size)
-            members, total = 0, 0
-        block_of[partition] = len(sizes) - 1
-        sizes[-1] = max(sizes[-1], size)
-        members, total = members + 1, total + size
-    return block_of, np.asarray(sizes, np.int64)
 
 
 def _no_rows(rows: StagedRows, training: NDArray[np.int64], test: NDArray[np.int64]) -> str:

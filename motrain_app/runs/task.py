@@ -102,7 +102,9 @@ def read_block(bench: Workbench, task: Task, numbers: np.ndarray, control: Contr
         atom=bench.folds.atom_of_time[rows.time[order]],
         folds=bench.folds,
         seed=bench.design.seed,
-        padded_rows=int(plan.padded_rows[task.block]),
+        padded_rows=plan.padded_rows,
+        stack_slots=plan.stack_slots,
+        output_offset=plan.output_offset,
         masked=masked,
         stopped=lambda: control.asked("cancel"),
     )
@@ -112,5 +114,5 @@ def read_block(bench: Workbench, task: Task, numbers: np.ndarray, control: Contr
 def add_offsets(stack: MemberStack, rows: StagedRows) -> MemberStack:
     """Return members in physical units."""
     offset = {"input": rows.input_offset, "output": rows.output_offset}
-    moved = ("input_mean", "input_low", "input_high", "output_mean")
+    moved = ("input_mean", "input_low", "input_high", "output_mean", "output_low", "output_high")
     return replace(stack, arrays={n: a + offset[n.split("_")[0]] if n in moved else a for n, a in stack.arrays.items()})

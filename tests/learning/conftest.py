@@ -47,7 +47,7 @@ def make_block() -> Callable[..., Block]:
             "atom": np.concatenate([folds.atom_of_time[rows] for rows in keep]),
             "folds": folds,
             "seed": 0,
-            "padded_rows": 1024,
+            "padded_rows": 1024 * partitions,
             "masked": np.zeros(partitions, bool),
         }
         return Block(**{**values, **changes})

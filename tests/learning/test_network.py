@@ -9,7 +9,9 @@ pytest.importorskip("tensorflow", reason="the network needs TensorFlow")
 
 from motrain_app.design import LeaveRandomOut
 from motrain_app.learning.block import Stopped
-from motrain_app.learning.network import NetworkOptions, choose_rows, fit_network
+from motrain_app.learning.network import fit_network
+from motrain_app.learning.network_options import NetworkOptions
+from motrain_app.learning.places import choose_places, rows_of
 
 pytestmark = pytest.mark.slow
 OPTIONS = NetworkOptions(hidden=(8,), epochs=12, patience=4, batch=64)
@@ -24,9 +26,11 @@ def _same(a, b, slots):
 @pytest.mark.parametrize("folds", [{}, {"jackknife": LeaveRandomOut(folds=5)}], ids=["years", "random"])
 def test_rows_of_a_slot_are_nested(make_block, folds):
     block = make_block(**folds)
-    slots, members = choose_rows(block), block.folds.n_members
-    for slot, (train, validation) in enumerate(zip(slots.train, slots.validation, strict=True)):
-        rows, member = block.rows(slot // members), slot % members
+    places, members = choose_places(block), block.folds.n_members
+    of_places = zip(rows_of(block, places.fit), rows_of(block, places.judge), strict=True)
+    for place, (train, validation) in enumerate(of_places):
+        train, validation = train[train >= 0], validation[validation >= 0]
+        rows, member = block.rows(place // members), place % members
         atoms = block.folds.train[member]
         assert len(train) > 100
         assert len(validation) > 50
@@ -92,12 +96,13 @@ def test_best_weights_are_kept_not_the_last(make_block):
     """With a learning rate that wrecks the network later, the kept weights still give the best validation loss."""
     block = make_block(partitions=1)
     fitted = fit_network(block, replace(OPTIONS, learning_rate=0.3, epochs=25, patience=25))
-    slots, member = choose_rows(block), 0
-    rows = slots.validation[member]
+    member = 0
+    rows = rows_of(block, choose_places(block).judge)[member]
+    rows = rows[rows >= 0]
     model = fitted.stack.member(member)
     error = (model.predict(block.inputs[:, rows].astype(float)) - block.outputs[:, rows]) / model.output_scale[:, None]
     loss = np.mean([np.nanmean(part**2) for part in error])
-    assert loss == pytest.approx(fitted.trials["validation_loss"][0, member], rel=1e-4)
+    assert loss == pytest.approx(fitted.trials["validation_loss"][0, member, 0], rel=1e-4)
 
 
 def test_a_diverging_partition_is_told_and_its_neighbour_untouched(make_block):

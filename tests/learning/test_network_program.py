@@ -9,7 +9,10 @@ import pytest
 pytest.importorskip("tensorflow", reason="the network needs TensorFlow")
 
 from motrain_app.learning import network
-from motrain_app.learning.network import NetworkOptions, choose_rows, fit_network
+from motrain_app.learning.network import fit_network
+from motrain_app.learning.network_options import NetworkOptions
+from motrain_app.learning.places import Shuffle, choose_places, rows_of
+from motrain_app.learning.programs import group_candidates
 
 pytestmark = pytest.mark.slow
 EPOCHS = 20
@@ -26,47 +29,62 @@ def _mean_squared_error(y, predicted):
 
 
 def _in_keras(options, layers, n_inputs):
-    """Return a Keras network with given weights and biases in turn."""
+    """Return a Keras network with given weights and biases in turn, and the same penalty."""
     import keras
 
+    penalty = keras.regularizers.L2(options.l2)
     model = keras.Sequential([keras.Input((n_inputs,))])
     for bias in layers[1:-1:2]:
-        model.add(keras.layers.Dense(len(bias), activation=options.activation))
-    model.add(keras.layers.Dense(len(layers[-1])))
+        model.add(keras.layers.Dense(len(bias), activation=options.activation, kernel_regularizer=penalty))
+    model.add(keras.layers.Dense(len(layers[-1]), kernel_regularizer=penalty))
     model.set_weights([layer.T for layer in layers])
     adam = keras.optimizers.Adam(options.learning_rate, epsilon=1e-7)
     model.compile(adam, loss=_mean_squared_error, jit_compile=False)
     return model
 
 
+def _race(block, candidates):
+    from motrain_app.learning.race import Race
+
+    places = choose_places(block)
+    scalers = network._scalers(block, places)
+    settings = network._of_place(block, candidates[0], places, scalers, None)
+    rows = network._padded_rows(block, None)
+    return Race(block, places, group_candidates(candidates), candidates, rows, settings), places, scalers
+
+
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
 def test_losses_are_those_of_plain_keras(make_block, activation):
-    from motrain_app.learning.network_program import initial_state
-
-    options = NetworkOptions(hidden=(9, 7), activation=activation, batch=64, patience=EPOCHS, l2=0.0)
+    """Of the narrower of two candidates, which is padded to the other's widths."""
+    options = NetworkOptions(hidden=(9, 7), activation=activation, batch=64, patience=EPOCHS, l2=1e-3)
+    candidates = (options, replace(options, hidden=(11, 8), learning_rate=0.1))
     block = make_block(partitions=2)
-    slots = choose_rows(block)
-    scalers = network._scalers(block, slots)
-    data = network._stack_data(block, slots, scalers).tensors()
-    random = [block.random(*divmod(slot, block.folds.n_members)) for slot in range(len(slots.train))]
-    start = network._initial_layers(block, options, random)
-    state, program = initial_state(start, slots.present), network._program(options)
-    slot = block.folds.n_members + 1  # of the second partition
+    race, places, scalers = _race(block, candidates)
+    place = block.folds.n_members + 1  # of the second partition
+    start = [layer[0] for layer in race.best_layers(0, np.array([place]))]
+    widths = [len(block.inputs), *options.hidden, len(block.outputs)]
+    start = [
+        layer[:n, : widths[number // 2]] if layer.ndim == 2 else layer[:n]
+        for number, (layer, n) in enumerate(zip(start, np.repeat(widths[1:], 2), strict=True))
+    ]
 
     def scaled(name, values):
-        return ((values.T - scalers[f"{name}_mean"][slot]) / scalers[f"{name}_scale"][slot]).astype(np.float32)
+        return ((values.T - scalers[f"{name}_mean"][place]) / scalers[f"{name}_scale"][place]).astype(np.float32)
 
     x, y = scaled("input", block.inputs), scaled("output", block.outputs)
-    keras_model = _in_keras(options, [layer[slot] for layer in start], x.shape[1])
-    judges = slots.validation[slot]
+    keras_model = _in_keras(options, start, x.shape[1])
+    shuffle, judges = Shuffle(block), rows_of(block, places.judge)[place]
+    judges = judges[judges >= 0]
     ours, theirs = [], []
-    for _ in range(EPOCHS):
-        rows, n_steps = network._shuffled(slots, state.active.numpy(), random, options.batch, block.padded_rows)
-        state = program.epoch(state, data, rows, n_steps)
-        for batch in rows[:, slot]:
-            if (batch >= 0).any():
-                keras_model.train_on_batch(x[batch[batch >= 0]], y[batch[batch >= 0]])
-        ours.append(float(state.best_loss[slot]))
+    running = np.ones((len(places.fit), 2), bool)
+    for epoch in range(EPOCHS):
+        race.run(running, epoch + 1)
+        rows = rows_of(block, places.fit, shuffle.next())[place]
+        rows = rows[rows >= 0]
+        for begin in range(0, len(rows), options.batch):
+            batch = rows[begin : begin + options.batch]
+            keras_model.train_on_batch(x[batch], y[batch])
+        ours.append(float(race.loss()[place, 0]))
         theirs.append(float(_mean_squared_error(y[judges], keras_model(x[judges]))))
     np.testing.assert_allclose(ours, np.minimum.accumulate(theirs), atol=1e-4)
     assert all(after < before for before, after in pairwise(ours[::5]))  # it learned meanwhile

@@ -61,7 +61,7 @@ def test_strength_is_the_one_with_the_lowest_error_on_the_other_folds(make_block
         for number, strength in enumerate(strengths):
             predicted, _ = _peer(block, 0, output, train, "linear", strength)
             error[number] += ((predicted - block.outputs[output, rows])[judged] ** 2).sum()
-    np.testing.assert_allclose(fitted.trials["validation_mse"][0, member, :, output], error / count, rtol=1e-8)
+    np.testing.assert_allclose(fitted.trials["validation_loss"][0, member, :, output], error / count, rtol=1e-8)
     assert fitted.trials["chosen"][0, member, output] == error.argmin()
 
 

@@ -167,7 +167,7 @@ def test_what_cannot_have_been_left_out_is_refused(make_member, held_out):
 def test_a_member_of_a_stack_is_that_slot(make_member, states):
     members = [make_member(hidden=(4, 3), activation="tanh", seed=seed) for seed in range(5)]
     arrays = {name: np.stack([one.to_arrays()[name] for one in members]) for name in members[0].to_arrays()}
-    stack = MemberStack(arrays, "linear", "tanh")
+    stack = MemberStack(arrays, "linear", ("tanh",))
     assert stack.n_slots == 5
     interval = np.array([["2010-01-01", "2011-01-01"]], "datetime64[us]")
     for slot, member in enumerate(members):

@@ -1,0 +1,155 @@
+"""Hyper-parameters of the network, and the candidates of its search."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+from motrain_app.design.errors import DesignError
+from motrain_app.learning.hyperparameters import each, one_of, positive, refuse, whole
+from motrain_app.learning.search import CANDIDATES_AT_MOST, Range, Rung, Search, rungs, search_from
+from motrain_app.operators.features import ACTIVATIONS
+
+SEARCHABLE = ("hidden", "layers", "first_width", "width", "activation", "learning_rate", "batch", "l2")
+_WHOLE = frozenset({"layers", "first_width", "width", "batch"})
+_ARCHITECTURE = ("layers", "first_width", "width")
+_BATCHES = (16, 64, 256, 1024)  # what a range of batches is rounded to: every batch is a program of its own
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """Hyper-parameters of the network.
+
+    Attributes
+    ----------
+    hidden
+        Widths of the hidden layers.
+    activation
+        "tanh" or "relu".
+    learning_rate, batch, epochs, l2
+        Of Adam; rows a step; passes at most; penalty on squared weights.
+    patience
+        Epochs without a lower validation loss after which a slot stops; its best weights are kept.
+    output_weights
+        What the mean squared error of each output counts in the loss; () for all the same.
+    emphasis, emphasis_power
+        b and c of the loss Σ exp(b y^c) (ŷ − y)², y in the output's unit: with b > 0 large observations count more.
+    low, high
+        Bounds that each output keeps to, in its unit, by its last layer; None for none, () for none at all.
+    search
+        Which candidates are tried; None: these settings alone.
+    """
+
+    hidden: tuple[int, ...] = (16, 16)
+    activation: str = "tanh"
+    learning_rate: float = 0.005
+    batch: int = 128
+    epochs: int = 150
+    patience: int = 25
+    l2: float = 1e-5
+    output_weights: tuple[float, ...] = ()
+    emphasis: float = 0.0
+    emphasis_power: float = 1.0
+    low: tuple[float | None, ...] = ()
+    high: tuple[float | None, ...] = ()
+    search: Search | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "search", search_from(self.search, SEARCHABLE))
+        refuse(
+            [
+                each("hidden", self.hidden, whole),
+                one_of("activation", self.activation, ACTIVATIONS),
+                positive("learning_rate", self.learning_rate),
+                *(whole(name, getattr(self, name)) for name in ("batch", "epochs", "patience")),
+                positive("l2", self.l2, zero=True),
+                each("output_weights", self.output_weights, positive) if self.output_weights else None,
+                _number("emphasis", self.emphasis),
+                _number("emphasis_power", self.emphasis_power),
+                *(_bound(name, value) for name in ("low", "high") for value in getattr(self, name)),
+                _crossed(self.low, self.high),
+                _two_architectures(self.search),
+            ]
+        )
+        if self.search is not None:
+            self.candidates(seed=0)  # refuses what cannot be
+
+    def candidates(self, seed: int) -> tuple["NetworkOptions", ...]:
+        """Return the settings that are tried, without a search of their own; equal ones once.
+
+        Parameters
+        ----------
+        seed
+            Of the design.
+        """
+        own = replace(self, search=None)
+        if self.search is None:
+            return (own,)
+        points = self.search.points(seed, _WHOLE)
+        drawn = [_with(own, point, rounded=_ranged(self.search, "batch")) for point in points]
+        if self.search.candidates:
+            drawn[0] = own
+        found = tuple(dict.fromkeys(drawn))
+        if len(found) > CANDIDATES_AT_MOST:
+            raise DesignError(
+                f"The search has {len(found):,} candidates; {CANDIDATES_AT_MOST} are the most. Draw fewer, or shorten "
+                "its lists."
+            )
+        return found
+
+    def check(self, n_outputs: int) -> None:
+        """Raise DesignError where the settings name more or fewer outputs than there are."""
+        refuse(
+            f"{name} has {len(values)} entries; there are {n_outputs} outputs. Give one for each."
+            for name in ("output_weights", "low", "high")
+            if (values := getattr(self, name)) and len(values) != n_outputs
+        )
+
+    def bytes_of_member(self, n_inputs: int, n_outputs: int) -> int:
+        """Return the memory that these settings take at one member: weights, both moments of Adam, the best weights."""
+        widths = [n_inputs, *(1.5 * width for width in self.hidden), n_outputs]  # padded by less than a half on average
+        return int(4 * 4 * sum((before + 1) * after for before, after in pairwise(widths)))
+
+    def ladder(self, candidates: int) -> tuple[Rung, ...]:
+        """Return the rungs of a search among so many candidates."""
+        return rungs(candidates, self.epochs, 0 if self.search is None else self.search.halving)
+
+
+def _with(options: NetworkOptions, point: Mapping[str, Any], *, rounded: bool) -> NetworkOptions:
+    """Return options with the choices of one candidate."""
+    choices = {name: value for name, value in point.items() if name not in _ARCHITECTURE}
+    if rounded:
+        choices["batch"] = min(_BATCHES, key=lambda batch: abs(batch / choices["batch"] - choices["batch"] / batch))
+    if any(name in point for name in _ARCHITECTURE):
+        width = point.get("width", options.hidden[-1])
+        first = point.get("first_width", point.get("width", options.hidden[0]))
+        layers = point.get("layers", len(options.hidden))
+        choices["hidden"] = (first, *[width] * (layers - 1)) if isinstance(layers, int) else ()
+    return replace(options, **choices)
+
+
+def _ranged(search: Search, name: str) -> bool:
+    return isinstance(dict(search.space).get(name), Range)
+
+
+def _two_architectures(search: Search | None) -> str | None:
+    named = {name for name, _ in search.space} if search is not None else set()
+    if "hidden" in named and named.intersection(_ARCHITECTURE):
+        return "search: hidden says the whole architecture; leave layers, first_width and width out."
+    return None
+
+
+def _number(name: str, value: Any) -> str | None:
+    fine = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+    return None if fine else f"{name} is {value!r}; it must be a number."
+
+
+def _bound(name: str, value: Any) -> str | None:
+    return None if value is None else _number(name, value)
+
+
+def _crossed(low: tuple[Any, ...], high: tuple[Any, ...]) -> str | None:
+    for number, (below, above) in enumerate(zip(low, high, strict=False)):
+        if below is not None and above is not None and not below < above:
+            return f"low and high of output {number} are {below} and {above}; low must be below high."
+    return None

@@ -1,0 +1,103 @@
+"""Places: the members of all partitions of a block, and the rows that each learns from and is judged on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motrain_app.design.splits import Folds
+from motrain_app.learning.block import MIN_ROWS, Block, wanted_members
+
+Rows = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Places:
+    """Which atoms each member may learn from; place = partition × n_members + member.
+
+    Attributes
+    ----------
+    fit, judge
+        bool, [places, n_atoms]: atoms of the rows that a member learns from, and of those that say when to stop and
+        which candidate is best. Nothing is set where there is no member.
+    """
+
+    fit: NDArray[np.bool_]
+    judge: NDArray[np.bool_]
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """Places that have a member, [places]."""
+        return np.asarray(self.fit.any(axis=1))
+
+
+def choose_places(block: Block) -> Places:
+    """Say what each member of a block learns from and is judged on."""
+    folds = block.folds
+    fit, judge = np.zeros((2, len(block) * folds.n_members, folds.n_atoms), bool)
+    for partition in np.flatnonzero(~block.masked).tolist():
+        count = np.bincount(block.atom[block.rows(partition)], minlength=folds.n_atoms)
+        for member in np.flatnonzero(wanted_members(count > 0, folds)).tolist():
+            place = partition * folds.n_members + member
+            fit[place], judge[place] = member_atoms(folds, member, count)
+    return Places(fit, judge)
+
+
+def member_atoms(folds: Folds, member: int, count: NDArray[np.integer]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return the atoms a member learns from and those that judge it: of the next fold that leaves enough of both."""
+    for holdout in folds.validators(member).tolist():
+        fit, judge = folds.fit(member, holdout), folds.validation(member, holdout)
+        if fit @ count >= MIN_ROWS and judge @ count > 0:
+            return fit, judge
+    return np.zeros(folds.n_atoms, bool), np.zeros(folds.n_atoms, bool)
+
+
+def rows_of(block: Block, atoms: NDArray[np.bool_], order: list[Rows] | None = None) -> Rows:
+    """Return the rows of the block that lie in some atoms, [places, n], −1 where a place has fewer.
+
+    Parameters
+    ----------
+    atoms
+        bool, [places, n_atoms].
+    order
+        The rows of each partition, counted within it, in the order to take them; by default as they are.
+    """
+    n = block.folds.n_members
+    counts = np.zeros(len(atoms), np.int64)
+    parts: list[tuple[int, NDArray[np.bool_], Rows]] = []
+    for partition in range(len(block)):
+        mine = slice(partition * n, (partition + 1) * n)
+        if not atoms[mine].any():
+            continue
+        rows = block.rows(partition)
+        ordered = np.arange(rows.stop - rows.start, dtype=np.int32) if order is None else order[partition]
+        wanted = atoms[mine][:, block.atom[rows][ordered]]
+        counts[mine] = wanted.sum(axis=1)
+        parts.append((partition, wanted, ordered + np.int32(rows.start)))
+    found = np.full((len(atoms), int(counts.max(initial=0))), -1, np.int32)
+    for partition, wanted, ordered in parts:
+        mine = slice(partition * n, (partition + 1) * n)
+        member, position = np.nonzero(wanted)
+        begin = np.cumsum(counts[mine]) - counts[mine]
+        found[mine][member, np.arange(len(member)) - begin[member]] = ordered[position]
+    return found
+
+
+class Shuffle:
+    """Gives every partition's rows in a new order each epoch, the same for all of its members and candidates.
+
+    Parameters
+    ----------
+    block
+        Each of its partitions has a generator of its own.
+    """
+
+    def __init__(self, block: Block) -> None:
+        self._random = [block.shuffler(partition) for partition in range(len(block))]
+        self._order = [np.arange(len(block.atom[block.rows(number)]), dtype=np.int32) for number in range(len(block))]
+
+    def next(self) -> list[Rows]:
+        """Return the rows of each partition, counted within it, in the order of the next epoch."""
+        for random, order in zip(self._random, self._order, strict=True):
+            random.shuffle(order)
+        return self._order

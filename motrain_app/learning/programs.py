@@ -1,0 +1,92 @@
+"""Which candidates share a compiled program: their layers are padded to common widths by units that do nothing.
+
+A padded unit has zero weights into and out of it: its value and every derivative by its weights are exactly zero, for
+tanh as for relu, so it stays what it is and changes no other.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+
+from motrain_app.design.errors import DesignError
+from motrain_app.learning.network_options import NetworkOptions
+
+_BOTH_ENDS = 12  # inputs and outputs of a usual network
+_SECONDS_A_STEP_OF_ALL = 4e-4  # of a stack on one core: sixteen of them make a call, which costs a millisecond
+PROGRAMS_AT_MOST = 6  # of a run: each takes seconds to compile, in every worker
+
+
+@dataclass(frozen=True)
+class Group:
+    """Candidates that share a program.
+
+    Attributes
+    ----------
+    members
+        Numbers of the candidates.
+    activation, batch
+        Of all of them.
+    hidden
+        Widths that their hidden layers are padded to.
+    """
+
+    members: tuple[int, ...]
+    activation: str
+    batch: int
+    hidden: tuple[int, ...]
+
+    def stack_slots(self, at_most: int) -> int:
+        """Return how many slots to train at once: enough to hide what a call costs, and few, as some are in vain."""
+        multiplications = sum(before * after for before, after in pairwise(self.hidden))
+        seconds_a_step = self.batch * (1e-9 * (_BOTH_ENDS + sum(self.hidden)) + 8e-11 * multiplications)
+        return max(1, min(at_most, math.ceil(_SECONDS_A_STEP_OF_ALL / seconds_a_step)))
+
+
+def group_candidates(candidates: Sequence[NetworkOptions]) -> tuple[Group, ...]:
+    """Divide candidates into at most six groups, so that little is padded.
+
+    Raises
+    ------
+    DesignError
+        Where their activations, batches and numbers of layers are too many.
+    """
+    groups: dict[tuple[str, int, tuple[int, ...]], list[int]] = {}
+    for number, one in enumerate(candidates):
+        groups.setdefault((one.activation, one.batch, tuple(map(_rounded, one.hidden))), []).append(number)
+    found = [_group(candidates, members) for members in groups.values()]
+    if len({_kind(group) for group in found}) > PROGRAMS_AT_MOST:
+        raise DesignError(
+            f"The search needs {len({_kind(group) for group in found})} programs, one for every activation, batch and "
+            f"number of layers together; {PROGRAMS_AT_MOST} are the most. Give it fewer batches."
+        )
+    while len(found) > PROGRAMS_AT_MOST:
+        pairs = [pair for pair in combinations(found, 2) if _kind(pair[0]) == _kind(pair[1])]
+        first, second = min(pairs, key=lambda pair: _cost(_join(candidates, *pair)) - _cost(pair[0]) - _cost(pair[1]))
+        found = [group for group in found if group not in (first, second)] + [_join(candidates, first, second)]
+    return tuple(sorted(found, key=lambda group: group.members))
+
+
+def _rounded(width: int) -> int:
+    """Round up to 4, 8, 16, …, so that candidates of like size share a program."""
+    return max(4, 1 << (width - 1).bit_length())
+
+
+def _group(candidates: Sequence[NetworkOptions], members: Sequence[int]) -> Group:
+    """Return the group of some candidates, padded no wider than the widest of them."""
+    some = [candidates[number] for number in sorted(members)]
+    hidden = tuple(max(widths) for widths in zip(*(one.hidden for one in some), strict=True))
+    return Group(tuple(sorted(members)), some[0].activation, some[0].batch, hidden)
+
+
+def _join(candidates: Sequence[NetworkOptions], first: Group, second: Group) -> Group:
+    return _group(candidates, [*first.members, *second.members])
+
+
+def _kind(group: Group) -> tuple[str, int, int]:
+    return group.activation, group.batch, len(group.hidden)
+
+
+def _cost(group: Group) -> int:
+    """Return multiplications a row of all members, but for the first and last layer, which hardly differ."""
+    return len(group.members) * (sum(group.hidden) + sum(a * b for a, b in pairwise(group.hidden)))

@@ -1,0 +1,154 @@
+"""The search over the stack: nested, independent of what else is tried, and its winners whole."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow", reason="the network needs TensorFlow")
+
+from motrain_app.learning.network import fit_network
+from motrain_app.learning.network_options import NetworkOptions
+from motrain_app.learning.places import choose_places, rows_of
+from motrain_app.learning.search import model_epochs
+
+pytestmark = pytest.mark.slow
+OWN = {"hidden": (5,), "epochs": 9, "patience": 9, "batch": 64}
+SEARCHES = {
+    "grid": {"space": {"hidden": [[4], [7, 3]], "learning_rate": [0.01, 0.001]}},
+    "random": {"space": {"width": {"low": 2, "high": 9}, "learning_rate": [0.01, 0.001]}, "candidates": 5},
+    "halving": {"space": {"width": {"low": 2, "high": 9}, "l2": [0.0, 1e-3]}, "candidates": 7, "halving": 3},
+}
+MIXED = {"space": {"hidden": [[3], [6], [5, 4]], "activation": ["tanh", "relu"]}}
+
+
+def _losses_of_members(block, fitted):
+    """Return the validation loss of each member, in its own standardised units, [partitions, members]."""
+    rows = rows_of(block, choose_places(block).judge)
+    loss = np.full(fitted.present.size, np.nan)
+    for slot in np.flatnonzero(fitted.present.reshape(-1)):
+        model, mine = fitted.stack.member(int(slot)), rows[slot][rows[slot] >= 0]
+        error = model.predict(block.inputs[:, mine].astype(float)) - block.outputs[:, mine]
+        loss[slot] = np.nanmean((error / model.output_scale[:, None]) ** 2, axis=1).mean()
+    return loss.reshape(fitted.present.shape)
+
+
+@pytest.mark.parametrize("search", SEARCHES.values(), ids=SEARCHES)
+def test_a_fold_replaced_by_noise_changes_no_choice_made_for_it(make_block, scrambled, search):
+    block, member = make_block(), 2
+    options = NetworkOptions(**OWN, search=search)
+    before = fit_network(block, options)
+    after = fit_network(scrambled(block, block.folds.held[member][block.atom], 5), options)
+    for name, array in before.trials.items():
+        assert array[:, member].tobytes() == after.trials[name][:, member].tobytes(), name
+    other = before.trials["validation_loss"][:, member - 1]  # which is judged on that fold
+    assert (other != after.trials["validation_loss"][:, member - 1]).all()
+    x = block.inputs[:, :40].astype(float)
+    for partition in range(len(block)):
+        slot = partition * block.folds.n_members + member
+        assert before.stack.member(slot).predict(x).tobytes() == after.stack.member(slot).predict(x).tobytes()
+
+
+@pytest.mark.parametrize("search", SEARCHES.values(), ids=SEARCHES)
+def test_test_rows_touch_no_choice(make_block, scrambled, search):
+    block = make_block()
+    sealed = (block.folds.test | block.folds.near_test)[block.atom]
+    options = NetworkOptions(**OWN, search=search)
+    before, after = (fit_network(one, options) for one in (block, scrambled(block, sealed, 3)))
+    assert all(array.tobytes() == after.trials[name].tobytes() for name, array in before.trials.items())
+    assert all(array.tobytes() == after.stack.arrays[name].tobytes() for name, array in before.stack.arrays.items())
+
+
+def test_the_winner_is_the_best_on_validation_rows_and_is_kept_whole(make_block):
+    """Of candidates that differ in width, number of layers and activation, each padded to others of its program."""
+    block = make_block()
+    fitted = fit_network(block, NetworkOptions(**OWN, search=MIXED))
+    loss, chosen = fitted.trials["validation_loss"], fitted.trials["chosen"]
+    assert (chosen == loss.argmin(axis=2)).all()
+    assert len(set(chosen.ravel())) >= 3
+    np.testing.assert_allclose(_losses_of_members(block, fitted), loss.min(axis=2), rtol=2e-5)
+    candidates = NetworkOptions(**OWN, search=MIXED).candidates(0)
+    for slot, winner in enumerate(chosen.ravel()):
+        member = fitted.stack.member(slot)
+        assert tuple(len(bias) for bias in member.biases[:-1]) == candidates[winner].hidden
+        assert member.activation == candidates[winner].activation
+
+
+def test_a_partition_finds_the_same_among_others_as_alone(make_block):
+    """Also where the others stop sooner, so that slots change their places in the stacks."""
+    block = make_block(partitions=5)
+    options = NetworkOptions(**{**OWN, "epochs": 30, "patience": 2}, search={"space": {"learning_rate": [0.02, 0.1]}})
+    whole = fit_network(block, options)
+    assert len(set(whole.trials["epochs"].ravel())) > 5
+    alone = fit_network(replace(block, masked=np.arange(5) != 3), options)
+    mine = slice(3 * block.folds.n_members, 4 * block.folds.n_members)
+    x = block.inputs[:, :40].astype(float)
+    for slot in range(mine.start, mine.stop):
+        assert whole.stack.member(slot).predict(x).tobytes() == alone.stack.member(slot).predict(x).tobytes()
+    assert whole.trials["validation_loss"][3].tobytes() == alone.trials["validation_loss"][3].tobytes()
+
+
+def test_a_candidate_that_diverges_is_told_and_leaves_the_others_as_they_are(make_block):
+    block = make_block()
+    searches = [{"space": {"learning_rate": [0.01, 0.002, last]}} for last in (0.02, 1e30)]
+    sound, wild = (fit_network(block, NetworkOptions(**OWN, search=search)) for search in searches)
+    loss = wild.trials["validation_loss"]
+    assert loss[..., :2].tobytes() == sound.trials["validation_loss"][..., :2].tobytes()
+    assert not np.isfinite(loss[..., 2]).any()
+    assert (wild.trials["epochs"][..., 2] == 1).all()  # it takes no further step
+    assert (wild.trials["chosen"] < 2).all()
+    assert wild.present.all()
+
+
+def test_halving_gives_the_epochs_that_were_announced(make_block):
+    block = make_block(partitions=1)
+    options = NetworkOptions(**{**OWN, "patience": 9}, search=SEARCHES["halving"])
+    epochs = fit_network(block, options).trials["epochs"]
+    n = len(options.candidates(0))
+    assert (epochs.sum(axis=2) == model_epochs(options.ladder(n))).all()
+    assert (np.sort(epochs, axis=2)[..., -1] == 9).all()
+
+
+def test_a_run_compiles_six_programs_at_most_whatever_its_partitions(make_block):
+    from motrain_app.learning.race import programs_compiled
+
+    search = {"space": {"width": {"low": 2, "high": 60}, "layers": [1, 2], "batch": [32, 64]}, "candidates": 16}
+    options = NetworkOptions(**{**OWN, "epochs": 2}, search=search)
+    before = programs_compiled()
+    for partitions in (1, 3, 8):
+        fit_network(make_block(partitions=partitions, padded_rows=16384), options)
+    assert 4 <= programs_compiled() - before <= 6
+
+
+def test_bounds_hold_for_any_input(make_block):
+    block = make_block(partitions=1)
+    low, high = (-10.5, None), (-9.0, 0.005)
+    fitted = fit_network(block, NetworkOptions(**{**OWN, "epochs": 25}, low=low, high=high))
+    member = fitted.stack.member(0)
+    x = np.random.default_rng(0).normal(size=(3, 100_000)) * 1e3 * np.array([[8.0], [0.05], [1.0]])
+    y = member.predict(x)
+    assert np.isfinite(y).all()
+    assert y[0].min() >= -10.5
+    assert y[0].max() <= -9.0
+    assert y[1].max() <= 0.005
+    assert y[1].min() < -0.01  # that side has no bound
+    np.testing.assert_allclose(_losses_of_members(block, fitted), fitted.trials["validation_loss"][..., 0], rtol=2e-5)
+    near = x[:, :50] / 1e3
+    step = 1e-6 * member.input_scale
+    for number in range(3):
+        beside = np.eye(3)[:, [number]] * step[:, None]
+        slope = (member.predict(near + beside) - member.predict(near - beside)) / (2 * step[number])
+        np.testing.assert_allclose(member.jacobian(near)[:, number], slope, rtol=1e-4, atol=1e-7)
+
+
+def test_an_output_that_counts_more_is_learnt_better(make_block):
+    block = make_block(partitions=2, noise=0.02)
+    error = []
+    for weights in ((1.0, 1e-3), (1e-3, 1.0)):
+        fitted = fit_network(block, NetworkOptions(**{**OWN, "hidden": (2,), "epochs": 40}, output_weights=weights))
+        held = block.folds.held_out[0][block.atom] & (np.arange(len(block.atom)) < block.row_start[1])
+        model = fitted.stack.member(0)
+        residual = model.predict(block.inputs[:, held].astype(float)) - block.outputs[:, held]
+        error.append(np.nanstd(residual, axis=1) / model.output_scale)
+    assert error[0][0] < error[1][0]
+    assert error[1][1] < error[0][1]

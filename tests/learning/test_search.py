@@ -1,0 +1,115 @@
+"""The list of candidates: drawn from the space, the same for everybody, with the learner's own settings among them."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from motrain_app.design import DesignError, Learner
+from motrain_app.learning import check_learner, resolve_learner
+from motrain_app.learning.network_options import NetworkOptions
+from motrain_app.learning.search import Range, model_epochs, rungs
+
+PEER = {
+    "learning_rate": {"low": 5e-4, "high": 1e-2, "log": True},
+    "layers": {"low": 2, "high": 3},
+    "first_width": {"low": 2, "high": 6},
+    "width": {"low": 1, "high": 128},
+    "batch": {"low": 7, "high": 365},
+}
+
+
+def _candidates(space, seed=0, **options):
+    search = {"space": space, **{name: options.pop(name) for name in ("candidates", "halving") if name in options}}
+    return NetworkOptions(search=search, **options).candidates(seed)
+
+
+def test_a_grid_is_every_combination():
+    found = _candidates({"l2": [0.0, 1e-4], "hidden": [[4], [8, 8]], "activation": ["relu"]})
+    assert {(one.l2, one.hidden) for one in found} == {(0.0, (4,)), (0.0, (8, 8)), (1e-4, (4,)), (1e-4, (8, 8))}
+    assert all(one.activation == "relu" and one.search is None for one in found)
+
+
+def test_drawn_candidates_lie_in_the_space_and_begin_with_the_learners_own():
+    own = NetworkOptions(hidden=(4, 13), learning_rate=1e-3, batch=64)
+    found = _candidates(PEER, candidates=11, hidden=(4, 13), learning_rate=1e-3, batch=64)
+    assert len(found) == 11
+    assert found[0] == own
+    for one in found[1:]:
+        assert 5e-4 <= one.learning_rate <= 1e-2
+        assert 2 <= len(one.hidden) <= 3
+        assert 2 <= one.hidden[0] <= 6
+        assert all(1 <= width <= 128 for width in one.hidden[1:])
+        assert one.batch in (16, 64, 256)
+    assert len({one.hidden for one in found}) == 11
+    assert len({one.batch for one in found}) == 3
+
+
+def test_the_draw_depends_on_the_seed_and_on_nothing_else():
+    first, again, other = (_candidates(PEER, seed, candidates=8) for seed in (0, 0, 1))
+    assert first == again
+    assert first[1:] != other[1:]
+
+
+@given(low=st.integers(1, 50), span=st.integers(0, 80), log=st.booleans(), share=st.floats(0, 1, exclude_max=True))
+def test_whole_numbers_of_a_range_stay_in_it(low, span, log, share):
+    value = Range(low, low + span, log=log).at(share, is_whole=True)
+    assert isinstance(value, int)
+    assert low <= value <= low + span
+
+
+def test_each_whole_number_of_a_range_is_drawn_equally_often():
+    shares = (np.arange(3000) + 0.5) / 3000
+    drawn = [Range(2, 4).at(share, is_whole=True) for share in shares]
+    assert np.unique(drawn, return_counts=True)[1].tolist() == [1000, 1000, 1000]
+
+
+def test_equal_candidates_are_tried_once_and_a_space_of_one_point_is_one():
+    assert len(_candidates({"l2": [1e-5]})) == 1
+    assert len(_candidates({"l2": {"low": 1e-5, "high": 1e-5}}, candidates=8, l2=1e-5)) == 1
+    assert len(_candidates({"hidden": [[4], [4], [5]]})) == 2
+
+
+@pytest.mark.parametrize(
+    ("search", "words"),
+    [
+        ({"l2": [0.0]}, "needs a space"),
+        ({"space": {}}, "has no space"),
+        ({"space": {"l3": [0.0]}}, "'l3' cannot be searched. Known: hidden, layers"),
+        ({"space": {"epochs": [5]}}, "'epochs' cannot be searched"),
+        ({"space": {"l2": []}}, "l2 has no value"),
+        ({"space": {"l2": 0.1}}, "must be a list of values, or a range"),
+        ({"space": {"l2": {"low": 0.1}}}, "needs low and high"),
+        ({"space": {"l2": {"low": 0.1, "high": 0.2}}}, "Say how many candidates"),
+        ({"space": {"l2": {"low": 0.2, "high": 0.1}}, "candidates": 4}, "low comes first"),
+        ({"space": {"l2": {"low": 0.0, "high": 0.1, "log": True}}, "candidates": 4}, "above zero"),
+        ({"space": {"l2": [0.0, -1.0]}}, "l2 is -1.0"),
+        ({"space": {"hidden": [[4]], "width": [4]}}, "says the whole architecture"),
+        ({"space": {"l2": [0.0]}, "halving": 1}, "drops nothing"),
+        ({"space": {"l2": [0.0]}, "halves": 2}, "has no 'halves'"),
+        ({"space": {"l2": list(np.linspace(0, 1, 600))}}, "512 are the most"),
+    ],
+)
+def test_a_search_that_makes_no_sense_is_refused(search, words):
+    with pytest.raises(DesignError, match=words):
+        resolve_learner(Learner("network", {"search": search}))
+
+
+def test_settings_of_outputs_must_be_as_many_as_these():
+    with pytest.raises(DesignError, match="output_weights has 2 entries; there are 3 outputs"):
+        check_learner(Learner("network", {"output_weights": [1.0, 2.0]}), 3)
+    with pytest.raises(DesignError, match="low must be below high"):
+        resolve_learner(Learner("network", {"low": [0.0, 2.0], "high": [1.0, 2.0]}))
+    check_learner(Learner("network", {"low": [None, 0.0, None]}), 3)
+
+
+@given(candidates=st.integers(1, 60), epochs=st.integers(1, 300), halving=st.integers(0, 5).filter(lambda n: n != 1))
+def test_the_rungs_end_with_one_candidate_that_has_had_every_epoch(candidates, epochs, halving):
+    ladder = rungs(candidates, epochs, halving)
+    assert ladder[0].candidates == candidates
+    assert ladder[-1].epochs == epochs
+    assert ladder[-1].candidates == (1 if halving else candidates)
+    assert all(low.epochs <= high.epochs for low, high in pairwise(ladder))
+    assert epochs <= model_epochs(ladder) <= candidates * epochs
