@@ -14,34 +14,20 @@ Stat. 49, 486–507, doi:10.1214/20-AOS1965.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.operators.errors import OperatorError
+from motrain_app.operators.seasons import SEASONS, WHOLE_YEAR
 
 if TYPE_CHECKING:
     import xarray as xr
 
 Float64 = NDArray[np.float64]
-SEASONS = ("DJF", "MAM", "JJA", "SON")
-WHOLE_YEAR = len(SEASONS)  # the place, behind the seasons, of the residuals of all of them together
 PERCENTS = np.arange(50, 100)  # levels whose quantiles are kept
-MIN_EFFECTIVE = 10.0  # with fewer independent blocks, a season says too little about its tails
-
-
-def season_of(time: NDArray[np.datetime64]) -> NDArray[np.int64]:
-    """Return the place in `SEASONS` of times of any shape; December belongs to the winter of the next January.
-
-    Examples
-    --------
-    >>> season_of(np.array(["2009-12-31", "2010-02-28", "2010-03-01", "2010-11-30"], "datetime64[D]"))
-    array([0, 0, 1, 3])
-    """
-    since_january = time.astype("datetime64[M]").astype(np.int64) % 12
-    return np.asarray((since_january + 1) % 12 // 3)
+MIN_EFFECTIVE = 10.0  # with fewer independent residuals, a season says too little about its tails
 
 
 def order_statistics(residual: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -82,12 +68,13 @@ class ResidualQuantiles:
     """Quantiles of observed − predicted on rows that members withheld, by output and season.
 
     The interval of a level is the prediction plus a lower and an upper quantile of its season. A season whose residuals
-    come to fewer than ten effective blocks of days, or are too few for the level, takes those of the whole year
-    (`pooled` tells which do); where these are too few as well, there is no interval, and the ends are NaN.
+    are worth fewer than ten independent ones, or are too few for the level, takes those of the whole year (`pooled`
+    tells which do); where these are too few as well, there is no interval, and the ends are NaN.
 
     What it means: of rows like those that were withheld, about this share lies within. It is no more than that. A
-    residual is that of a single member, which has seen less than the members' mean has, so intervals tend to be a
-    little wide; rows depend on each other, so the guarantee for exchangeable rows holds only approximately; and a
+    residual is that of a single member, which has seen less than the members' mean has, and so tends to be large for
+    it. Rows depend on each other, so the guarantee for exchangeable rows holds only approximately: where errors last
+    for weeks, a season of ten years has few independent ones, and more rows fall outside than the level says. A
     quantile of a season is one for all its states, whatever the prediction. `Run.coverage` checks the intervals on
     rows that did not calibrate them.
 
@@ -99,7 +86,8 @@ class ResidualQuantiles:
     n
         int64, [n_outputs, seasons + 1]: residuals.
     effective
-        float64, [n_outputs, seasons + 1]: effective number of independent blocks of days that they lie in.
+        float64, [n_outputs, seasons + 1]: how many independent residuals they are worth; see
+        `motrain_app.operators.calibration.effective_number`.
 
     Raises
     ------
@@ -204,37 +192,9 @@ class ResidualQuantiles:
         return cls(knots=arrays["knots"], n=arrays["n"], effective=arrays["effective"])
 
 
-def season_sets(season: NDArray[np.integer]) -> list[NDArray[np.bool_]]:
-    """Return the rows of each season and, last, of the whole year, as masks like `season`."""
-    return [*(season == number for number in range(WHOLE_YEAR)), np.ones(season.shape, bool)]
-
-
-def residual_quantiles(
-    residual: NDArray[np.floating], season: NDArray[np.integer], effective: Float64
-) -> ResidualQuantiles:
-    """Return the quantiles of residuals.
-
-    Parameters
-    ----------
-    residual
-        Observed − predicted of rows that the predicting member withheld, [n_outputs, rows], in the outputs' units; NaN
-        where an output is missing.
-    season
-        Shape (rows,): places in `SEASONS`.
-    effective
-        Effective number of independent blocks of days, [n_outputs, seasons + 1].
-    """
-    sets = season_sets(season)
-    return ResidualQuantiles(
-        knots=np.stack([np.stack([order_statistics(one[rows]) for rows in sets]) for one in residual]),
-        n=np.array([[np.count_nonzero(~np.isnan(one[rows])) for rows in sets] for one in residual], np.int64),
-        effective=np.asarray(effective, np.float64),
-    )
-
-
-def _place_of_level(level: float) -> int:
+def _place_of_level(level: Any) -> int:
     """Return where a level, or the next higher one that is kept, stands in `PERCENTS`."""
-    if not isinstance(level, Real) or not 0 < level < 1:
+    if not isinstance(level, int | float | np.number) or not 0 < level < 1:
         raise OperatorError(f"level is {level!r}; it is the share of rows within the interval, such as 0.9.")
     if not 0.5 <= level <= 0.99:
         raise OperatorError(f"level is {level!r}; quantiles of residuals are kept for levels from 0.5 to 0.99.")

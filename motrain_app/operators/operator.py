@@ -18,8 +18,9 @@ from safetensors.numpy import save
 from motrain_app.design.filters import Filter
 from motrain_app.design.intervals import inside
 from motrain_app.operators.errors import OperatorError
-from motrain_app.operators.interval import ResidualQuantiles, season_of
+from motrain_app.operators.interval import ResidualQuantiles
 from motrain_app.operators.member import Member
+from motrain_app.operators.seasons import season_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -189,7 +190,8 @@ class Operator:
                 "jackknife; or, where its file is older than intervals, export it again."
             )
         if _is_dataset(x):
-            return self.residuals.around_dataset(self(x, time=time), _seasons_of(x), level)
+            y: Any = self(x, time=time)
+            return self.residuals.around_dataset(y, _seasons_of(x), level)
         if time is None:
             raise OperatorError("An interval depends on the season. Pass the time of each row, time=.")
         y = self(x)
