@@ -128,7 +128,10 @@ class ResidualQuantiles:
         return np.where(usable[:, :WHOLE_YEAR], ends[:, :WHOLE_YEAR], ends[:, WHOLE_YEAR:])
 
     def pooled(self, level: float) -> NDArray[np.bool_]:
-        """Return which seasons take the quantiles of the whole year at a level, [n_outputs, seasons]."""
+        """Return which seasons take the quantiles of the whole year at a level, [n_outputs, seasons].
+
+        High levels need more residuals, so a season may have its own interval at 0.9 and that of the year at 0.99.
+        """
         return ~self._usable(_place_of_level(level))[:, :WHOLE_YEAR]
 
     def _usable(self, place: int) -> NDArray[np.bool_]:

@@ -89,7 +89,7 @@ def judge_folds(
     pooled : numpy.ndarray
         Whether the interval is that of the whole year, [outputs, rows].
     """
-    season = season_of(time)
+    season, residual = season_of(time), np.asarray(residual, np.float32)  # as the quantiles are kept
     within, pooled = np.full(residual.shape, np.nan), np.zeros(residual.shape, bool)
     for number, quantiles in calibrate_by_fold(residual, time, fold):
         rows = np.flatnonzero(fold == number)
