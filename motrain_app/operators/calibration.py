@@ -30,15 +30,16 @@ def calibrate(residual: NDArray[np.floating], time: NDArray[np.datetime64]) -> R
            [-1.6,  1.6],
            [-1.7,  1.7]])
     """
-    sets, cluster = season_sets(season_of(time)), season_of_record(time)
+    season, cluster = season_of(time), season_of_record(time)
+    sets = season_sets(season)
     return ResidualQuantiles(
         knots=np.stack([np.stack([order_statistics(one[rows]) for rows in sets]) for one in residual]),
         n=np.array([[np.count_nonzero(~np.isnan(one[rows])) for rows in sets] for one in residual], np.int64),
-        effective=np.array([[effective_number(one[rows], cluster[rows]) for rows in sets] for one in residual]),
+        effective=np.array([[effective_number(one[r], cluster[r], season[r]) for r in sets] for one in residual]),
     )
 
 
-def effective_number(values: NDArray[np.floating], cluster: NDArray[np.integer]) -> float:
+def effective_number(values: NDArray[np.floating], cluster: NDArray[np.integer], stratum: NDArray[np.integer]) -> float:
     """Return how many independent values some dependent ones are worth.
 
     It is n over the design effect: the variance of a mean, were its values independent, over that which the sums of
@@ -51,12 +52,14 @@ def effective_number(values: NDArray[np.floating], cluster: NDArray[np.integer])
         Shape (rows,); NaN does not count.
     cluster
         Shape (rows,): rows of different clusters, such as the winters of different years, are taken as independent.
+    stratum
+        Shape (rows,): what differs between strata, such as the seasons, is no dependence; each has a mean of its own.
 
     Returns
     -------
     float
-        At most n; the number of clusters where values are constant, or lie in one cluster alone, as then nothing tells
-        how dependent they are; 0 where one is infinite.
+        At most n; the number of clusters where values are constant, or strata have one cluster each, as then nothing
+        tells how dependent they are; 0 where one is infinite.
 
     References
     ----------
@@ -64,28 +67,37 @@ def effective_number(values: NDArray[np.floating], cluster: NDArray[np.integer])
 
     Examples
     --------
-    >>> winters = np.repeat(np.arange(100), 50)
+    >>> winter = np.repeat(np.arange(100), 50)
     >>> noise = np.random.default_rng(0).standard_normal(5000)
-    >>> effective_number(noise, winters) > 3000, effective_number(noise[winters], winters)
+    >>> effective_number(noise, winter, 0 * winter) > 3000, effective_number(noise[winter], winter, 0 * winter)
     (True, 99.0)
     """
     known = ~np.isnan(values)
-    values, cluster = values[known].astype(np.float64), cluster[known]
+    values = values[known].astype(np.float64)
     if not np.isfinite(values).all():
         return 0.0  # an infinite prediction leaves nothing to count on
-    first = cluster.min(initial=np.iinfo(np.int64).max)
-    n_clusters = int(np.count_nonzero(np.bincount(cluster - first)))
-    if n_clusters < 2:
-        return float(n_clusters)
-    squares = np.asarray((values - values.mean()) ** 2)
-    return min(_over_design_effect(one, cluster - first, n_clusters) for one in (np.asarray(values), squares))
+    clusters, cluster = np.unique(cluster[known], return_inverse=True)
+    strata, stratum = np.unique(stratum[known], return_inverse=True)
+    freedom = len(clusters) - len(strata)
+    if freedom < 1:
+        return float(len(clusters))
+    squares = _centred(values, stratum) ** 2
+    effects = (_design_effect(one, cluster, stratum, len(clusters) / freedom) for one in (values, squares))
+    return min(len(values) / max(1.0, effect) if effect is not None else float(len(clusters)) for effect in effects)
 
 
-def _over_design_effect(values: NDArray[np.float64], cluster: NDArray[np.integer], n_clusters: int) -> float:
-    deviation = values - values.mean()
+def _centred(values: NDArray[np.floating], stratum: NDArray[np.integer]) -> NDArray[np.float64]:
+    mean = np.bincount(stratum, values) / np.bincount(stratum)
+    return np.asarray(values - mean[stratum])
+
+
+def _design_effect(
+    values: NDArray[np.floating], cluster: NDArray[np.integer], stratum: NDArray[np.integer], correction: float
+) -> float | None:
+    """Return by how much dependence within clusters raises the variance of a mean; None where nothing varies."""
+    deviation = _centred(values, stratum)
     variation = float(deviation @ deviation)
     if variation <= _CONSTANT * float(values @ values):
-        return float(n_clusters)
+        return None
     of_clusters = np.bincount(cluster, deviation)
-    between = float(of_clusters @ of_clusters) * n_clusters / (n_clusters - 1)
-    return len(values) * min(1.0, variation / between) if between > 0 else float(len(values))
+    return correction * float(of_clusters @ of_clusters) / variation

@@ -120,15 +120,16 @@ def held_out_coverage(
     """
     within, pooled = judge_folds(residual, time, fold, level=level)
     day, cluster = time.astype("datetime64[D]").astype(np.int64), season_of_record(time)
-    sets = season_sets(season_of(time))
+    season = season_of(time)
+    sets = season_sets(season)
     shape = (len(residual), len(sets))
     value, low, high, effective, share = (np.full(shape, np.nan) for _ in range(5))
     n = np.zeros(shape, np.int64)
     for place in np.ndindex(shape):
-        output, season = place
-        rows = np.flatnonzero(sets[season] & ~np.isnan(within[output]))
+        output, number = place
+        rows = np.flatnonzero(sets[number] & ~np.isnan(within[output]))
         judged = within[output, rows]
-        n[place], effective[place] = len(rows), effective_number(judged, cluster[rows])
+        n[place], effective[place] = len(rows), effective_number(judged, cluster[rows], season[rows])
         if len(rows):
             value[place], share[place] = judged.mean(), pooled[output, rows].mean()
         if 0 < value[place] < 1:
