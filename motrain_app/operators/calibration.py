@@ -63,7 +63,7 @@ def effective_number(values: NDArray[np.floating], cluster: NDArray[np.integer],
 
     References
     ----------
-    Kish, L. (1965): Survey Sampling. Wiley, sections 5.4 and 8.2.
+    Kish, L. (1965): Survey Sampling. Wiley, section 8.2.
 
     Examples
     --------

@@ -1,19 +1,27 @@
 """Operators as Keras models: the same numbers in physical units, also when saved, loaded and with gaps."""
 
+import os
+import subprocess
+import sys
 import warnings
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-pytest.importorskip("keras", reason="Keras comes with TensorFlow")
+pytest.importorskip("tensorflow", reason="Keras comes with TensorFlow")
 
 import keras
 
 from motrain_app.design import Filter
-from motrain_app.learning import to_keras
+from motrain_app.learning import (
+    network_program,  # noqa: F401 - sets threads, which TensorFlow allows before its first op
+    to_keras,
+)
 from motrain_app.operators import Member, Operator, OperatorError, Variable
 from motrain_app.operators.features import FEATURE_MAPS
+from tests.conftest import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -156,3 +164,20 @@ def test_what_is_no_operator_and_what_is_no_precision_are_refused():
         to_keras(np.ones(3))
     with pytest.raises(OperatorError, match="dtype is 'float16'"):
         to_keras(make_member(0), dtype="float16")
+
+
+def test_a_fresh_process_makes_the_same_model(tmp_path):
+    """Elsewhere in these tests TensorFlow was imported without Keras first, as a worker does."""
+    h = make_operator([make_member(seed, **KINDS["tanh"]) for seed in range(2)])
+    h.save(tmp_path / "h.safetensors")
+    np.save(tmp_path / "x.npy", states("float64"))
+    code = (
+        "import sys, numpy as np, motrain_app as mt\n"
+        "h = mt.Operator.load('h.safetensors')\n"
+        "assert 'keras' not in sys.modules\n"
+        "np.save('y.npy', mt.to_keras(h, dtype='float64')(np.load('x.npy')))\n"
+        "assert not any('network_program' in name for name in sys.modules)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True, timeout=PATIENCE)
+    assert_same(np.load(tmp_path / "y.npy"), h(states("float64")), "float64")
