@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         read_regions,
         the_rest,
     )
+    from motrain_app.learning import to_keras
     from motrain_app.operators import Operator, OperatorError
     from motrain_app.runs import Run, RunError, resume, train
 
@@ -49,6 +50,7 @@ _ROOM_OF = {
     "polygon": "design",
     "read_regions": "design",
     "the_rest": "design",
+    "to_keras": "learning",
     "Operator": "operators",
     "OperatorError": "operators",
     "Run": "runs",

@@ -1,6 +1,7 @@
 """Learning: makes members of the rows of a block. TensorFlow is imported in workers only, by the network's program."""
 
 from motrain_app.learning.block import Block, Fitted, Stopped
+from motrain_app.learning.network_keras import to_keras
 from motrain_app.learning.registry import (
     LEARNER_KINDS,
     LearnerKind,
@@ -18,4 +19,5 @@ __all__ = [
     "check_learner",
     "default_options",
     "resolve_learner",
+    "to_keras",
 ]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from motrain_app.learning.block import MIN_ROWS, Block, Fitted, why_untrained
+from motrain_app.learning.losses import log_emphasis
 from motrain_app.learning.network_options import NetworkOptions
 from motrain_app.learning.places import Places, choose_places
 from motrain_app.learning.programs import group_candidates
@@ -22,7 +23,7 @@ from motrain_app.operators.stack import MemberStack
 
 if TYPE_CHECKING:
     from motrain_app.learning.network_program import OfPlace, Rows
-    from motrain_app.learning.race import Race
+    from motrain_app.learning.network_race import Race
 
 Array = NDArray[np.float64]
 
@@ -33,7 +34,7 @@ def fit_network(block: Block, options: NetworkOptions) -> Fitted:
     A member learns from its training rows less those of one other fold (the next one, cyclic), which say when to stop
     and which candidate is best.
     """
-    from motrain_app.learning.race import Race
+    from motrain_app.learning.network_race import Race
 
     candidates = options.candidates(block.seed)
     places = choose_places(block)
@@ -76,11 +77,8 @@ def _log_weight(block: Block, options: NetworkOptions) -> Array | None:
     """Return the logarithm of what each row's squared error counts, [n_outputs, rows]; None where all are equal."""
     if options.emphasis == 0:
         return None
-    from motrain_app.learning.losses import log_emphasis
-
     observed = block.outputs + block.offset[:, None]
-    weight: Array = log_emphasis(observed, options.emphasis, options.emphasis_power)
-    return weight
+    return log_emphasis(observed, options.emphasis, options.emphasis_power)
 
 
 def _of_place(

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import qmc
 
 from motrain_app.design.errors import DesignError, did_you_mean
 from motrain_app.learning.hyperparameters import positive, refuse, whole
@@ -112,6 +111,8 @@ class Search:
         if not self.candidates:
             combinations = itertools.product(*(choice for _, choice in self.space if not isinstance(choice, Range)))
             return [dict(zip(dict(self.space), values, strict=True)) for values in combinations]
+        from scipy.stats import qmc  # half a second, of which a worker with one candidate needs nothing
+
         sampler = qmc.Sobol(len(self.space), rng=np.random.default_rng(seed))
         shares = sampler.random_base2(max(1, math.ceil(math.log2(self.candidates))))[: self.candidates]
         return [

@@ -18,7 +18,9 @@ from safetensors.numpy import save
 from motrain_app.design.filters import Filter
 from motrain_app.design.intervals import inside
 from motrain_app.operators.errors import OperatorError
+from motrain_app.operators.interval import ResidualQuantiles
 from motrain_app.operators.member import Member
+from motrain_app.operators.seasons import season_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -53,6 +55,8 @@ class Operator:
         One a fold; h(x) is their mean.
     filters
         Rules that rows passed in training; where one fails, h(x) is NaN.
+    residuals
+        Quantiles of the residuals of rows that members withheld, for `interval`; None where nothing was withheld.
 
     Raises
     ------
@@ -79,6 +83,7 @@ class Operator:
     outputs: tuple[Variable, ...]
     members: tuple[Member, ...]
     filters: tuple[Filter, ...] = ()
+    residuals: ResidualQuantiles | None = None
 
     def __post_init__(self) -> None:
         if not self.members:
@@ -88,6 +93,8 @@ class Operator:
                 f"The operator {self.name!r} has {len(self.inputs)} inputs and {len(self.outputs)} outputs; "
                 "its members have others."
             )
+        if self.residuals is not None and self.residuals.n_outputs != len(self.outputs):
+            raise OperatorError(f"The residual quantiles of the operator {self.name!r} are those of other outputs.")
 
     @overload
     def __call__(self, x: "xr.Dataset", *, crossfit: bool = ...) -> "xr.Dataset": ...
@@ -145,6 +152,50 @@ class Operator:
         """
         columns = self._columns(x)
         return np.asarray(np.std([member.predict(columns) for member in self.members], axis=0).T)
+
+    @overload
+    def interval(self, x: "xr.Dataset", time: None = ..., *, level: float = ...) -> "xr.Dataset": ...
+    @overload
+    def interval(self, x: Array, time: Any, *, level: float = ...) -> tuple[Float64, Float64]: ...
+    def interval(self, x: Any, time: Any = None, *, level: float = 0.9) -> Any:
+        """Return the interval in which an observation lies with a probability of about `level`.
+
+        The ends are h(x) plus quantiles, of the season, of the residuals that members had on rows they withheld; see
+        `motrain_app.operators.interval.ResidualQuantiles` for what that means and what it does not.
+
+        Parameters
+        ----------
+        x
+            As in a call.
+        time
+            Times of the rows, shape (n,), for an array; a dataset brings its own.
+        level
+            From 0.5 to 0.99. Whole per cents are exact; others take the next higher one.
+
+        Returns
+        -------
+        tuple of numpy.ndarray, or xarray.Dataset
+            Lower and upper ends, (n, n_outputs) each; or variables ``<output>_low`` and ``<output>_high`` with units
+            and, where a season has no interval of its own, a comment that says so. NaN where h(x) is NaN, and where
+            too few rows were withheld.
+
+        Raises
+        ------
+        OperatorError
+            Where nothing was withheld, a time is missing, or the level is none; and as in a call.
+        """
+        if self.residuals is None:
+            raise OperatorError(
+                f"The operator {self.name!r} knows no out-of-fold residuals, so it has no interval. Train it with a "
+                "jackknife; or, where its file is older than intervals, export it again."
+            )
+        if _is_dataset(x):
+            y: Any = self(x, time=time)
+            return self.residuals.around_dataset(y, _seasons_of(x), level)
+        if time is None:
+            raise OperatorError("An interval depends on the season. Pass the time of each row, time=.")
+        y = self(x)
+        return self.residuals.around(y, season_of(_as_times(time, len(y))), level)
 
     def jacobian(self, x: Array) -> Float64:
         """Return dy/dx of the members' mean, in physical units and filters not applied.
@@ -260,6 +311,8 @@ class Operator:
             for number, member in enumerate(self.members)
             for name, array in member.to_arrays().items()
         }
+        if self.residuals is not None:
+            arrays |= {_RESIDUALS + name: array for name, array in self.residuals.to_arrays().items()}
         header = {
             "schema": SCHEMA,
             "name": self.name,
@@ -312,18 +365,22 @@ class Operator:
             raise OperatorError("its checksum differs")
         of_member: list[dict[str, Array]] = [{} for _ in header["members"]]
         for key, array in arrays.items():
-            number, _, name = key.partition(".")
-            of_member[int(number)][name] = array
+            if not key.startswith(_RESIDUALS):
+                number, _, name = key.partition(".")
+                of_member[int(number)][name] = array
+        kept = {key.removeprefix(_RESIDUALS): array for key, array in arrays.items() if key.startswith(_RESIDUALS)}
         return cls(
             name=header["name"],
             inputs=tuple(Variable(*pair) for pair in header["inputs"]),
             outputs=tuple(Variable(*pair) for pair in header["outputs"]),
             members=tuple(map(Member.from_file, of_member, header["members"])),
             filters=tuple(Filter(text) for text in header["filters"]),
+            residuals=ResidualQuantiles.from_arrays(kept) if kept else None,
         )
 
 
 _KEY = "motrain_operator"  # of the file's metadata
+_RESIDUALS = "residuals."  # how the names of the arrays begin that belong to no member
 
 
 def _checksum(header: Mapping[str, Any], arrays: Mapping[str, Array]) -> str:
@@ -347,5 +404,15 @@ def _as_times(time: Any, n: int) -> NDArray[np.datetime64]:
     except (TypeError, ValueError) as error:
         raise OperatorError(f"The times cannot be read as dates of the standard calendar ({error}).") from None
     if times.shape != (n,) or np.isnat(times).any():
-        raise OperatorError(f"crossfit=True needs one time for each of the {n} rows, and none missing.")
+        raise OperatorError(f"Pass one time for each of the {n} rows, and none missing.")
     return times
+
+
+def _seasons_of(x: "xr.Dataset") -> "xr.DataArray":
+    import xarray as xr
+
+    if "time" not in x.coords:
+        raise OperatorError("An interval depends on the season: the dataset needs a time coordinate.")
+    time = x["time"]
+    season = season_of(_as_times(time.values.reshape(-1), time.size)).reshape(time.shape)
+    return xr.DataArray(season, dims=time.dims, coords={"time": time})

@@ -16,6 +16,7 @@ from motrain_app.design.splits import make_folds
 from motrain_app.operators import Operator, Variable
 from motrain_app.runs import opening
 from motrain_app.runs.blockfile import TEST, BlockFile
+from motrain_app.runs.calibration import Residuals, coverage_frame
 from motrain_app.runs.cell_scores import score_cells
 from motrain_app.runs.comparing import compare_runs
 from motrain_app.runs.durable import write_json_durably
@@ -189,6 +190,43 @@ class Run:
             values = {name: array[..., ~sealed] for name, array in values.items()}
         return self._as_dataset(values)
 
+    def coverage(self, partition: str, *, level: float = 0.9) -> pd.DataFrame:
+        """Check an operator's intervals on rows that did not calibrate them, fold by fold; test rows do not enter.
+
+        The rows that each member withheld are judged by quantiles of the residuals of all other folds.
+
+        Parameters
+        ----------
+        partition
+            Name of a finished partition.
+        level
+            As in `motrain_app.operators.Operator.interval`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns output, season ("year": all of them), level, coverage (the share of rows within their interval; NaN
+            without a row), low, high (its 95 % interval over blocks of days), n, effective (how many independent rows
+            they are worth) and pooled (the share of rows judged by the whole year's residuals, as their season had too
+            few).
+
+        Raises
+        ------
+        RunError
+            Where the partition is not finished, or nothing was withheld.
+        OperatorError
+            Where the level is none.
+        """
+        row = self._finished(partition)
+        with BlockFile.open(self._folder.blocks / str(row.file)) as file:
+            residuals = Residuals.read(file, int(row.position or 0), self._plan)
+        if not len(residuals.time):
+            raise RunError(
+                f"No member of {partition!r} withheld a row, so there is nothing to check intervals on. Train with a "
+                "jackknife."
+            )
+        return coverage_frame(residuals, self._plan, level=level, key=(self.design.seed, int(row.id, 16)))
+
     def operator(self, partition: str) -> Operator:
         """Return the operator of a finished partition, in physical units."""
         return self._operator(self._finished(partition))
@@ -257,12 +295,14 @@ class Run:
     def _operator(self, row: PartitionRow) -> Operator:
         with BlockFile.open(self._folder.blocks / str(row.file)) as file:
             stack, members = file.stack(int(row.position or 0))
+            residuals = Residuals.read(file, int(row.position or 0), self._plan).quantiles()
         folds = self._folds
         named = []
         for slot, member in enumerate(members.tolist()):
             held_out = folds.holdouts[member].intervals if folds.jackknife else None
             named.append(stack.member(slot, folds.names[member], held_out))
-        return Operator(row.name, self._plan.inputs, self._plan.outputs, tuple(named), self.design.filters)
+        plan = self._plan
+        return Operator(row.name, plan.inputs, plan.outputs, tuple(named), self.design.filters, residuals)
 
     def _as_dataset(self, values: dict[str, Any]) -> xr.Dataset:
         plan, offset = self._plan, self._plan.output_offset[:, None]

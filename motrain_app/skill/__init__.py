@@ -1,7 +1,7 @@
 """Scores, intervals and baselines: pure functions on NumPy arrays.
 
 `score_outputs` does all of it for one partition. Below it stand `Moments`, which every metric is a function
-of; the registry of metrics; the climatology; and the block bootstrap.
+of; the registry of metrics; the climatology; and the block bootstrap. `held_out_coverage` judges intervals.
 """
 
 from motrain_app.skill.baselines import Climatology, fit_climatology
@@ -9,6 +9,7 @@ from motrain_app.skill.block_length import BlockLength, block_length
 from motrain_app.skill.blocks import Blocks, bootstrap_moments, group_blocks, influence, time_blocks
 from motrain_app.skill.bootstrap import MIN_BLOCKS, Intervals, bootstrap, bootstrap_interval
 from motrain_app.skill.comparison import mae_difference, mse_difference, rmse_change, rmse_difference
+from motrain_app.skill.coverage import Coverage, calibrate_by_fold, held_out_coverage, judge_folds
 from motrain_app.skill.metrics import bias, mae, n, r, r2, rmse, skill, ubrmse
 from motrain_app.skill.moments import Moments
 from motrain_app.skill.registry import Metric, best_index, best_indices, get_metric, metric, metric_names
@@ -23,6 +24,7 @@ __all__ = [
     "BlockLength",
     "Blocks",
     "Climatology",
+    "Coverage",
     "Intervals",
     "Metric",
     "Moments",
@@ -34,11 +36,14 @@ __all__ = [
     "bootstrap",
     "bootstrap_interval",
     "bootstrap_moments",
+    "calibrate_by_fold",
     "day_of_year",
     "fit_climatology",
     "get_metric",
     "group_blocks",
+    "held_out_coverage",
     "influence",
+    "judge_folds",
     "mae",
     "mae_difference",
     "metric",

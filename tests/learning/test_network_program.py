@@ -44,7 +44,7 @@ def _in_keras(options, layers, n_inputs):
 
 
 def _race(block, candidates):
-    from motrain_app.learning.race import Race
+    from motrain_app.learning.network_race import Race
 
     places = choose_places(block)
     scalers = network._scalers(block, places)

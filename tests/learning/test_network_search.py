@@ -7,6 +7,8 @@ import pytest
 
 pytest.importorskip("tensorflow", reason="the network needs TensorFlow")
 
+from motrain_app.design import DesignError
+from motrain_app.learning.losses import weighted_squared_error
 from motrain_app.learning.network import fit_network
 from motrain_app.learning.network_options import NetworkOptions
 from motrain_app.learning.places import choose_places, rows_of
@@ -110,7 +112,7 @@ def test_halving_gives_the_epochs_that_were_announced(make_block):
 
 
 def test_a_run_compiles_six_programs_at_most_whatever_its_partitions(make_block):
-    from motrain_app.learning.race import programs_compiled
+    from motrain_app.learning.network_race import programs_compiled
 
     search = {"space": {"width": {"low": 2, "high": 60}, "layers": [1, 2], "batch": [32, 64]}, "candidates": 16}
     options = NetworkOptions(**{**OWN, "epochs": 2}, search=search)
@@ -152,3 +154,39 @@ def test_an_output_that_counts_more_is_learnt_better(make_block):
         error.append(np.nanstd(residual, axis=1) / model.output_scale)
     assert error[0][0] < error[1][0]
     assert error[1][1] < error[0][1]
+
+
+def test_large_observations_count_more_where_they_are_to(make_block):
+    """The loss is that of `weighted_squared_error`, over the mean weight of the rows that the member learns from."""
+    block = make_block(partitions=1, output_offset=np.array([10.0, 0.0]))
+    options = NetworkOptions(**OWN, emphasis=1.5, emphasis_power=1.0)
+    fitted = fit_network(block, options)
+    observed = block.outputs + block.offset[:, None]
+    places = choose_places(block)
+    fit, judge = (rows_of(block, atoms) for atoms in (places.fit, places.judge))
+    for slot in range(3):
+        model = fitted.stack.member(slot)
+        mine, theirs = judge[slot][judge[slot] >= 0], fit[slot][fit[slot] >= 0]
+        predicted = model.predict(block.inputs[:, mine].astype(float)) + block.offset[:, None]
+        mean_weight = np.nanmean(np.exp(1.5 * observed[:, theirs]), axis=1)
+        total = weighted_squared_error(
+            np.nan_to_num(observed[:, mine]),
+            np.where(np.isnan(observed[:, mine]), 0, predicted),
+            emphasis=1.5,
+            power=1.0,
+        )
+        loss = total / mean_weight / model.output_scale**2 / np.isfinite(observed[:, mine]).sum(axis=1)
+        assert loss.mean() == pytest.approx(fitted.trials["validation_loss"][0, slot, 0], rel=1e-4)
+
+    plain = fit_network(block, NetworkOptions(**OWN))
+    high = block.folds.held_out[0][block.atom] & (block.outputs[0] > -9)
+    errors = [
+        np.abs(one.stack.member(0).predict(block.inputs[:, high].astype(float))[0] - block.outputs[0, high]).mean()
+        for one in (fitted, plain)
+    ]
+    assert errors[0] < errors[1]
+
+
+def test_a_power_of_negative_observations_is_refused_with_the_reason(make_block):
+    with pytest.raises(DesignError, match="Choose a whole number as power"):
+        fit_network(make_block(), NetworkOptions(**OWN, emphasis=1.0, emphasis_power=0.5))

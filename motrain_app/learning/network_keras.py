@@ -1,0 +1,189 @@
+"""Operators as Keras models, to be trained on, differentiated, or served where Keras is.
+
+Keras, and with it TensorFlow, is imported when a model is asked for.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motrain_app.operators import Member, Operator, OperatorError
+
+DTYPES = ("float32", "float64")
+_FEATURES = ("linear", "quadratic")
+_ACTIVATIONS = ("relu", "tanh")  # Keras has the same by these names
+
+
+def to_keras(h: Operator | Member, *, dtype: str = "float32") -> Any:
+    """Return an operator, or one member, as a functional Keras 3 model with the scalers inside.
+
+    ``model(x)`` takes states (n, n_inputs), columns as in ``h.inputs``, and gives (n, n_outputs), both in physical
+    units: for an operator the mean of its members. It agrees with ``h(x)`` to about 1e-5 of an output's standard
+    deviation in float32, and to rounding in float64; states enter as `dtype`. Filters are not part of it: ``h(x)`` is
+    NaN where one fails, the model is not.
+
+    It is made of layers that Keras itself has, and of no Python code, so that ``keras.saving.load_model`` reads a saved
+    model in safe mode. The scalers do not train, the layers of the network do.
+
+    Parameters
+    ----------
+    h
+        Of any learner of this package: linear, quadratic, or a network.
+    dtype
+        "float32" or "float64". For float64 call the model; ``model.predict`` casts its input to Keras's ``floatx``.
+
+    Returns
+    -------
+    keras.Model
+        Named "operator", with the input "states" and one output.
+
+    Raises
+    ------
+    OperatorError
+        Where it is neither an operator nor a member, or has parts that this function does not know.
+    """
+    if not isinstance(h, Operator | Member):
+        raise OperatorError(f"to_keras takes an Operator or a Member, not {type(h).__name__}.")
+    if dtype not in DTYPES:
+        raise OperatorError(f"dtype is {dtype!r}; it must be one of {', '.join(DTYPES)}.")
+    members = h.members if isinstance(h, Operator) else (h,)
+    for member in members:
+        _check(member)
+    import keras
+
+    states = keras.Input((members[0].n_inputs,), dtype=dtype, name="states")
+    outputs = [_Builder(member, f"member_{n}", dtype).outputs(states) for n, member in enumerate(members)]
+    mean = keras.layers.Average(dtype=dtype, name="mean_of_members")(outputs) if len(outputs) > 1 else outputs[0]
+    return keras.Model(states, mean, name="operator")
+
+
+def _check(member: Any) -> None:
+    if not isinstance(member, Member):
+        raise OperatorError(f"to_keras does not know members of the kind {type(member).__name__}.")
+    if member.features not in _FEATURES or member.activation not in _ACTIVATIONS:
+        raise OperatorError(
+            f"The member {member.name!r} has features {member.features!r} and activation {member.activation!r}; "
+            f"to_keras knows {', '.join(_FEATURES)} and {', '.join(_ACTIVATIONS)}."
+        )
+
+
+class _Builder:
+    """Lays the layers of one member; every one is named after it."""
+
+    def __init__(self, member: Member, prefix: str, dtype: str) -> None:
+        self._member, self._prefix, self._dtype = member, prefix, dtype
+
+    def outputs(self, states: Any) -> Any:
+        """Return the member's outputs as a Keras tensor, in physical units."""
+        member = self._member
+        value = self._features(self._scaled(states))
+        last = len(member.weights) - 1
+        for number, (weight, bias) in enumerate(zip(member.weights, member.biases, strict=True)):
+            activation = member.activation if number < last else None
+            name = f"layer_{number}"
+            value = self._dense(value, name, weight.T, bias, activation=activation, trainable=True)
+        physical = self._rescale(value, "to_units", member.output_scale, member.output_mean)
+        return physical if member.output_low is None else self._bounded(physical)
+
+    def _bounded(self, y: Any) -> Any:
+        """Bend each output into its bounds, as `motrain_app.operators.bounds.Bounds` does."""
+        from keras import layers
+
+        columns = []
+        for number, unit in enumerate(np.eye(self._member.n_outputs)):
+            name = f"output_{number}"
+            column = self._dense(y, name, unit[:, None], None, activation=None, trainable=False)
+            columns.append(self._bent(column, name, number))
+        return (
+            layers.Concatenate(dtype=self._dtype, name=f"{self._prefix}_bounded")(columns)
+            if columns[1:]
+            else columns[0]
+        )
+
+    def _bent(self, y: Any, name: str, number: int) -> Any:
+        """Bend one output: stretched, through a logistic or a softplus, and stretched back."""
+        from keras import layers
+
+        low, high, scale = (
+            float(values[number])  # type: ignore[index]
+            for values in (self._member.output_low, self._member.output_high, self._member.output_scale)
+        )
+        if np.isfinite(low) and np.isfinite(high):
+            curve, there = "sigmoid", (4 / (high - low), -2 * (high + low) / (high - low))
+            back = (high - low, low)
+        elif np.isfinite(low):
+            curve, there, back = "softplus", (1 / scale, -low / scale), (scale, low)
+        elif np.isfinite(high):
+            curve, there, back = "softplus", (-1 / scale, high / scale), (-scale, high)
+        else:
+            return y
+        stretched = self._rescale(y, f"{name}_there", *(np.array([value]) for value in there))
+        bent = layers.Activation(curve, dtype=self._dtype, name=f"{self._prefix}_{name}_bend")(stretched)
+        return self._rescale(bent, f"{name}_back", *(np.array([value]) for value in back))
+
+    def _scaled(self, states: Any) -> Any:
+        """Standardise in two steps, so that 285 K ± 9 K loses no digits; what rounding the mean costs is given back."""
+        member = self._member
+        rounded = member.input_mean.astype(self._dtype)
+        centred = self._rescale(states, "centre", np.ones(member.n_inputs), -rounded)
+        rest = (rounded.astype(np.float64) - member.input_mean) / member.input_scale
+        return self._rescale(centred, "scale", 1 / member.input_scale, rest)
+
+    def _features(self, z: Any) -> Any:
+        """Return z, or z beside the products z_i z_j, i ≤ j, in the order of `FEATURE_MAPS`."""
+        if self._member.features == "linear":
+            return z
+        from keras import layers
+
+        n = self._member.n_inputs
+        pairs = [
+            self._dense(z, name, np.eye(n)[:, columns], None, activation=None, trainable=False)
+            for name, columns in zip(("first", "second"), np.triu_indices(n), strict=True)
+        ]
+        products = layers.Multiply(dtype=self._dtype, name=f"{self._prefix}_products")(pairs)
+        return layers.Concatenate(dtype=self._dtype, name=f"{self._prefix}_features")([z, products])
+
+    def _dense(
+        self,
+        value: Any,
+        name: str,
+        kernel: NDArray[np.floating],
+        bias: NDArray[np.floating] | None,
+        *,
+        activation: str | None,
+        trainable: bool,
+    ) -> Any:
+        from keras import layers
+
+        layer = layers.Dense(
+            kernel.shape[1],
+            activation=activation,
+            use_bias=bias is not None,
+            trainable=trainable,
+            dtype=self._dtype,
+            name=f"{self._prefix}_{name}",
+        )
+        made = layer(value)
+        layer.set_weights([kernel] if bias is None else [kernel, bias])
+        return made
+
+    def _rescale(self, value: Any, name: str, scale: NDArray[np.floating], offset: NDArray[np.floating]) -> Any:
+        """Return value · scale + offset, column by column.
+
+        Not by `Rescaling`, which takes vectors for image channels where Keras is set to have these first, nor by
+        `Normalization`, which takes scales below 1e-7 for zero.
+        """
+        from keras import layers
+
+        layer = layers.EinsumDense(
+            "bi,i->bi",
+            output_shape=(len(scale),),
+            bias_axes="i",
+            trainable=False,
+            dtype=self._dtype,
+            name=f"{self._prefix}_{name}",
+        )
+        made = layer(value)
+        layer.set_weights([scale, offset])
+        return made
