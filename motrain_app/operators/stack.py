@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,3 +40,7 @@ class MemberStack:
     def n_slots(self) -> int:
         """Number of members."""
         return len(self.arrays[SCALERS[0]])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what of the stack is no array, for a block file's header."""
+        return {"stack": "MemberStack", "features": self.features, "activation": self.activation}
