@@ -114,11 +114,13 @@ def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
         "--data", action="append", help="train on this dataset in place of the design's (repeat for several)"
     )
     part.add_argument("--runs", type=Path, default=Path("runs"), help="folder for runs (./runs)")
+    _add_register(part)
     _add_cluster(part)
     part.add_argument("--quiet", action="store_true", help="no progress bar")
 
     part = add("resume", _resume, "Finish what is not finished of a run; nothing is trained twice.")
     part.add_argument("run", type=Path, metavar="RUN")
+    _add_register(part)
     _add_cluster(part)
     part.add_argument("--quiet", action="store_true", help="no progress bar")
 
@@ -139,6 +141,16 @@ def _add_cluster(part: argparse.ArgumentParser) -> None:
     where = part.add_mutually_exclusive_group()
     where.add_argument("--workers", type=int, help="processes on this machine (one a core)")
     where.add_argument("--scheduler", help="address or scheduler file of a dask cluster to use instead")
+
+
+def _add_register(part: argparse.ArgumentParser) -> None:
+    part.add_argument(
+        "--register",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="import learners of your own: a module's name, or a .py file (repeat for several)",
+    )
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -217,7 +229,7 @@ def _train(options: argparse.Namespace) -> int:
     design = Design.load(options.design)
     if options.data:
         design = design.change(data=[str(Path(path).absolute()) for path in options.data])
-    return _drive(create_run(design, options.runs), options)
+    return _drive(create_run(design, options.runs, register=options.register), options)
 
 
 def _resume(options: argparse.Namespace) -> int:
@@ -247,7 +259,13 @@ def _drive(folder: Any, options: argparse.Namespace) -> int:
     before = signal.signal(signal.SIGINT, interrupt)
     try:
         with ProgressBar(quiet=options.quiet) as bar:
-            drive_run(folder, workers=options.workers, scheduler=options.scheduler, watch=bar.show)
+            drive_run(
+                folder,
+                workers=options.workers,
+                scheduler=options.scheduler,
+                register=options.register,
+                watch=bar.show,
+            )
     finally:
         signal.signal(signal.SIGINT, before)
     code = _summary(Run(folder.path))

@@ -135,7 +135,8 @@ def test_importing_a_room_loads_neither_tensorflow_nor_the_screen(loaded_by_room
 def test_a_worker_loads_no_more_than_it_needs():
     (loaded,) = modules_loaded_by("import motrain_app.runs.task")
     assert "zarr" in loaded
-    assert not loaded & (SCREEN | NETWORKS | {"xarray", "pandas", "rich", "sklearn"})  # half of a worker's start
+    heavy = {"xarray", "pandas", "rich", "sklearn", "skops"}  # half of a worker's start
+    assert not loaded & (SCREEN | NETWORKS | heavy)
 
 
 def test_what_a_room_loads_is_noticed(loaded_by_rooms):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from motrain_app.design.identity import IdArray, id_of_text
 from motrain_app.design.splits import Folds
-from motrain_app.operators.stack import MemberStack
+from motrain_app.operators.interfaces import AnyStack
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Fitted:
         By partition: why nothing could be trained.
     """
 
-    stack: MemberStack
+    stack: AnyStack
     present: NDArray[np.bool_]
     trials: Mapping[str, NDArray[np.generic]]
     errors: Mapping[int, str]

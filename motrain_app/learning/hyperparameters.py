@@ -25,6 +25,12 @@ def positive(name: str, value: Any, *, zero: bool = False) -> str | None:
     return None if fine and (zero or value > 0) else f"{name} is {value!r}; it must be a number above zero."
 
 
+def share(name: str, value: Any) -> str | None:
+    """Say what is wrong where a value is no share above 0 and up to 1."""
+    fine = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1
+    return None if fine else f"{name} is {value!r}; it must be a share above 0 and up to 1."
+
+
 def one_of(name: str, value: Any, known: Iterable[str]) -> str | None:
     """Say what is wrong where a value is none of the known names."""
     return None if value in known else f"{name} is {value!r}; it must be one of {', '.join(known)}."

@@ -47,9 +47,7 @@ def to_keras(h: Operator | Member, *, dtype: str = "float32") -> Any:
         raise OperatorError(f"to_keras takes an Operator or a Member, not {type(h).__name__}.")
     if dtype not in DTYPES:
         raise OperatorError(f"dtype is {dtype!r}; it must be one of {', '.join(DTYPES)}.")
-    members = h.members if isinstance(h, Operator) else (h,)
-    for member in members:
-        _check(member)
+    members = [_known(member) for member in (h.members if isinstance(h, Operator) else (h,))]
     import keras
 
     states = keras.Input((members[0].n_inputs,), dtype=dtype, name="states")
@@ -58,7 +56,8 @@ def to_keras(h: Operator | Member, *, dtype: str = "float32") -> Any:
     return keras.Model(states, mean, name="operator")
 
 
-def _check(member: Any) -> None:
+def _known(member: Any) -> Member:
+    """Return a member of which all parts are known here."""
     if not isinstance(member, Member):
         raise OperatorError(f"to_keras does not know members of the kind {type(member).__name__}.")
     if member.features not in _FEATURES or member.activation not in _ACTIVATIONS:
@@ -66,6 +65,7 @@ def _check(member: Any) -> None:
             f"The member {member.name!r} has features {member.features!r} and activation {member.activation!r}; "
             f"to_keras knows {', '.join(_FEATURES)} and {', '.join(_ACTIVATIONS)}."
         )
+    return member
 
 
 class _Builder:

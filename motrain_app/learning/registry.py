@@ -1,15 +1,26 @@
-"""The kinds of learners: a new one is one more function with the decorator `learner_kind`."""
+"""The kinds of learners: those of this package, and a user's own, which `register_learner` adds."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any
 
 from motrain_app.design.errors import DesignError, did_you_mean
 from motrain_app.design.learner import Learner
 from motrain_app.learning.block import Block, Fitted
+from motrain_app.learning.estimators import (
+    BoostingOptions,
+    ForestOptions,
+    SvrOptions,
+    fit_boosting,
+    fit_forest,
+    fit_svr,
+)
 from motrain_app.learning.network import fit_network
 from motrain_app.learning.network_options import NetworkOptions
 from motrain_app.learning.ridge import RidgeOptions, fit_ridge
+from motrain_app.operators.estimator_file import allow_types
+
+Fit = Callable[[Block, Any], Fitted]
 
 
 @dataclass(frozen=True)
@@ -39,7 +50,7 @@ class LearnerKind:
     """
 
     options: type
-    fit: Callable[[Block, Any], Fitted]
+    fit: Fit
     slots: int
     pads: bool
     fixed: tuple[tuple[str, Any], ...] = ()
@@ -60,7 +71,62 @@ LEARNER_KINDS: dict[str, LearnerKind] = {
         bytes_of_member=NetworkOptions.bytes_of_member,
         check=NetworkOptions.check,
     ),
+    # Members that take seconds together, with three outputs and 2,500 rows.
+    "svr": LearnerKind(SvrOptions, fit_svr, slots=20, pads=False),
+    "forest": LearnerKind(ForestOptions, fit_forest, slots=10, pads=False),
+    "boosting": LearnerKind(BoostingOptions, fit_boosting, slots=20, pads=False),
 }
+
+
+def register_learner(
+    kind: str, options: type, *, slots: int = 20, pads: bool = False, types: Sequence[type] = ()
+) -> Callable[[Fit], Fit]:
+    """Return a decorator that adds a function as a kind of learner, for designs to name.
+
+    It stands in a module of the user's own, which a person names on the command line (``motrain train DESIGN
+    --register MODULE``) or in ``motrain_app.train(design, register=[…])``. A design alone never imports anything.
+
+    Parameters
+    ----------
+    kind
+        The name by which designs call it.
+    options
+        A frozen dataclass of hyper-parameters; its constructor raises DesignError on values that make no sense.
+    slots, pads
+        As in `LearnerKind`: so many members should take a few seconds.
+    types
+        Types of scikit-learn, or of the module, that its estimators hold and that are on no list yet: they are saved
+        and read back only when named here.
+
+    Raises
+    ------
+    DesignError
+        Where the kind has a name already, or the options are no frozen dataclass.
+
+    Examples
+    --------
+    ::
+
+        @dataclass(frozen=True)
+        class NeighbourOptions:
+            neighbours: int = 10
+
+
+        @register_learner("neighbours", NeighbourOptions, types=[KNeighborsRegressor])
+        def fit_neighbours(block, options):
+            return fit_estimators(block, lambda seed: KNeighborsRegressor(options.neighbours, algorithm="brute"))
+    """
+    if kind in LEARNER_KINDS:
+        raise DesignError(f"There is a learner {kind!r} already. Register yours by another name.")
+    if not (is_dataclass(options) and isinstance(options, type) and options.__dataclass_params__.frozen):  # type: ignore[attr-defined]
+        raise DesignError(f"The options of the learner {kind!r} must be a class with @dataclass(frozen=True).")
+
+    def register(fit: Fit) -> Fit:
+        allow_types(types)
+        LEARNER_KINDS[kind] = LearnerKind(options, fit, slots=slots, pads=pads)
+        return fit
+
+    return register
 
 
 def resolve_learner(learner: Learner) -> tuple[LearnerKind, Any]:
@@ -78,7 +144,10 @@ def resolve_learner(learner: Learner) -> tuple[LearnerKind, Any]:
     """
     kind = LEARNER_KINDS.get(learner.kind)
     if kind is None:
-        raise DesignError(f"There is no learner {learner.kind!r}. {did_you_mean(learner.kind, LEARNER_KINDS)}")
+        raise DesignError(
+            f"There is no learner {learner.kind!r}. {did_you_mean(learner.kind, LEARNER_KINDS)} A learner of your own "
+            "is known once the module that holds it is named with --register MODULE."
+        )
     fixed = dict(kind.fixed)
     known = [field.name for field in fields(kind.options) if field.name not in fixed]
     unknown = [

@@ -79,11 +79,7 @@ class Member:
         )
         if not fits:
             raise OperatorError(f"The arrays of the member {self.name!r} do not fit together. Export it again.")
-        if self.held_out is not None:
-            try:
-                object.__setattr__(self, "held_out", as_intervals(self.held_out))
-            except ValueError as error:
-                raise OperatorError(f"What the member {self.name!r} left out cannot be read ({error}).") from None
+        object.__setattr__(self, "held_out", read_held_out(self.name, self.held_out))
 
     @property
     def n_inputs(self) -> int:
@@ -94,6 +90,11 @@ class Member:
     def n_outputs(self) -> int:
         """Number of outputs."""
         return self.output_mean.size
+
+    @property
+    def differentiable(self) -> bool:
+        """Always: layers have derivatives."""
+        return True
 
     def predict(self, x: Array) -> Float64:
         """Return outputs [n_outputs, rows] of inputs [n_inputs, rows], both in physical units."""
@@ -166,6 +167,14 @@ class Member:
             held_out=arrays["held_out"].astype("datetime64[us]") if "held_out" in arrays else None,
             **{name: arrays[name] for name in (*SCALERS, *BOUNDS) if name in arrays},
         )
+
+
+def read_held_out(name: str, held_out: Intervals | None) -> Intervals | None:
+    """Return what a member left out as intervals; OperatorError where it cannot have been."""
+    try:
+        return None if held_out is None else as_intervals(held_out)
+    except ValueError as error:
+        raise OperatorError(f"What the member {name!r} left out cannot be read ({error}).") from None
 
 
 BOUNDS = ("output_low", "output_high")

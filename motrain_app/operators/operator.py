@@ -17,7 +17,9 @@ from safetensors.numpy import save
 
 from motrain_app.design.filters import Filter
 from motrain_app.design.intervals import inside
-from motrain_app.operators.errors import OperatorError
+from motrain_app.operators.errors import OperatorError, UntrustedTypeError
+from motrain_app.operators.estimator import EstimatorMember
+from motrain_app.operators.interfaces import AnyMember
 from motrain_app.operators.interval import ResidualQuantiles
 from motrain_app.operators.member import Member
 from motrain_app.operators.seasons import season_of
@@ -43,7 +45,8 @@ class Variable:
 class Operator:
     """A trained measurement operator y = h(x).
 
-    It is plain NumPy: no TensorFlow, no dataset and no run folder is needed to evaluate it.
+    No TensorFlow, no dataset and no run folder is needed to evaluate it. It is plain NumPy, unless a learner of
+    scikit-learn trained it, which is imported then at the first evaluation.
 
     Attributes
     ----------
@@ -81,7 +84,7 @@ class Operator:
     name: str
     inputs: tuple[Variable, ...]
     outputs: tuple[Variable, ...]
-    members: tuple[Member, ...]
+    members: tuple[AnyMember, ...]
     filters: tuple[Filter, ...] = ()
     residuals: ResidualQuantiles | None = None
 
@@ -140,6 +143,11 @@ class Operator:
         else:
             y = self._crossfit(columns, _as_times(time, n))
         return np.where(allowed, y, np.nan).T
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether `jacobian` says anything: trees are flat almost everywhere, and their Jacobian is NaN."""
+        return all(member.differentiable for member in self.members)
 
     def predict(self, x: Array) -> Float64:
         """Return the members' mean [n_outputs, rows] for inputs [n_inputs, rows], filters not applied."""
@@ -208,7 +216,7 @@ class Operator:
         Returns
         -------
         numpy.ndarray
-            (n, n_outputs, n_inputs); NaN where an input is missing.
+            (n, n_outputs, n_inputs); NaN where an input is missing, and everywhere unless it is `differentiable`.
         """
         columns = self._columns(x)
         total = reduce(np.add, (member.jacobian(columns) for member in self.members))
@@ -335,7 +343,8 @@ class Operator:
         Raises
         ------
         OperatorError
-            Where the file is absent, truncated, damaged, or no operator.
+            Where the file is absent, truncated, damaged, or no operator; or holds an estimator of a type that is not
+            on the list of `motrain_app.operators.estimator_file`.
         """
         try:
             with safe_open(path, framework="np") as file:
@@ -347,6 +356,8 @@ class Operator:
             raise OperatorError(
                 f"There is no operator file {path}. `motrain export RUN --to DIR` writes them."
             ) from None
+        except UntrustedTypeError as error:
+            raise UntrustedTypeError(f"{path} is not opened. {error}") from None
         except (
             SafetensorError,
             OSError,
@@ -373,7 +384,7 @@ class Operator:
             name=header["name"],
             inputs=tuple(Variable(*pair) for pair in header["inputs"]),
             outputs=tuple(Variable(*pair) for pair in header["outputs"]),
-            members=tuple(map(Member.from_file, of_member, header["members"])),
+            members=tuple(map(_read_member, of_member, header["members"])),
             filters=tuple(Filter(text) for text in header["filters"]),
             residuals=ResidualQuantiles.from_arrays(kept) if kept else None,
         )
@@ -381,6 +392,15 @@ class Operator:
 
 _KEY = "motrain_operator"  # of the file's metadata
 _RESIDUALS = "residuals."  # how the names of the arrays begin that belong to no member
+
+
+def _read_member(arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> AnyMember:
+    kind = values.get("class", "Member")
+    if kind == "EstimatorMember":
+        return EstimatorMember.from_file(arrays, values)
+    if kind != "Member":
+        raise OperatorError(f"it has a member of the unknown class {kind!r}")
+    return Member.from_file(arrays, values)
 
 
 def _checksum(header: Mapping[str, Any], arrays: Mapping[str, Array]) -> str:

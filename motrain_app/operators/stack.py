@@ -48,6 +48,10 @@ class MemberStack:
         """Number of members."""
         return len(self.arrays[SCALERS[0]])
 
+    def to_json(self) -> dict[str, Any]:
+        """Return what of the stack is no array, for a block file's header."""
+        return {"stack": "MemberStack", "features": self.features, "activations": self.activations}
+
 
 def _unpadded(arrays: Mapping[str, Array]) -> dict[str, Array]:
     """Return the arrays of a member without units and layers that only others have."""

@@ -17,7 +17,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from motrain_app.learning import Block, Fitted
-from motrain_app.operators import MemberStack
+from motrain_app.operators import AnyStack, EstimatorStack, MemberStack
+from motrain_app.operators.estimator_stack import BYTES
 from motrain_app.runs.durable import write_durably
 from motrain_app.runs.errors import RunError
 
@@ -72,8 +73,7 @@ def write_block(path: Path, numbers: NDArray[np.int64], block: Block, fitted: Fi
         **{f"trials.{name}": array for name, array in fitted.trials.items()},
     }
     header = {
-        "features": fitted.stack.features,
-        "activations": fitted.stack.activations,
+        **fitted.stack.to_json(),
         "errors": {str(position): reason for position, reason in fitted.errors.items()},
     }
     content = save(
@@ -128,16 +128,25 @@ class BlockFile:
         """Return the position of a partition in the block."""
         return int(np.flatnonzero(self.array("numbers") == number)[0])
 
-    def stack(self, position: int) -> tuple[MemberStack, NDArray[np.int64]]:
-        """Return the members of the partition at a position, and which folds they left out."""
+    def stack(self, position: int) -> tuple[AnyStack, NDArray[np.int64]]:
+        """Return the members of the partition at a position, and which folds they left out; no other one is read."""
         present = self.part("present", position, position + 1)[0]
         n = len(present)
         names = [name for name in self._file.keys() if name.startswith("stack.")]  # noqa: SIM118 - no mapping
         arrays = {
-            name.removeprefix("stack."): self.part(name, position * n, (position + 1) * n)[present] for name in names
+            name.removeprefix("stack."): self.part(name, position * n, (position + 1) * n)[present]
+            for name in names
+            if name != f"stack.{BYTES}"
         }
-        stack = MemberStack(arrays, self._header["features"], tuple(self._header["activations"]))
-        return stack, np.flatnonzero(present)
+        if self._header.get("stack") == EstimatorStack.__name__:
+            estimators = EstimatorStack.read(
+                arrays,
+                lambda start, stop: self.part(f"stack.{BYTES}", start, stop),
+                differentiable=self._header["differentiable"],
+            )
+            return estimators, np.flatnonzero(present)
+        layers = MemberStack(arrays, self._header["features"], tuple(self._header["activations"]))
+        return layers, np.flatnonzero(present)
 
     def rows(self, position: int) -> Mapping[str, NDArray[Any]]:
         """Return cell, time, fold, observed, predicted of the partition at a position."""

@@ -19,6 +19,7 @@ from distributed.client import FutureCancelledError
 
 from motrain_app.data import fingerprint, open_dataset
 from motrain_app.learning import resolve_learner
+from motrain_app.learning.registering import Registered
 from motrain_app.runs.blockfile import BlockFile, sha256_of
 from motrain_app.runs.cluster import Cluster
 from motrain_app.runs.control import Control
@@ -54,10 +55,18 @@ class Driver:
         Makes the cluster's client.
     watch
         Called with the progress a few times a second.
+    modules
+        Those that workers load before they train.
     """
 
-    def __init__(self, run: RunFolder, cluster: Cluster, watch: Watch = lambda progress: None) -> None:
-        self._run, self._cluster, self._watch = run, cluster, watch
+    def __init__(
+        self,
+        run: RunFolder,
+        cluster: Cluster,
+        watch: Watch = lambda progress: None,
+        modules: tuple[Registered, ...] = (),
+    ) -> None:
+        self._run, self._cluster, self._watch, self._modules = run, cluster, watch, modules
         self._control = Control(run.path)
         self._queue: deque[Task] = deque()
         self._running: dict[Any, Task] = {}
@@ -185,7 +194,7 @@ class Driver:
             while self._queue and len(self._running) < window and not stop and not self._control.asked("pause"):
                 task = self._queue.popleft()
                 key = f"block-{task.block}-{task.attempt}-{os.urandom(4).hex()}"
-                self._running[client.submit(train_block, folder, task, key=key, pure=False)] = task
+                self._running[client.submit(train_block, folder, task, self._modules, key=key, pure=False)] = task
             self._collect(client)
             self._report("training")
 

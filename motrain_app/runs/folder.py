@@ -5,6 +5,8 @@ import json
 import os
 import platform
 import re
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,10 +14,12 @@ from typing import Any
 
 from motrain_app import __version__
 from motrain_app.design import Design
+from motrain_app.learning.registering import Registered
 from motrain_app.runs.durable import write_json_durably
 from motrain_app.runs.errors import RunError
 
 SCHEMA = 1
+_PACKAGES = ("numpy", "scipy", "xarray", "dask", "tensorflow", "scikit-learn")
 
 
 class RunFolder:
@@ -72,13 +76,17 @@ class RunFolder:
         return self.path.parent / str(self.info()["staged"])
 
     @classmethod
-    def create(cls, design: Design, runs: str | Path, *, fingerprint: str, staged: Path) -> "RunFolder":
+    def create(
+        cls, design: Design, runs: str | Path, *, fingerprint: str, staged: Path, modules: Sequence[Registered] = ()
+    ) -> "RunFolder":
         """Make a new run folder.
 
         Parameters
         ----------
         staged
             Where the rows are, or will be, staged; below `runs`.
+        modules
+            Those that were registered: told to whoever resumes the run, and never imported because they stand here.
 
         Raises
         ------
@@ -98,7 +106,8 @@ class RunFolder:
                 "host": platform.node(),
                 "fingerprint": fingerprint,
                 "staged": os.path.relpath(staged, runs),
-                "versions": {"motrain_app": __version__} | _versions("numpy", "scipy", "xarray", "dask", "tensorflow"),
+                "register": [asdict(module) for module in modules],
+                "versions": {"motrain_app": __version__} | _versions(*_PACKAGES),
             }
             write_json_durably(folder.path / "run.json", info)
         except OSError as error:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from motrain_app.design import Folds
 from motrain_app.learning import Block, Fitted
-from motrain_app.operators import Member
+from motrain_app.operators import AnyMember
 from motrain_app.runs.blockfile import TEST, Judged
 from motrain_app.skill import Scores, day_of_year, fit_climatology, score_outputs
 
@@ -139,13 +139,13 @@ def _fold_of_rows(atom: NDArray[np.int32], folds: Folds, present: NDArray[np.boo
     return np.where(is_test, TEST, np.where(has_member, fold, _NOT_JUDGED)).astype(np.int16)
 
 
-def _members(fitted: Fitted, partition: int) -> dict[int, Member]:
+def _members(fitted: Fitted, partition: int) -> dict[int, AnyMember]:
     n = fitted.present.shape[1]
     return {m: fitted.stack.member(partition * n + m) for m in np.flatnonzero(fitted.present[partition]).tolist()}
 
 
 def predict_rows(
-    members: Mapping[int, Member], inputs: Array, fold: NDArray[np.int16], n_outputs: int
+    members: Mapping[int, AnyMember], inputs: Array, fold: NDArray[np.int16], n_outputs: int
 ) -> NDArray[np.float64]:
     """Predict each row by the member that withheld it, and test rows by the mean of all.
 

@@ -3,12 +3,13 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from motrain_app.data import fingerprint, open_dataset
 from motrain_app.design import Design, DesignError
 from motrain_app.learning import check_learner
+from motrain_app.learning.registering import Registered, register_modules
 from motrain_app.runs.cluster import WORKER_ENVIRONMENT, Cluster, existing_cluster, local_cluster
 from motrain_app.runs.control import Control
 from motrain_app.runs.driver import Driver
@@ -23,14 +24,20 @@ Watch = Callable[[Progress], None]
 WATCH_SECONDS = 0.3
 
 
-def create_run(design: Design, runs: str | Path = "runs") -> RunFolder:
+def create_run(design: Design, runs: str | Path = "runs", *, register: Sequence[str | Path] = ()) -> RunFolder:
     """Check a design against its data and make a run folder for it; nothing is trained yet.
+
+    Parameters
+    ----------
+    register
+        Modules with learners of the user's own, by name or as paths of ``.py`` files; they are imported.
 
     Raises
     ------
     DataError, DesignError
         Where the data or the design cannot be used, with every reason.
     """
+    modules = register_modules(register)
     dataset = open_dataset(list(design.data), remedies=design.remedies)
     reasons: list[str] = []
     for check in (lambda: design.layout(dataset), lambda: check_learner(design.learner, len(design.outputs))):
@@ -41,7 +48,8 @@ def create_run(design: Design, runs: str | Path = "runs") -> RunFolder:
     if reasons:
         raise DesignError(reasons)
     mark = fingerprint(list(design.data))
-    return RunFolder.create(design, runs, fingerprint=mark, staged=staged_path(Path(runs), mark, design))
+    staged = staged_path(Path(runs), mark, design)
+    return RunFolder.create(design, runs, fingerprint=mark, staged=staged, modules=modules)
 
 
 def drive_run(
@@ -49,6 +57,7 @@ def drive_run(
     *,
     workers: int | None = None,
     scheduler: str | None = None,
+    register: Sequence[str | Path] = (),
     watch: Watch = lambda progress: None,
 ) -> str:
     """Drive a run in this process and return how it ended: "done" or "stopped".
@@ -59,18 +68,48 @@ def drive_run(
         Processes on this machine; by default one a core.
     scheduler
         Address or scheduler file of a dask cluster to use in their place.
+    register
+        The modules that the run was created with, once more: a folder that somebody sent imports nothing.
+
+    Raises
+    ------
+    RunError
+        Where the run needs a module that is not named, or that changed.
     """
+    modules = _registered(run, register)
     cluster: Cluster = existing_cluster(scheduler, run.path.resolve()) if scheduler else local_cluster(workers)
-    return Driver(run, cluster, watch).drive()
+    return Driver(run, cluster, watch, modules).drive()
+
+
+def _registered(run: RunFolder, register: Sequence[str | Path]) -> tuple[Registered, ...]:
+    """Return the modules that were named, having imported them; RunError where a run needs others."""
+    modules = register_modules(register)
+    recorded = [Registered(**entry) for entry in run.info().get("register", ())]
+    missing = [module for module in recorded if module.name not in {one.name for one in modules}]
+    if missing:
+        flags = " ".join(f"--register {module.given}" for module in missing)
+        raise RunError(
+            f"The run {run.path} was made with {flags}. What a run folder says is never imported by itself: look at "
+            f"the module, then give it again with {flags}."
+        )
+    changed = [module.given for module in recorded if module not in modules]
+    if changed:
+        raise RunError(f"{', '.join(changed)} changed since the run was made. Train the design anew.")
+    return modules
 
 
 def start_driver(
-    run: RunFolder, *, workers: int | None = None, scheduler: str | None = None
+    run: RunFolder,
+    *,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    register: Sequence[str | Path] = (),
 ) -> subprocess.Popen[bytes]:
     """Start a driver process that outlives this one; what it says goes to ``driver.log`` in the run folder."""
     command = [sys.executable, "-m", "motrain_app", "resume", str(run.path.resolve()), "--quiet"]
     command += ["--workers", str(workers)] if workers else []
     command += ["--scheduler", scheduler] if scheduler else []
+    command += [word for module in register for word in ("--register", str(module))]
     with open(run.path / "driver.log", "ab") as log:
         return subprocess.Popen(
             command,
@@ -83,12 +122,25 @@ def start_driver(
 
 
 def train(
-    design: Design, runs: str | Path = "runs", *, workers: int | None = None, scheduler: str | None = None
+    design: Design,
+    runs: str | Path = "runs",
+    *,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    register: Sequence[str | Path] = (),
 ) -> Run:
     """Train a design and return its run; blocks until the run has ended.
 
     The work is done by a driver process, so that it survives the death of this one, and a script needs no
     ``if __name__ == "__main__"``. Ctrl-C stops the run: what is finished stays, and `resume` goes on.
+
+    Parameters
+    ----------
+    workers, scheduler
+        As in `drive_run`.
+    register
+        Modules with learners of your own (`motrain_app.learning.register_learner`), by name or as paths of ``.py``
+        files. They are imported here, by the driver and by every worker.
 
     Raises
     ------
@@ -97,17 +149,23 @@ def train(
     RunError
         Where the run broke off.
     """
-    folder = create_run(design, runs)
-    return _follow(folder, start_driver(folder, workers=workers, scheduler=scheduler))
+    folder = create_run(design, runs, register=register)
+    return _follow(folder, start_driver(folder, workers=workers, scheduler=scheduler, register=register))
 
 
-def resume(run: Run | str | Path, *, workers: int | None = None, scheduler: str | None = None) -> Run:
-    """Finish what is not finished of a run, nothing twice; blocks until it has ended."""
+def resume(
+    run: Run | str | Path,
+    *,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    register: Sequence[str | Path] = (),
+) -> Run:
+    """Finish what is not finished of a run, nothing twice; blocks until it has ended. `register` as in `train`."""
     folder = RunFolder(run.path if isinstance(run, Run) else run)
     folder.info()
     if is_driven(folder.path):
         raise RunError(f"The run {folder.path} is being driven already. Wait for it, or stop it first.")
-    return _follow(folder, start_driver(folder, workers=workers, scheduler=scheduler))
+    return _follow(folder, start_driver(folder, workers=workers, scheduler=scheduler, register=register))
 
 
 def _follow(folder: RunFolder, driver: subprocess.Popen[bytes]) -> Run:

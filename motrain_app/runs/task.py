@@ -10,7 +10,8 @@ from threadpoolctl import threadpool_limits
 from motrain_app.design import Design, Folds
 from motrain_app.design.splits import make_folds
 from motrain_app.learning import Block, Stopped, resolve_learner
-from motrain_app.operators import MemberStack
+from motrain_app.learning.registering import Registered
+from motrain_app.operators import AnyStack
 from motrain_app.runs.blockfile import write_block
 from motrain_app.runs.control import Control
 from motrain_app.runs.folder import RunFolder
@@ -64,8 +65,18 @@ def open_workbench(folder: str) -> Workbench:
     return Workbench(design, Plan.load(run.plan), rows, make_folds(design.test, design.jackknife, rows.time))
 
 
-def train_block(folder: str, task: Task) -> Outcome:
-    """Train a block and write its file; whatever a learner raises passes on to the driver."""
+def train_block(folder: str, task: Task, modules: tuple[Registered, ...] = ()) -> Outcome:
+    """Train a block and write its file; whatever a learner raises passes on to the driver.
+
+    Parameters
+    ----------
+    folder
+        The run folder.
+    modules
+        Those that the person who started the driver named: they may hold the learner.
+    """
+    for module in modules:
+        module.load()
     run, bench, control = RunFolder(folder), open_workbench(folder), Control(Path(folder))
     numbers = bench.plan.partitions(task.block)
     kind, options = resolve_learner(bench.design.learner)
@@ -75,6 +86,9 @@ def train_block(folder: str, task: Task) -> Outcome:
             fitted = kind.fit(block, options)
         except Stopped:
             return Outcome()
+    with threadpool_limits(
+        1
+    ):  # once more: a limit holds for the libraries that are loaded, and the learner loaded some
         judged = judge(block, fitted, axes, bench.plan.metrics)
     fitted = replace(fitted, stack=add_offsets(fitted.stack, bench.rows))
     name = f"{task.block:06d}-{task.attempt}.safetensors"
@@ -111,7 +125,7 @@ def read_block(bench: Workbench, task: Task, numbers: np.ndarray, control: Contr
     return block, Axes(rows.cell[order], rows.time[order], bench.rows.time)
 
 
-def add_offsets(stack: MemberStack, rows: StagedRows) -> MemberStack:
+def add_offsets(stack: AnyStack, rows: StagedRows) -> AnyStack:
     """Return members in physical units."""
     offset = {"input": rows.input_offset, "output": rows.output_offset}
     moved = ("input_mean", "input_low", "input_high", "output_mean", "output_low", "output_high")

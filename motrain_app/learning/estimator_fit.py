@@ -1,0 +1,134 @@
+"""Trains any scikit-learn regressor: one for each output of each member, on all of that fold's training rows.
+
+A learner of a user's own needs little more than this; see `motrain_app.learning.registry.register_learner`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from motrain_app.learning.block import MIN_ROWS, Block, Fitted, Stopped, wanted_members, why_untrained
+from motrain_app.learning.scalers import input_range, mean_and_scale
+from motrain_app.operators.estimator_file import dump_estimator
+from motrain_app.operators.estimator_stack import EstimatorStack
+from motrain_app.operators.member import SCALERS
+
+Array = NDArray[np.float64]
+MakeEstimator = Callable[[int], Any]
+
+
+@dataclass(frozen=True)
+class _PartitionFit:
+    """What became of the members of one partition.
+
+    Attributes
+    ----------
+    scalers
+        By name, [n_members, n]; NaN where there is no member.
+    estimators
+        Bytes by member and output, empty where nothing was trained.
+    rows
+        How many rows each learned from, [n_members, n_outputs].
+    """
+
+    scalers: dict[str, Array]
+    estimators: list[list[bytes]]
+    rows: NDArray[np.int64]
+
+
+def fit_estimators(
+    block: Block, make: MakeEstimator, *, rows_at_most: int | None = None, differentiable: bool = False
+) -> Fitted:
+    """Train an estimator for each output of every member of every partition of a block.
+
+    Inputs and outputs are standardised by the fold's own scalers: inputs by all of the member's training rows, an
+    output by those that have it. No row is set aside, as nothing is chosen. Random numbers come from the seed that
+    `make` is given, which depends on the design's seed, the partition, the fold and the output alone.
+
+    Parameters
+    ----------
+    make
+        Returns an unfitted regressor for a seed, with ``fit(X, y)`` and ``predict(X)``; X is (rows, n_inputs).
+    rows_at_most
+        With more training rows, so many of them are drawn, without replacement, by the same seed.
+    differentiable
+        Whether what it learns is smooth, so that differences make a Jacobian.
+
+    Raises
+    ------
+    UntrustedTypeError
+        Where the estimator holds types that are on no list, so that it could not be read back.
+    """
+    with threadpool_limits(1):  # the worker's own limit came before scikit-learn, and holds for what was loaded then
+        fits = [_fit_partition(block, partition, make, rows_at_most) for partition in range(len(block))]
+    estimators = [member for fit in fits for member in fit.estimators]
+    scalers = {name: np.concatenate([fit.scalers[name] for fit in fits]) for name in SCALERS}
+    rows = np.stack([fit.rows for fit in fits])
+    present = np.asarray(rows.any(axis=2))
+    errors = {
+        partition: why_untrained(_count(block, partition), block.folds)
+        for partition in np.flatnonzero(~present.any(axis=1) & ~block.masked).tolist()
+    }
+    return Fitted(
+        EstimatorStack.of(scalers, estimators, differentiable=differentiable), present, {"rows": rows}, errors
+    )
+
+
+def _count(block: Block, partition: int) -> NDArray[np.int64]:
+    """Return the rows of a partition by atom."""
+    return np.asarray(np.bincount(block.atom[block.rows(partition)], minlength=block.folds.n_atoms))
+
+
+def _fit_partition(block: Block, partition: int, make: MakeEstimator, rows_at_most: int | None) -> _PartitionFit:
+    wanted = wanted_members(_count(block, partition) > 0, block.folds) & ~block.masked[partition]
+    scalers = _scalers(block, partition)
+    trained = wanted[:, None] & np.isfinite(scalers["output_mean"])
+    rows = np.zeros(trained.shape, np.int64)
+    estimators = [[b""] * trained.shape[1] for _ in wanted]
+    for member in np.flatnonzero(trained.any(axis=1)).tolist():
+        seeds = block.random(partition, member).integers(2**31, size=trained.shape[1]).tolist()
+        for output in np.flatnonzero(trained[member]).tolist():
+            if block.stopped():
+                raise Stopped
+            mine = _sample(_training_rows(block, partition, member, output), rows_at_most, seeds[output])
+            x, y = _standardised(block, mine, output, {name: values[member] for name, values in scalers.items()})
+            estimators[member][output] = dump_estimator(make(seeds[output]).fit(x, y))
+            rows[member, output] = len(mine)
+    for values in scalers.values():
+        values[~trained.any(axis=1)] = np.nan
+    return _PartitionFit(scalers, estimators, rows)
+
+
+def _scalers(block: Block, partition: int) -> dict[str, Array]:
+    """Return the scalers of the members of a partition; an output with too few rows has a NaN mean."""
+    rows, folds = block.rows(partition), block.folds
+    inputs, atom = block.inputs[:, rows], block.atom[rows]
+    input_scalers = mean_and_scale(inputs, atom, folds.train)
+    output_scalers = mean_and_scale(block.outputs[:, rows], atom, folds.train, min_rows=MIN_ROWS)
+    parts = (*input_scalers, *input_range(inputs, atom, folds), *output_scalers)
+    return dict(zip(SCALERS, parts, strict=True))
+
+
+def _training_rows(block: Block, partition: int, member: int, output: int) -> NDArray[np.int64]:
+    """Return the numbers of the rows in the block that a member may learn an output from."""
+    rows = block.rows(partition)
+    there = block.folds.train[member][block.atom[rows]] & np.isfinite(block.outputs[output, rows])
+    return np.asarray(np.flatnonzero(there) + rows.start)
+
+
+def _sample(rows: NDArray[np.int64], at_most: int | None, seed: int) -> NDArray[np.int64]:
+    """Return so many of the rows, in their order."""
+    if at_most is None or len(rows) <= at_most:
+        return rows
+    return np.asarray(np.sort(np.random.default_rng(seed).choice(rows, at_most, replace=False)))
+
+
+def _standardised(block: Block, rows: NDArray[np.int64], output: int, scalers: dict[str, Array]) -> tuple[Array, Array]:
+    """Return inputs (rows, n_inputs) and an output (rows,) in a member's scale."""
+    x, y = block.inputs[:, rows].T.astype(np.float64), block.outputs[output, rows].astype(np.float64)
+    x = (x - scalers["input_mean"]) / scalers["input_scale"]
+    return np.ascontiguousarray(x), (y - scalers["output_mean"][output]) / scalers["output_scale"][output]

@@ -1,0 +1,172 @@
+"""Learners of scikit-learn: support vectors, random forest, boosted trees; one estimator for each output.
+
+This module is NumPy; scikit-learn is imported inside the functions that train, that is, in a worker.
+"""
+
+from dataclasses import dataclass
+
+from motrain_app.learning.block import Block, Fitted
+from motrain_app.learning.estimator_fit import fit_estimators
+from motrain_app.learning.hyperparameters import positive, refuse, share, whole
+
+
+@dataclass(frozen=True)
+class SvrOptions:
+    """Hyper-parameters of support vector regression with a Gaussian kernel, as scikit-learn names them.
+
+    Attributes
+    ----------
+    C
+        Penalty on errors; large values follow the rows more closely.
+    epsilon
+        Errors below this cost nothing, in standard deviations of the output.
+    gamma
+        Of the kernel exp(−γ |x − x'|²) in standardised inputs; by default 1 / number of inputs.
+    rows_at_most
+        Rows that a fit learns from. Its time grows with their square or cube: 0.2 s at 2,500 rows, 1 s at 5,000,
+        minutes at 50,000. With more training rows, so many of them are drawn at random, by the design's seed.
+    """
+
+    C: float = 1.0
+    epsilon: float = 0.1
+    gamma: float | None = None
+    rows_at_most: int = 5000
+
+    def __post_init__(self) -> None:
+        refuse(
+            [
+                positive("C", self.C),
+                positive("epsilon", self.epsilon, zero=True),
+                None if self.gamma is None else positive("gamma", self.gamma),
+                whole("rows_at_most", self.rows_at_most),
+            ]
+        )
+
+
+@dataclass(frozen=True)
+class ForestOptions:
+    """Hyper-parameters of the random forest, as scikit-learn names them.
+
+    Attributes
+    ----------
+    n_estimators
+        Trees. A member's file grows with them, and with its training rows: 1.4 MB an output for 100 trees on 2,500
+        rows.
+    min_samples_leaf
+        Rows that a leaf holds at least.
+    max_depth
+        Splits from the root to a leaf at most; by default as many as the leaves allow.
+    max_features
+        Share of the inputs that each split chooses among.
+    """
+
+    n_estimators: int = 100
+    min_samples_leaf: int = 5
+    max_depth: int | None = None
+    max_features: float = 1 / 3
+
+    def __post_init__(self) -> None:
+        refuse(
+            [
+                whole("n_estimators", self.n_estimators),
+                whole("min_samples_leaf", self.min_samples_leaf),
+                None if self.max_depth is None else whole("max_depth", self.max_depth),
+                share("max_features", self.max_features),
+            ]
+        )
+
+
+@dataclass(frozen=True)
+class BoostingOptions:
+    """Hyper-parameters of boosted trees on binned inputs, as scikit-learn names them.
+
+    Attributes
+    ----------
+    max_iter
+        Trees. All are grown: stopping early would set rows aside at random, beside those that they resemble.
+    learning_rate
+        Share of each tree's step that is taken.
+    max_leaf_nodes, min_samples_leaf
+        Leaves of a tree at most, and rows that a leaf holds at least.
+    l2_regularization
+        Penalty on the leaves' values.
+    """
+
+    max_iter: int = 100
+    learning_rate: float = 0.1
+    max_leaf_nodes: int = 31
+    min_samples_leaf: int = 20
+    l2_regularization: float = 0.0
+
+    def __post_init__(self) -> None:
+        refuse(
+            [
+                whole("max_iter", self.max_iter),
+                positive("learning_rate", self.learning_rate),
+                whole("max_leaf_nodes", self.max_leaf_nodes, 2),
+                whole("min_samples_leaf", self.min_samples_leaf),
+                positive("l2_regularization", self.l2_regularization, zero=True),
+            ]
+        )
+
+
+def fit_svr(block: Block, options: SvrOptions) -> Fitted:
+    """Train support vector regression for every output of every member of a block.
+
+    References
+    ----------
+    Smola & Schölkopf (2004): A tutorial on support vector regression. Statistics and Computing 14.
+    """
+    from sklearn.svm import SVR
+
+    gamma = 1 / len(block.inputs) if options.gamma is None else float(options.gamma)
+    return fit_estimators(
+        block,
+        lambda seed: SVR(C=options.C, epsilon=options.epsilon, gamma=gamma),
+        rows_at_most=options.rows_at_most,
+        differentiable=True,
+    )
+
+
+def fit_forest(block: Block, options: ForestOptions) -> Fitted:
+    """Train a random forest for every output of every member of a block.
+
+    References
+    ----------
+    Breiman (2001): Random forests. Machine Learning 45.
+    """
+    from sklearn.ensemble import RandomForestRegressor
+
+    return fit_estimators(
+        block,
+        lambda seed: RandomForestRegressor(
+            n_estimators=options.n_estimators,
+            min_samples_leaf=options.min_samples_leaf,
+            max_depth=options.max_depth,
+            max_features=float(options.max_features),  # 1 would mean one input
+            random_state=seed,
+        ),
+    )
+
+
+def fit_boosting(block: Block, options: BoostingOptions) -> Fitted:
+    """Train boosted trees for every output of every member of a block.
+
+    References
+    ----------
+    Ke et al. (2017): LightGBM: a highly efficient gradient boosting decision tree. NeurIPS 30.
+    """
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    return fit_estimators(
+        block,
+        lambda seed: HistGradientBoostingRegressor(
+            max_iter=options.max_iter,
+            learning_rate=options.learning_rate,
+            max_leaf_nodes=options.max_leaf_nodes,
+            min_samples_leaf=options.min_samples_leaf,
+            l2_regularization=options.l2_regularization,
+            early_stopping=False,
+            random_state=seed,
+        ),
+    )

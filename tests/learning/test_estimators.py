@@ -1,0 +1,377 @@
+"""scikit-learn's learners are scikit-learn's, are nested, and depend on seed, partition, fold and output alone."""
+
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVR
+
+from motrain_app.design import DesignError, Learner, LeaveRandomOut
+from motrain_app.learning import LEARNER_KINDS, fit_estimators, register_learner, resolve_learner
+from motrain_app.learning.block import MIN_ROWS, Stopped
+from motrain_app.learning.estimators import BoostingOptions, ForestOptions, SvrOptions
+from motrain_app.operators import UntrustedTypeError
+from motrain_app.operators.member import SCALERS
+from tests.conftest import PATIENCE
+from tests.runs.conftest import environment
+
+QUICK = {
+    "svr": {},
+    "forest": {"n_estimators": 5},
+    "boosting": {"max_iter": 8},
+}
+each_kind = pytest.mark.parametrize("kind", QUICK)
+
+
+def _fit(block, kind, **options):
+    found, values = resolve_learner(Learner(kind, {**QUICK[kind], **options}))
+    return found.fit(block, values)
+
+
+def _same(a, b, slots):
+    """Say whether members are equal bit by bit."""
+    members = [(a.stack.member(slot), b.stack.member(slot)) for slot in slots]
+    return all(
+        one.tobytes() == other.to_arrays()[name].tobytes()
+        for mine, other in members
+        for name, one in mine.to_arrays().items()
+    )
+
+
+def _theirs(kind, seed, n_inputs):
+    return {
+        "svr": lambda: SVR(gamma=1 / n_inputs),
+        "forest": lambda: RandomForestRegressor(5, min_samples_leaf=5, max_features=1 / 3, random_state=seed),
+        "boosting": lambda: HistGradientBoostingRegressor(max_iter=8, early_stopping=False, random_state=seed),
+    }[kind]()
+
+
+def _scaler(values, mean, scale):
+    """Return scikit-learn's scaler, which agrees with ours, with the last bits of ours.
+
+    The last bit of an input leads libsvm another way to its tolerance, where predictions differ by 1e-4.
+    """
+    scaler = StandardScaler().fit(values)
+    np.testing.assert_allclose(scaler.mean_, mean, rtol=1e-12)
+    np.testing.assert_allclose(scaler.scale_, scale, rtol=1e-12)
+    scaler.mean_, scaler.scale_ = mean, scale
+    return scaler
+
+
+@each_kind
+@pytest.mark.parametrize("folds", [{}, {"jackknife": LeaveRandomOut(folds=4, embargo=4)}], ids=["years", "random"])
+def test_predictions_equal_those_of_scikit_learns_own_pipeline(make_block, kind, folds):
+    block = make_block(gaps=0.0, **folds)
+    members = block.folds.n_members
+    fitted = _fit(block, kind)
+    for partition, member in [(0, 0), (1, members - 1)]:
+        rows = block.rows(partition)
+        x, y = block.inputs[:, rows].T.astype(float), block.outputs[:, rows].astype(float)
+        train = block.folds.train[member][block.atom[rows]]
+        ours = fitted.stack.member(partition * members + member)
+        seeds = block.random(partition, member).integers(2**31, size=2).tolist()
+        for output in range(2):
+            scaler = _scaler(x[train], ours.input_mean, ours.input_scale)
+            target = _scaler(y[output, train, None], ours.output_mean[[output]], ours.output_scale[[output]])
+            model = _theirs(kind, seeds[output], 3)
+            model.fit(scaler.transform(x[train]), target.transform(y[output, train, None])[:, 0])
+            theirs = target.inverse_transform(make_pipeline(scaler, model).predict(x)[:, None])[:, 0]
+            assert np.abs(ours.predict(x.T)[output] - theirs).max() < 1e-12 * np.abs(theirs).max()
+
+
+@each_kind
+def test_an_output_learns_from_every_row_that_has_it_and_no_other(make_block, kind):
+    block = make_block(partitions=1, gaps=0.3)
+    fitted = _fit(block, kind)
+    for output in range(2):
+        other = replace(block, outputs=block.outputs.copy())
+        other.outputs[1 - output] = np.nan
+        slots = range(block.folds.n_members)
+        alone = _fit(other, kind)
+        for slot in slots:
+            both, one = (found.stack.member(slot).estimators[output] for found in (fitted, alone))
+            assert both.tobytes() == one.tobytes()
+        there = np.isfinite(block.outputs[output])
+        expected = [(block.folds.train[slot][block.atom] & there).sum() for slot in slots]
+        assert fitted.trials["rows"][0, :, output].tolist() == expected
+
+
+@each_kind
+def test_a_fold_replaced_by_noise_leaves_its_own_member_bit_identical(make_block, scrambled, kind):
+    block, member = make_block(), 2
+    members = block.folds.n_members
+    before = _fit(block, kind)
+    after = _fit(scrambled(block, block.folds.held[member][block.atom], 5), kind)
+    for partition in range(len(block)):
+        slot = partition * members + member
+        assert _same(before, after, [slot])
+        assert not _same(before, after, [slot - 1])
+
+
+@each_kind
+def test_test_rows_and_rows_near_them_touch_nothing(make_block, scrambled, kind):
+    block = make_block()
+    sealed = (block.folds.test | block.folds.near_test)[block.atom]
+    before, after = (_fit(one, kind) for one in (block, scrambled(block, sealed, 3)))
+    assert all(array.tobytes() == after.stack.arrays[name].tobytes() for name, array in before.stack.arrays.items())
+
+
+@each_kind
+def test_same_seed_same_bits(make_block, kind):
+    block = make_block(partitions=1)
+    first, again = _fit(block, kind), _fit(block, kind)
+    assert first.stack.arrays["estimators"].tobytes() == again.stack.arrays["estimators"].tobytes()
+
+
+def test_another_seed_is_another_forest_and_another_sample_of_rows(make_block):
+    block = make_block(partitions=1)
+    for kind, options in [("forest", {}), ("svr", {"rows_at_most": 60})]:
+        one, other = _fit(block, kind, **options), _fit(replace(block, seed=1), kind, **options)
+        assert not _same(one, other, [0])
+
+
+def test_another_process_makes_the_same_bits(make_block, tmp_path):
+    """Where objects lie in memory, and when a file was written, stands in no byte."""
+    code = """
+import hashlib, numpy as np
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.svm import SVR
+from motrain_app.operators.estimator_file import dump_estimator
+x = np.random.default_rng(0).normal(size=(300, 3))
+boosting = HistGradientBoostingRegressor(max_iter=3, random_state=0)
+for one in (SVR(gamma=0.3), RandomForestRegressor(3, random_state=0), boosting):
+    print(hashlib.sha256(dump_estimator(one.fit(x, x[:, 0] * x[:, 1]))).hexdigest())
+"""
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", before + code],
+            env=environment() | {"PYTHONHASHSEED": before[-1:] or "0"},
+            capture_output=True, text=True, timeout=PATIENCE, cwd=tmp_path,
+        )
+        for before in ("", "padding = [object() for _ in range(10_000)]; n = 7")
+    ]  # fmt: skip
+    assert said[0].stdout == said[1].stdout, said
+    assert len(set(said[0].stdout.split())) == 3, said[0].stderr
+
+
+@each_kind
+def test_a_partition_is_itself_whatever_its_neighbours_do(make_block, kind):
+    block = make_block(partitions=3)
+    members = block.folds.n_members
+    whole = _fit(block, kind)
+    alone = _fit(replace(block, masked=np.array([True, False, True])), kind)
+    assert alone.present.any(axis=1).tolist() == [False, True, False]
+    assert alone.errors == {}
+    assert _same(whole, alone, range(members, 2 * members))
+
+
+@each_kind
+def test_an_output_missing_in_one_partition_is_nan_there_alone(make_block, kind):
+    block = make_block()
+    outputs = block.outputs.copy()
+    outputs[1, block.rows(0)] = np.nan
+    fitted = _fit(replace(block, outputs=outputs), kind)
+    x = block.inputs[:, :50].astype(float)
+    here, there = fitted.stack.member(0).predict(x), fitted.stack.member(block.folds.n_members).predict(x)
+    assert fitted.present.all()
+    assert np.isnan(here[1]).all()
+    assert np.isfinite(here[0]).all()
+    assert np.isfinite(there).all()
+
+
+def _first_rows(block, rows):
+    """Return the block of the chosen rows of one partition."""
+    return replace(
+        block,
+        inputs=block.inputs[:, rows],
+        outputs=block.outputs[:, rows],
+        atom=block.atom[rows],
+        row_start=np.array([0, len(rows)]),
+    )
+
+
+@each_kind
+def test_fewer_rows_than_say_anything_make_no_member_and_say_why(make_block, kind):
+    block = make_block(partitions=1, gaps=0.0)
+    of_fold = [np.flatnonzero(block.folds.held_out[member][block.atom]) for member in range(3)]
+    few = _first_rows(block, np.concatenate([rows[30:34] for rows in of_fold]))  # each leaves 8, far from its ends
+    fitted = _fit(few, kind)
+    assert not fitted.present.any()
+    assert f"at least {MIN_ROWS}" in fitted.errors[0]
+    assert fitted.stack.arrays["estimators"].size == 0
+    enough = _first_rows(block, np.concatenate([rows[30:35] for rows in of_fold]))
+    assert _fit(enough, kind).present.sum() == 3
+
+
+def test_a_fold_without_rows_has_no_member(make_block):
+    block = make_block(partitions=1)
+    fitted = _fit(_first_rows(block, np.flatnonzero(~block.folds.held_out[2][block.atom])), "svr")
+    assert fitted.present[0].tolist() == [True, True, False, True, True]
+    assert np.isnan(fitted.stack.arrays["input_mean"][2]).all()
+
+
+@each_kind
+def test_constant_inputs_and_outputs_are_no_obstacle(make_block, kind):
+    block = make_block(partitions=1, gaps=0.0)
+    block.inputs[1], block.outputs[1] = 5.0, 3.0
+    fitted = _fit(block, kind)
+    y = fitted.stack.member(0).predict(block.inputs.astype(float))
+    assert fitted.present.all()
+    assert fitted.stack.arrays["input_scale"][:, 1].tolist() == [1.0] * block.folds.n_members
+    assert np.abs(y[0] - block.outputs[0]).mean() < 0.8 * block.outputs[0].std()
+    np.testing.assert_allclose(y[1], 3.0, rtol=1e-6)
+
+
+def test_support_vectors_learn_from_so_many_rows_at_most(make_block):
+    block = make_block(partitions=1, gaps=0.0)
+    fitted = _fit(block, "svr", rows_at_most=50)
+    assert (fitted.trials["rows"] == 50).all()
+    train = block.folds.train[0][block.atom]
+    assert train.sum() > 300  # and the scalers know them all
+    np.testing.assert_allclose(fitted.stack.arrays["input_mean"][0], block.inputs[:, train].mean(axis=1), rtol=1e-5)
+
+
+@each_kind
+def test_range_of_inputs_is_that_of_the_training_rows(make_block, kind):
+    block = make_block(partitions=1)
+    fitted = _fit(block, kind)
+    train = block.folds.train[0][block.atom]
+    assert fitted.stack.arrays["input_low"][0].tolist() == block.inputs[:, train].min(axis=1).tolist()
+    assert fitted.stack.arrays["input_high"][0].tolist() == block.inputs[:, train].max(axis=1).tolist()
+    assert {name: len(fitted.stack.arrays[name]) for name in SCALERS} == dict.fromkeys(SCALERS, fitted.stack.n_slots)
+
+
+@each_kind
+def test_without_a_jackknife_one_member_learns_from_all_training_rows(make_block, kind):
+    block = make_block(partitions=1, jackknife=None, gaps=0.0)
+    fitted = _fit(block, kind)
+    assert fitted.present.tolist() == [[True]]
+    assert (fitted.trials["rows"] == block.folds.train[0][block.atom].sum()).all()
+
+
+def test_a_stop_is_heard_between_fits(make_block):
+    asked = []
+    made = []
+
+    def make(seed):
+        made.append(seed)
+        return SVR(gamma=0.3)
+
+    block = make_block(stopped=lambda: asked.append(1) is None and len(asked) > 3)
+    with pytest.raises(Stopped):
+        fit_estimators(block, make)
+    assert len(made) == 3
+
+
+def test_boosting_keeps_to_one_thread_though_openmp_is_loaded_after_the_worker_set_its_limit(tmp_path):
+    code = """
+import numpy as np
+from threadpoolctl import threadpool_limits
+from tests.learning.conftest import TIME, YEARS
+from motrain_app.design import Learner
+from motrain_app.design.splits import make_folds
+from motrain_app.learning import Block, resolve_learner
+folds = make_folds(None, YEARS, TIME)
+x = np.random.default_rng(0).normal(size=(4, len(TIME))).astype(np.float32)
+ids, masked = np.ones(1, np.uint64), np.zeros(1, bool)
+block = Block(ids, np.array([0, len(TIME)]), x[:3], x[3:], folds.atom_of_time, folds, 0, len(TIME), masked)
+with threadpool_limits(1):
+    import sklearn.ensemble._hist_gradient_boosting.gradient_boosting as boosting
+    ask, answers = boosting._openmp_effective_n_threads, []
+    print(ask())
+    boosting._openmp_effective_n_threads = lambda *given: answers.append(ask(*given)) or answers[-1]
+    kind, options = resolve_learner(Learner("boosting", {"max_iter": 2}))
+    kind.fit(block, options)
+print(*set(answers))
+"""
+    without = {name: value for name, value in environment().items() if name != "OMP_NUM_THREADS"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=without, capture_output=True, text=True, timeout=PATIENCE, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    unlimited, ours = done.stdout.split()
+    assert ours == "1"
+    if unlimited == "1":
+        pytest.skip("this machine gives OpenMP one thread only")
+
+
+@pytest.mark.parametrize(
+    ("learner", "words"),
+    [
+        (Learner("svr", {"C": 0}), "C is 0; it must be a number above zero"),
+        (Learner("svr", {"gamma": -1}), "gamma is -1"),
+        (Learner("svr", {"epsilon": "x", "rows_at_most": 0}), "rows_at_most is 0"),
+        (Learner("svr", {"kernel": "poly"}), "no hyper-parameter 'kernel'"),
+        (Learner("forest", {"max_features": 1.5}), "share above 0 and up to 1"),
+        (Learner("forest", {"max_depth": 0}), "max_depth is 0"),
+        (Learner("boosting", {"max_leaf_nodes": 1}), "whole number from 2 on"),
+        (Learner("boosting", {"min_samples_leaf": True}), "min_samples_leaf is True"),
+        (Learner("forrest"), "Did you mean 'forest'? A learner of your own is known once"),
+    ],
+)
+def test_hyper_parameters_that_make_no_sense_are_refused(learner, words):
+    with pytest.raises(DesignError) as refused:
+        resolve_learner(learner)
+    assert words in str(refused.value)
+
+
+def test_defaults_make_sense():
+    for options in (SvrOptions, ForestOptions, BoostingOptions):
+        options()
+
+
+@pytest.fixture
+def kinds(monkeypatch):
+    """Let a test register what it likes; afterwards the kinds are as before."""
+    before = dict(LEARNER_KINDS)
+    monkeypatch.setattr("motrain_app.operators.estimator_file._REGISTERED", set())
+    yield
+    LEARNER_KINDS.clear()
+    LEARNER_KINDS.update(before)
+
+
+@dataclass(frozen=True)
+class StrengthOptions:
+    alpha: float = 1.0
+
+
+def test_a_registered_learner_is_a_kind_like_the_others(make_block, kinds):
+    from sklearn.linear_model import Ridge
+
+    @register_learner("plain", StrengthOptions, types=[Ridge])
+    def fit_plain(block, options):
+        return fit_estimators(block, lambda seed: Ridge(alpha=options.alpha), differentiable=True)
+
+    kind, options = resolve_learner(Learner("plain", {"alpha": 2.0}))
+    block = make_block(partitions=1, gaps=0.0)
+    member = kind.fit(block, options).stack.member(0)
+    x = block.inputs.astype(float)
+    slope = member.jacobian(x[:, :5])
+    np.testing.assert_allclose(slope, np.broadcast_to(slope[..., :1], slope.shape), rtol=1e-7)
+    assert np.std(member.predict(x)[0] - block.outputs[0]) < 0.7 * np.std(block.outputs[0])
+
+
+def test_an_estimator_with_types_that_nobody_named_is_told_when_it_is_fitted(make_block):
+    from sklearn.linear_model import Ridge
+
+    with pytest.raises(UntrustedTypeError, match=r"sklearn.linear_model._ridge.Ridge .* `types` of register_learner"):
+        fit_estimators(make_block(partitions=1), lambda seed: Ridge())
+
+
+def test_a_name_that_is_taken_and_options_that_may_change_are_refused(kinds):
+    with pytest.raises(DesignError, match="There is a learner 'ridge' already"):
+        register_learner("ridge", StrengthOptions)
+
+    @dataclass
+    class Loose:
+        alpha: float = 1.0
+
+    for options in (Loose, dict):
+        with pytest.raises(DesignError, match=r"@dataclass\(frozen=True\)"):
+            register_learner("loose", options)
+    assert "loose" not in LEARNER_KINDS
