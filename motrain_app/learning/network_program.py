@@ -42,7 +42,7 @@ tf.config.threading.set_intra_op_parallelism_threads(1)
 tf.config.threading.set_inter_op_parallelism_threads(1)
 
 _Values = TypeVar("_Values", "Settings", "State")
-STEPS = 16  # of a call: enough to hide what a call costs, few enough that a short epoch pads little
+ROWS_OF_CALL = 8192  # of a slot: an epoch of most partitions is one call, which costs a millisecond
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-7  # of Kingma & Ba (2015), as in Keras
 _EXPONENT_AT_MOST = 60.0  # of a row's weight: e^60 times the mean weight is no number to learn from
 
@@ -184,6 +184,35 @@ def as_tensors(values: _Values) -> _Values:
     return result
 
 
+class Call(NamedTuple):
+    """Rows for some steps of a stack.
+
+    Attributes
+    ----------
+    rows
+        int32, [steps of a call, slots, batch]: the rows of each step, −1 where a slot has no more.
+    steps
+        How many of the steps have any.
+    """
+
+    rows: Any
+    steps: int
+
+
+def calls_of(rows: NDArray[np.int32], batch: int) -> list[Call]:
+    """Cut the rows of a stack's slots, [slots, n], −1 where a slot has no more, into calls; one where there is none."""
+    steps = max(1, ROWS_OF_CALL // batch)
+    length = int((rows >= 0).sum(axis=1).max(initial=0))
+    calls = []
+    for begin in range(0, max(length, 1), steps * batch):
+        part = rows[:, begin : min(begin + steps * batch, length)]
+        padded = np.full((len(rows), steps * batch), -1, np.int32)
+        padded[:, : part.shape[1]] = part
+        ordered = np.ascontiguousarray(padded.reshape(len(rows), steps, batch).swapaxes(0, 1))
+        calls.append(Call(tf.constant(ordered), -(-part.shape[1] // batch)))
+    return calls
+
+
 class Program:
     """One compiled function, for all stacks of one shape.
 
@@ -207,35 +236,47 @@ class Program:
         return len(self._of_shape)
 
     def advance(
-        self, state: State, settings: Settings, rows: _Rows, which: Any, n_train: int, n_judge: int, *, ends: bool
+        self, state: State, settings: Settings, rows: _Rows, train: "Call", judge: "Call", *, ends: bool
     ) -> State:
-        """Take up to `STEPS` steps of training, or of judging; at the end of an epoch say what it has brought.
+        """Take steps of training, then of judging; at the end of an epoch say what it has brought.
 
         Parameters
         ----------
-        which
-            int32, [STEPS, slots, batch]: the rows of each step, −1 where a slot has no more.
-        n_train, n_judge
-            Steps that train, and steps that judge; one of them is zero.
+        train, judge
+            The rows that the steps take.
         ends
             Whether the validation rows are through.
         """
-        arguments = (state, settings, rows, tf.constant(which), *map(tf.constant, (n_train, n_judge, ends)))
-        shape = (which.shape, *(layer.shape for layer in state.layers), rows.inputs.shape, rows.log_weight.shape)
+        numbers = map(tf.constant, (train.steps, judge.steps, ends))
+        arguments = (state, settings, rows, train.rows, judge.rows, *numbers)
+        shape = (
+            tuple(train.rows.shape),
+            *(layer.shape for layer in state.layers),
+            rows.inputs.shape,
+            rows.log_weight.shape,
+        )
         if shape not in self._of_shape:
             self._of_shape[shape] = self._function.get_concrete_function(*arguments)
         result: State = self._of_shape[shape](*arguments)
         return result
 
     def _advance(
-        self, state: State, settings: Settings, rows: _Rows, which: Any, n_train: Any, n_judge: Any, ends: Any
+        self,
+        state: State,
+        settings: Settings,
+        rows: _Rows,
+        trained: Any,
+        judged: Any,
+        n_train: Any,
+        n_judge: Any,
+        ends: Any,
     ) -> State:
         def train(number: Any, layers: Any, first: Any, second: Any, steps: Any) -> tuple[Any, ...]:
-            batch = self._batch(rows, settings, which[number])
+            batch = self._batch(rows, settings, trained[number])
             return (number + 1, *self._step(batch, settings, state.active, layers, first, second, steps))
 
         def judge(number: Any, squares: Any, counts: Any) -> tuple[Any, ...]:
-            batch = self._batch(rows, settings, which[number])
+            batch = self._batch(rows, settings, judged[number])
             more, seen = self._errors(self._forward(layers, batch.x)[-1], settings, batch)[1:]
             return number + 1, squares + more, counts + seen
 

@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from motrain_app.learning.block import Block, Stopped
 from motrain_app.learning.network_options import NetworkOptions
 from motrain_app.learning.network_program import (
-    STEPS,
+    Call,
     OfPlace,
     Program,
     Rows,
     Settings,
     State,
     as_tensors,
+    calls_of,
     initial_state,
 )
 from motrain_app.learning.places import Places, Shuffle, rows_of
@@ -175,7 +176,7 @@ class _Stack:
         self._place = field.place(padded)
         self._settings = as_tensors(field.settings(padded, of_place))
         self._state = as_tensors(field.take(padded, len(slots)))
-        self._judging = self._calls(judges)
+        self._judging = calls_of(judges[self._place], field.group.batch)
 
     def epoch(self, order: NDArray[np.int32]) -> None:
         """Train one epoch and judge it.
@@ -185,10 +186,12 @@ class _Stack:
         order
             The rows of each place in the order of this epoch, [places, n].
         """
-        for which, n_steps in self._calls(order):
-            self._advance(which, n_steps, 0)
-        for number, (which, n_steps) in enumerate(self._judging, start=1):
-            self._advance(which, 0, n_steps, ends=number == len(self._judging))
+        training, judging = calls_of(order[self._place], self._field.group.batch), self._judging
+        for call in training[:-1]:
+            self._advance(call, judging[0]._replace(steps=0))
+        self._advance(training[-1], judging[0], ends=len(judging) == 1)
+        for number, call in enumerate(judging[1:], start=2):
+            self._advance(training[-1]._replace(steps=0), call, ends=number == len(judging))
 
     def put_back(self) -> None:
         """Write what has become of the slots into their field."""
@@ -199,23 +202,9 @@ class _Stack:
             ):
                 old[self._slots] = np.asarray(new)[:n]
 
-    def _advance(self, which: NDArray[np.int32], n_train: int, n_judge: int, *, ends: bool = False) -> None:
-        self._state = self._field.program.advance(
-            self._state, self._settings, self._rows, which, n_train, n_judge, ends=ends
-        )
-
-    def _calls(self, rows: NDArray[np.int32]) -> list[tuple[NDArray[np.int32], int]]:
-        """Cut rows of the stack's places into calls of [STEPS, slots, batch], each with its number of steps."""
-        mine, batch = rows[self._place], self._field.group.batch
-        length = int((mine >= 0).sum(axis=1).max(initial=0))
-        calls = []
-        for begin in range(0, length, STEPS * batch):
-            part = mine[:, begin : min(begin + STEPS * batch, length)]
-            which = np.full((len(mine), STEPS * batch), -1, np.int32)
-            which[:, : part.shape[1]] = part
-            steps = np.ascontiguousarray(which.reshape(len(mine), STEPS, batch).swapaxes(0, 1))
-            calls.append((steps, -(-part.shape[1] // batch)))
-        return calls
+    def _advance(self, train: Call, judge: Call, *, ends: bool = False) -> None:
+        program = self._field.program
+        self._state = program.advance(self._state, self._settings, self._rows, train, judge, ends=ends)
 
 
 def _arrays(state: State) -> list[Any]:

@@ -13,7 +13,7 @@ from motrain_app.design.errors import DesignError
 from motrain_app.learning.network_options import NetworkOptions
 
 _BOTH_ENDS = 12  # inputs and outputs of a usual network
-_SECONDS_A_STEP_OF_ALL = 4e-4  # of a stack on one core: sixteen of them make a call, which costs a millisecond
+_SECONDS_A_STEP_OF_ALL = 2e-4  # of a stack on one core: some fifty of them make a call, which costs a millisecond
 PROGRAMS_AT_MOST = 6  # of a run: each takes seconds to compile, in every worker
 
 

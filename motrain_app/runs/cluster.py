@@ -31,6 +31,16 @@ _CONFIG = {
     "distributed.scheduler.worker-saturation": 1.0,  # a worker's death then takes few innocents along
     "distributed.comm.timeouts.connect": "20s",
     "distributed.admin.log-format": "%(message)s",
+    "distributed.worker.profile.enabled": False,  # nobody reads it, and it stops the work a hundred times a second
+    # dask has each freed page handed back at once, and fetching it again costs as much as the training it serves.
+    "distributed.nanny.pre-spawn-environ": {
+        "MALLOC_TRIM_THRESHOLD_": str(1 << 28),
+        "MALLOC_MMAP_THRESHOLD_": str(1 << 28),
+        "MALLOC_TOP_PAD_": str(1 << 26),
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+    },
 }
 
 

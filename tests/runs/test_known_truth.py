@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 
-from motrain_app.data.sample import REGIMES, STATES, make_sample, sample_regions, true_operator
+from motrain_app.data.sample import OUTPUTS, REGIMES, STATES, make_sample, sample_regions, true_operator
 from motrain_app.data.sample_optimum import population_mse
-from motrain_app.design import Design
+from motrain_app.design import Design, Learner
 from motrain_app.runs import Run, create_run
 from tests.runs.conftest import drive_here
 
 pytestmark = pytest.mark.slow
 FROZEN = "TG1 > 273.65"
+NETWORK = Learner("network", {"hidden": [16], "epochs": 40, "batch": 512, "learning_rate": 0.01})
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +27,9 @@ def trained(sample, tmp_path_factory):
     sample.to_zarr(folder / "data.zarr", consolidated=False)
     runs: dict[tuple[str, bool], Run] = {}
 
-    def train(learner: str, *, regimes: bool) -> Run:
-        if (learner, regimes) not in runs:
+    def train(learner: str | Learner, *, regimes: bool) -> Run:
+        key = str(learner), regimes
+        if key not in runs:
             regions = sample_regions() if regimes else None
             design = Design(
                 folder / "data.zarr",
@@ -40,8 +42,8 @@ def trained(sample, tmp_path_factory):
             )
             run = create_run(design, folder / "runs")
             assert drive_here(run) == "done"
-            runs[learner, regimes] = Run.open(run.path)
-        return runs[learner, regimes]
+            runs[key] = Run.open(run.path)
+        return runs[key]
 
     return train
 
@@ -102,3 +104,43 @@ def test_frozen_rows_are_filtered_in_training_and_nan_in_the_operator(sample, tr
     frozen = ~(part["TG1"].values > 273.65)
     assert np.isnan(y["slope"].values[frozen]).all()
     assert frozen.any()
+
+
+@pytest.fixture(scope="module")
+def network(trained):
+    """The network's run along the regimes."""
+    pytest.importorskip("tensorflow", reason="the network needs TensorFlow")
+    return trained(NETWORK, regimes=True)
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize("regime", REGIMES)
+def test_the_networks_error_is_within_five_per_cent_of_the_noise(sample, network, regime, output):
+    """On rows that its members withheld; the noise is what those observations differ by from the truth."""
+    got = network.predictions(regime).sel(output=output)
+    time = np.searchsorted(sample["time"].values, got["time"].values)
+    truth = sample[f"truth_{output}"].values[got["cell"].values, time]
+    there = np.isfinite(got["observed"].values)
+    noise, error = (
+        float(np.sqrt(np.mean((got["observed"].values - other)[there] ** 2)))
+        for other in (truth, got["predicted"].values)
+    )
+    assert there.sum() > 20_000
+    assert 0.99 < error / noise < 1.05
+
+
+@pytest.mark.parametrize("regime", REGIMES)
+def test_the_networks_jacobian_is_the_truth_of_slope_and_equals_finite_differences(sample, network, regime):
+    mine = _training_rows(sample).values & (sample["truth_regime"].values == REGIMES.index(regime))[:, None]
+    x = np.stack([sample[name].values[mine] for name in STATES], axis=1).astype(float)
+    x = x[np.random.default_rng(0).choice(len(x), 2000, replace=False)]
+    spread, h = x.std(axis=0), network.operator(regime)
+    found = h.jacobian(x)
+    # What a usual change of one state does to slope, in standard deviations of the noise: the truth is up to 1.5.
+    effect = (found[:, 1].mean(axis=0) - true_operator(regime).jacobian(x)[:, 1].mean(axis=0)) * spread / 0.005
+    assert np.abs(effect).max() < 0.1
+
+    steps = np.diag(1e-5 * spread)
+    differences = [(h.predict((x + step).T) - h.predict((x - step).T)).T / (2 * step.sum()) for step in steps]
+    largest = np.abs(found).max(axis=0)
+    np.testing.assert_allclose(np.stack(differences, axis=2) / largest, found / largest, rtol=1e-4, atol=1e-6)
