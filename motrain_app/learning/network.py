@@ -47,8 +47,8 @@ def fit_network(block: Block, options: NetworkOptions) -> Fitted:
     for rung in options.ladder(len(candidates)):
         running &= _best(race.loss(), running, rung.candidates)
         race.run(running, rung.epochs)
-    chosen = np.where(running, race.loss(), np.inf).argmin(axis=1)
-    return _fitted(block, candidates, places, scalers, race, chosen)
+    order = np.where(running, race.loss(), np.inf).argsort(axis=1, kind="stable")
+    return _fitted(block, candidates, places, scalers, race, order[:, : options.together])
 
 
 def _best(loss: NDArray[np.float32], running: NDArray[np.bool_], n: int) -> NDArray[np.bool_]:
@@ -150,13 +150,19 @@ def _fitted(
     places: Places,
     scalers: Mapping[str, Array],
     race: "Race",
-    chosen: NDArray[np.integer],
+    best: NDArray[np.integer],
 ) -> Fitted:
+    """Return the members: of each place the mean of its best candidates, [places, together], the very best first."""
     shape = (len(block), block.folds.n_members)
     loss, epochs = race.loss(), race.epochs()
-    trained = places.present & np.isfinite(loss[np.arange(len(loss)), chosen])
+    sound = np.isfinite(np.take_along_axis(loss, best, axis=1))
+    trained = places.present & sound[:, 0]
     arrays: dict[str, NDArray[np.generic]] = {**scalers}
-    arrays |= _winners(block, candidates, race, chosen)
+    for rank, (chosen, whole) in enumerate(zip(best.T, sound.T, strict=True)):
+        layers = _winners(block, candidates, race, chosen)
+        if rank:
+            layers["activation"] = np.where(whole, layers["activation"], -1).astype(np.int8)
+        arrays |= {f"{rank}/{name}" if rank else name: array for name, array in layers.items()}
     if candidates[0].low or candidates[0].high:
         for name, none in (("low", -np.inf), ("high", np.inf)):
             bounds = getattr(candidates[0], name) or [None] * len(block.outputs)
@@ -170,7 +176,7 @@ def _fitted(
     trials = {
         "validation_loss": loss.reshape(*shape, -1),
         "epochs": epochs.reshape(*shape, -1),
-        "chosen": np.where(trained, chosen, -1).astype(np.int32).reshape(shape),
+        "chosen": np.where(trained, best[:, 0], -1).astype(np.int32).reshape(shape),
     }
     return Fitted(MemberStack(arrays, "linear", tuple(ACTIVATIONS)), trained.reshape(shape), trials, errors)
 

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from motrain_app.operators import Member, Operator, OperatorError
+from motrain_app.operators import EnsembleMember, Member, Operator, OperatorError
 
 DTYPES = ("float32", "float64")
 _FEATURES = ("linear", "quadratic")
 _ACTIVATIONS = ("relu", "tanh")  # Keras has the same by these names
 
 
-def to_keras(h: Operator | Member, *, dtype: str = "float32") -> Any:
+def to_keras(h: Operator | Member | EnsembleMember, *, dtype: str = "float32") -> Any:
     """Return an operator, or one member, as a functional Keras 3 model with the scalers inside.
 
     ``model(x)`` takes states (n, n_inputs), columns as in ``h.inputs``, and gives (n, n_outputs), both in physical
@@ -43,17 +43,27 @@ def to_keras(h: Operator | Member, *, dtype: str = "float32") -> Any:
     OperatorError
         Where it is neither an operator nor a member, or has parts that this function does not know.
     """
-    if not isinstance(h, Operator | Member):
+    if not isinstance(h, Operator | Member | EnsembleMember):
         raise OperatorError(f"to_keras takes an Operator or a Member, not {type(h).__name__}.")
     if dtype not in DTYPES:
         raise OperatorError(f"dtype is {dtype!r}; it must be one of {', '.join(DTYPES)}.")
-    members = [_known(member) for member in (h.members if isinstance(h, Operator) else (h,))]
+    members = [[_known(part) for part in _parts(one)] for one in (h.members if isinstance(h, Operator) else (h,))]
     import keras
 
-    states = keras.Input((members[0].n_inputs,), dtype=dtype, name="states")
-    outputs = [_Builder(member, f"member_{n}", dtype).outputs(states) for n, member in enumerate(members)]
-    mean = keras.layers.Average(dtype=dtype, name="mean_of_members")(outputs) if len(outputs) > 1 else outputs[0]
-    return keras.Model(states, mean, name="operator")
+    def mean(values: list[Any], name: str) -> Any:
+        return keras.layers.Average(dtype=dtype, name=name)(values) if len(values) > 1 else values[0]
+
+    states = keras.Input((members[0][0].n_inputs,), dtype=dtype, name="states")
+    outputs = []
+    for number, parts in enumerate(members):
+        prefixes = [f"member_{number}", *(f"member_{number}_{rank}" for rank in range(1, len(parts)))]
+        models = [_Builder(part, prefix, dtype).outputs(states) for part, prefix in zip(parts, prefixes, strict=True)]
+        outputs.append(mean(models, f"mean_of_member_{number}"))
+    return keras.Model(states, mean(outputs, "mean_of_members"), name="operator")
+
+
+def _parts(member: Any) -> tuple[Any, ...]:
+    return member.parts if isinstance(member, EnsembleMember) else (member,)
 
 
 def _known(member: Any) -> Member:

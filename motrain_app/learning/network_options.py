@@ -38,6 +38,8 @@ class NetworkOptions:
         Bounds that each output keeps to, in its unit, by its last layer; None for none, () for none at all.
     search
         Which candidates are tried; None: these settings alone.
+    together
+        How many of the best candidates of a search make a member together, by their mean.
     """
 
     hidden: tuple[int, ...] = (16, 16)
@@ -53,6 +55,7 @@ class NetworkOptions:
     low: tuple[float | None, ...] = ()
     high: tuple[float | None, ...] = ()
     search: Search | None = None
+    together: int = 1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "search", search_from(self.search, SEARCHABLE))
@@ -61,7 +64,7 @@ class NetworkOptions:
                 each("hidden", self.hidden, whole),
                 one_of("activation", self.activation, ACTIVATIONS),
                 positive("learning_rate", self.learning_rate),
-                *(whole(name, getattr(self, name)) for name in ("batch", "epochs", "patience")),
+                *(whole(name, getattr(self, name)) for name in ("batch", "epochs", "patience", "together")),
                 positive("l2", self.l2, zero=True),
                 each("output_weights", self.output_weights, positive) if self.output_weights else None,
                 _number("emphasis", self.emphasis),
@@ -71,8 +74,15 @@ class NetworkOptions:
                 _two_architectures(self.search),
             ]
         )
-        if self.search is not None:
-            self.candidates(seed=0)  # refuses what cannot be
+        if self.search is not None or self.together > 1:
+            self._check_search(len(self.candidates(seed=0)))  # which refuses what cannot be
+
+    def _check_search(self, n: int) -> None:
+        if self.together > n:
+            raise DesignError(
+                f"together is {self.together}; the search has {n} different candidates. Let it have more, or take fewer "
+                "together."
+            )
 
     def candidates(self, seed: int) -> tuple["NetworkOptions", ...]:
         """Return the settings that are tried, without a search of their own; equal ones once.
@@ -82,7 +92,7 @@ class NetworkOptions:
         seed
             Of the design.
         """
-        own = replace(self, search=None)
+        own = replace(self, search=None, together=1)
         if self.search is None:
             return (own,)
         points = self.search.points(seed, _WHOLE)
@@ -112,7 +122,7 @@ class NetworkOptions:
 
     def ladder(self, candidates: int) -> tuple[Rung, ...]:
         """Return the rungs of a search among so many candidates."""
-        return rungs(candidates, self.epochs, 0 if self.search is None else self.search.halving)
+        return rungs(candidates, self.epochs, 0 if self.search is None else self.search.halving, self.together)
 
 
 def _with(options: NetworkOptions, point: Mapping[str, Any], *, rounded: bool) -> NetworkOptions:

@@ -183,7 +183,7 @@ class Rung:
     epochs: int
 
 
-def rungs(candidates: int, epochs: int, halving: int) -> tuple[Rung, ...]:
+def rungs(candidates: int, epochs: int, halving: int, keep: int = 1) -> tuple[Rung, ...]:
     """Return the rungs of a search, the last of which trains to the end.
 
     Parameters
@@ -194,17 +194,19 @@ def rungs(candidates: int, epochs: int, halving: int) -> tuple[Rung, ...]:
         At most, of those that come to the end.
     halving
         One in so many goes on; 0: all do.
+    keep
+        So many come to the end.
 
     Examples
     --------
     >>> [(rung.candidates, rung.epochs) for rung in rungs(12, 90, 3)]
     [(12, 4), (4, 10), (2, 30), (1, 90)]
     """
-    if not halving or candidates == 1:
+    if not halving or candidates <= keep:
         return (Rung(candidates, epochs),)
     counts = [candidates]
-    while counts[-1] > 1:
-        counts.append(math.ceil(counts[-1] / halving))
+    while counts[-1] > keep:
+        counts.append(max(keep, math.ceil(counts[-1] / halving)))
     until = [max(1, math.ceil(epochs / halving ** (len(counts) - 1 - number))) for number in range(len(counts))]
     return tuple(Rung(count, end) for count, end in zip(counts, until, strict=True))
 

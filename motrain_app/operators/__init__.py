@@ -1,5 +1,6 @@
 """Operators: trained members acting as h(x) in physical units, with NumPy alone unless scikit-learn trained them."""
 
+from motrain_app.operators.ensemble import EnsembleMember
 from motrain_app.operators.errors import OperatorError, UntrustedTypeError
 from motrain_app.operators.estimator import EstimatorMember
 from motrain_app.operators.estimator_stack import EstimatorStack
@@ -14,6 +15,7 @@ __all__ = [
     "SEASONS",
     "AnyMember",
     "AnyStack",
+    "EnsembleMember",
     "EstimatorMember",
     "EstimatorStack",
     "Member",

@@ -14,7 +14,7 @@ Float64 = NDArray[np.float64]
 
 
 class AnyMember(Protocol):
-    """The model of one fold in physical units: `Member`, or `EstimatorMember`."""
+    """The model of one fold in physical units: `Member`, `EnsembleMember`, or `EstimatorMember`."""
 
     @property
     def name(self) -> str:

@@ -1,8 +1,5 @@
 """The operator: the members of one partition acting together as h(x) in physical units."""
 
-import hashlib
-import json
-import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,16 +9,12 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
 from motrain_app.design.filters import Filter
 from motrain_app.design.intervals import inside
-from motrain_app.operators.errors import OperatorError, UntrustedTypeError
-from motrain_app.operators.estimator import EstimatorMember
+from motrain_app.operators.errors import OperatorError
 from motrain_app.operators.interfaces import AnyMember
 from motrain_app.operators.interval import ResidualQuantiles
-from motrain_app.operators.member import Member
 from motrain_app.operators.seasons import season_of
 
 if TYPE_CHECKING:
@@ -29,7 +22,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.floating]
 Float64 = NDArray[np.float64]
-SCHEMA = 1
 _FLOAT32_ROUNDING = 2.0**-22  # relative; rows are staged as float32, so their range is known no better
 
 
@@ -69,6 +61,7 @@ class Operator:
     Examples
     --------
     >>> import numpy as np
+    >>> from motrain_app import Member
     >>> one, two = np.ones(1), 2 * np.ones(1)
     >>> twice = Member("2010", (np.ones((1, 1)),), (0 * one,), 0 * one, one, -one, one, 0 * one, two)
     >>> h = Operator("alps", (Variable("TG1", "K"),), (Variable("sig", "dB"),), (twice,), (Filter("TG1 > 0"),))
@@ -314,27 +307,9 @@ class Operator:
 
     def save(self, path: str | Path) -> Path:
         """Write the operator to one file (safetensors: arrays and a JSON header, nothing that could run)."""
-        arrays = {
-            f"{number}.{name}": np.ascontiguousarray(array)
-            for number, member in enumerate(self.members)
-            for name, array in member.to_arrays().items()
-        }
-        if self.residuals is not None:
-            arrays |= {_RESIDUALS + name: array for name, array in self.residuals.to_arrays().items()}
-        header = {
-            "schema": SCHEMA,
-            "name": self.name,
-            "inputs": [[variable.name, variable.unit] for variable in self.inputs],
-            "outputs": [[variable.name, variable.unit] for variable in self.outputs],
-            "filters": [str(rule) for rule in self.filters],
-            "members": [member.to_json() for member in self.members],
-        }
-        header["sha256"] = _checksum(header, arrays)
-        path = Path(path)
-        aside = path.with_name(path.name + ".new")
-        aside.write_bytes(save(arrays, metadata={_KEY: json.dumps(header, ensure_ascii=False)}))
-        os.replace(aside, path)
-        return path
+        from motrain_app.operators.operator_file import write_operator
+
+        return write_operator(self, Path(path))
 
     @classmethod
     def load(cls, path: str | Path) -> "Operator":
@@ -346,70 +321,9 @@ class Operator:
             Where the file is absent, truncated, damaged, or no operator; or holds an estimator of a type that is not
             on the list of `motrain_app.operators.estimator_file`.
         """
-        try:
-            with safe_open(path, framework="np") as file:
-                header = json.loads((file.metadata() or {})[_KEY])
-                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-            if header["schema"] == SCHEMA:
-                return cls._from_file(header, arrays)
-        except FileNotFoundError:
-            raise OperatorError(
-                f"There is no operator file {path}. `motrain export RUN --to DIR` writes them."
-            ) from None
-        except UntrustedTypeError as error:
-            raise UntrustedTypeError(f"{path} is not opened. {error}") from None
-        except (
-            SafetensorError,
-            OSError,
-            KeyError,
-            TypeError,
-            ValueError,
-            IndexError,
-            RecursionError,
-        ) as error:
-            raise OperatorError(f"{path} is no operator file, or is damaged ({error}). Export it again.") from None
-        raise OperatorError(f"{path} has schema {header['schema']}; this version reads {SCHEMA}. Export it again.")
+        from motrain_app.operators.operator_file import read_operator
 
-    @classmethod
-    def _from_file(cls, header: dict[str, Any], arrays: Mapping[str, Array]) -> "Operator":
-        if header.pop("sha256") != _checksum(header, arrays):
-            raise OperatorError("its checksum differs")
-        of_member: list[dict[str, Array]] = [{} for _ in header["members"]]
-        for key, array in arrays.items():
-            if not key.startswith(_RESIDUALS):
-                number, _, name = key.partition(".")
-                of_member[int(number)][name] = array
-        kept = {key.removeprefix(_RESIDUALS): array for key, array in arrays.items() if key.startswith(_RESIDUALS)}
-        return cls(
-            name=header["name"],
-            inputs=tuple(Variable(*pair) for pair in header["inputs"]),
-            outputs=tuple(Variable(*pair) for pair in header["outputs"]),
-            members=tuple(map(_read_member, of_member, header["members"])),
-            filters=tuple(Filter(text) for text in header["filters"]),
-            residuals=ResidualQuantiles.from_arrays(kept) if kept else None,
-        )
-
-
-_KEY = "motrain_operator"  # of the file's metadata
-_RESIDUALS = "residuals."  # how the names of the arrays begin that belong to no member
-
-
-def _read_member(arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> AnyMember:
-    kind = values.get("class", "Member")
-    if kind == "EstimatorMember":
-        return EstimatorMember.from_file(arrays, values)
-    if kind != "Member":
-        raise OperatorError(f"it has a member of the unknown class {kind!r}")
-    return Member.from_file(arrays, values)
-
-
-def _checksum(header: Mapping[str, Any], arrays: Mapping[str, Array]) -> str:
-    """Return what tells whether a bit of a file has changed."""
-    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
-    for name in sorted(arrays):
-        digest.update(f"{name} {arrays[name].dtype} {arrays[name].shape} ".encode())
-        digest.update(arrays[name].tobytes())
-    return digest.hexdigest()
+        return read_operator(Path(path))
 
 
 def _is_dataset(x: Any) -> bool:

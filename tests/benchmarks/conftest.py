@@ -215,7 +215,7 @@ def make_block() -> Callable[[int], Block]:
             atom=folds.atom_of_time[rows],
             folds=folds,
             seed=0,
-            padded_rows=8192,
+            padded_rows=8192 * partitions,
             masked=np.zeros(partitions, bool),
         )
 

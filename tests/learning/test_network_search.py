@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 pytest.importorskip("tensorflow", reason="the network needs TensorFlow")
-
+import motrain_app.learning.network_program  # noqa: F401 - sets thread counts, which must be before the first operation
 from motrain_app.design import DesignError
+from motrain_app.learning import to_keras
 from motrain_app.learning.losses import weighted_squared_error
 from motrain_app.learning.network import fit_network
 from motrain_app.learning.network_options import NetworkOptions
 from motrain_app.learning.places import choose_places, rows_of
 from motrain_app.learning.search import model_epochs
+from motrain_app.operators import Operator, Variable
 
 pytestmark = pytest.mark.slow
 OWN = {"hidden": (5,), "epochs": 9, "patience": 9, "batch": 64}
@@ -190,3 +192,73 @@ def test_large_observations_count_more_where_they_are_to(make_block):
 def test_a_power_of_negative_observations_is_refused_with_the_reason(make_block):
     with pytest.raises(DesignError, match="Choose a whole number as power"):
         fit_network(make_block(), NetworkOptions(**OWN, emphasis=1.0, emphasis_power=0.5))
+
+
+@pytest.mark.parametrize("halving", [0, 2])
+def test_the_best_candidates_act_together_where_they_are_asked_to(make_block, tmp_path, halving):
+    block = make_block()
+    search = {**MIXED, "halving": halving}
+    one, three = (fit_network(block, NetworkOptions(**OWN, search=search, together=n)) for n in (1, 3))
+    loss, epochs = three.trials["validation_loss"], three.trials["epochs"]
+    assert (np.sort(epochs, axis=2)[..., -3:] == OWN["epochs"]).all()
+    x = block.inputs[:, :40].astype(float)
+    for slot in range(0, three.present.size, 3):
+        member = three.stack.member(slot)
+        assert len(member.parts) == 3
+        np.testing.assert_allclose(member.predict(x), np.mean([part.predict(x) for part in member.parts], axis=0))
+        np.testing.assert_allclose(member.jacobian(x), np.mean([part.jacobian(x) for part in member.parts], axis=0))
+        if not halving:
+            assert member.parts[0].predict(x).tobytes() == one.stack.member(slot).predict(x).tobytes()
+            best = np.argsort(loss.reshape(three.present.size, -1)[slot])[:3]
+            hidden = [NetworkOptions(**OWN, search=search).candidates(0)[number].hidden for number in best]
+            assert [tuple(map(len, part.biases[:-1])) for part in member.parts] == hidden
+
+    variables = tuple(map(Variable, "abc")), tuple(map(Variable, "yz"))
+    h = Operator("north", *variables, tuple(three.stack.member(slot) for slot in range(2)))
+    again = Operator.load(h.save(tmp_path / "h.safetensors"))
+    assert again(x.T).tobytes() == h(x.T).tobytes()
+    np.testing.assert_allclose(to_keras(h, dtype="float64")(x.T), h(x.T), rtol=1e-9)
+
+
+def test_a_candidate_that_diverged_is_not_among_the_best_that_act_together(make_block):
+    search = {"space": {"learning_rate": [0.01, 1e30]}}
+    fitted = fit_network(make_block(), NetworkOptions(**OWN, search=search, together=2))
+    assert fitted.present.all()
+    assert not hasattr(fitted.stack.member(0), "parts")
+
+
+def test_inputs_that_are_constant_or_the_same_twice_are_learnt_from(make_block):
+    block = make_block()
+    inputs = block.inputs.copy()
+    inputs[1], inputs[2] = 3.0, inputs[0]
+    fitted = fit_network(replace(block, inputs=inputs), NetworkOptions(**OWN))
+    assert fitted.present.all()
+    assert np.isfinite(fitted.trials["validation_loss"]).all()
+    assert fitted.trials["validation_loss"].max() < 1
+
+
+def test_fewer_rows_than_a_batch_and_folds_without_rows_are_learnt_from(make_block):
+    block = make_block()
+    empty = block.folds.held_out[1][block.atom] & (np.arange(len(block.atom)) < block.row_start[1])
+    outputs = np.where(empty, np.nan, block.outputs)
+    kept = np.flatnonzero(~empty)
+    start = np.searchsorted(kept, block.row_start)
+    block = replace(
+        block, inputs=block.inputs[:, kept], outputs=outputs[:, kept], atom=block.atom[kept], row_start=start
+    )
+    fitted = fit_network(block, NetworkOptions(**{**OWN, "batch": 4096}))
+    assert not fitted.present[0, 1]  # nothing to judge it on
+    assert fitted.present.sum() == fitted.present.size - 1
+    assert (fitted.trials["chosen"] >= 0).tolist() == fitted.present.tolist()
+    assert np.isfinite(fitted.trials["validation_loss"][fitted.present]).all()
+
+
+def test_without_a_jackknife_the_last_fifth_of_the_training_time_judges(make_block, scrambled):
+    block = make_block(jackknife=None)
+    judged = block.folds.validation(0, 0)[block.atom]
+    share = judged.sum() / block.folds.train[0][block.atom].sum()
+    assert 0.18 < share < 0.22
+    options = NetworkOptions(**OWN, search=SEARCHES["grid"])
+    before, after = (fit_network(one, options) for one in (block, scrambled(block, judged, 4)))
+    assert before.trials["validation_loss"].tobytes() != after.trials["validation_loss"].tobytes()
+    assert before.stack.arrays["input_mean"].tobytes() == after.stack.arrays["input_mean"].tobytes()

@@ -103,6 +103,8 @@ def test_settings_of_outputs_must_be_as_many_as_these():
     with pytest.raises(DesignError, match="low must be below high"):
         resolve_learner(Learner("network", {"low": [0.0, 2.0], "high": [1.0, 2.0]}))
     check_learner(Learner("network", {"low": [None, 0.0, None]}), 3)
+    with pytest.raises(DesignError, match="the search has 2 different candidates"):
+        resolve_learner(Learner("network", {"together": 3, "search": {"space": {"l2": [0.0, 1.0]}}}))
 
 
 @given(candidates=st.integers(1, 60), epochs=st.integers(1, 300), halving=st.integers(0, 5).filter(lambda n: n != 1))

@@ -1,0 +1,123 @@
+"""The stacked network: CPU-seconds and memory of a partition, two workers against one, and the machine's own peak."""
+
+import math
+import resource
+import time
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from motrain_app.design import Learner
+from motrain_app.runs import Run
+
+pytestmark = pytest.mark.benchmark
+
+PARTITIONS = 50  # of 1,000: what one costs does not depend on how many there are, but for what is paid once
+SEARCH = {
+    "space": {
+        "hidden": [[4], [8], [16], [8, 8], [16, 16]],
+        "learning_rate": {"low": 1e-3, "high": 1e-2, "log": True},
+        "l2": [0.0, 1e-5, 1e-3],
+    },
+    "candidates": 12,
+    "halving": 3,
+}
+OPTIONS = {"hidden": [16, 16], "batch": 256, "epochs": 90, "search": SEARCH}
+CPU_AT_MOST, BYTES_AT_MOST, SPEED_UP_AT_LEAST = 3.0, 2.5e9, 1.7
+
+
+@pytest.fixture(scope="module")
+def trained(make_cells, make_design, python, tmp_path_factory):
+    """Return a function that trains fifty partitions with so many workers, in a folder of runs of its own."""
+    folder = tmp_path_factory.mktemp("network-speed")
+    make_cells(PARTITIONS).to_netcdf(folder / "cells.nc")
+    design = make_design(folder / "cells.nc", learner=Learner("network", OPTIONS)).save(folder / "design.json")
+
+    def train(workers):
+        runs = folder / str(workers)
+        finished = python("-m", "motrain_app", "train", design, "--runs", runs, "--workers", workers, "--quiet")
+        return Run.open(finished.output.splitlines()[-1]), finished.cpu
+
+    return train
+
+
+@pytest.fixture(scope="module")
+def by_one(trained):
+    """The run of one worker, its CPU-seconds, and the memory of its largest process, in bytes."""
+    run, cpu = trained(1)
+    return run, cpu, 1024 * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+
+
+def test_cpu_seconds_and_memory_of_a_partition(by_one, table):
+    run, cpu, memory = by_one
+    rows = table(
+        "Search among 12 candidates (halving), 10 folds, 5,400 rows × 8 inputs × 3 outputs, batch 256, start-up and "
+        f"compilation included; {PARTITIONS} partitions",
+        ["", "measured", "at most"],
+    )
+    rows.add("CPU-seconds a partition, all processes", f"{cpu / PARTITIONS:.2f}", f"{CPU_AT_MOST:.0f}")
+    rows.add("memory of the largest process, GB", f"{memory / 1e9:.2f}", f"{BYTES_AT_MOST / 1e9:.1f}")
+    assert len(run.finished) == PARTITIONS
+    assert cpu / PARTITIONS < CPU_AT_MOST
+    assert memory < BYTES_AT_MOST
+
+
+def _seconds_a_block(run):
+    """Return the time between ends of blocks, once every worker has ended its first: the start-up is not in it."""
+    ends = sorted(path.stat().st_mtime for path in (run.path / "blocks").glob("*.safetensors"))
+    return (ends[-2] - ends[1]) / (len(ends) - 3)
+
+
+def test_two_workers_are_almost_twice_one(by_one, trained, table):
+    one, two = (_seconds_a_block(run) for run in (by_one[0], trained(2)[0]))
+    rows = table("Two workers against one, start-up excluded", ["workers", "seconds a block", "times as fast"])
+    rows.add(1, f"{one:.2f}", "1.00")
+    rows.add(2, f"{two:.2f}", f"{one / two:.2f}")
+    assert one / two > SPEED_UP_AT_LEAST
+
+
+@pytest.mark.parametrize(
+    ("hidden", "batch", "activation"),
+    [((4, 13), 64, "relu"), ((16, 16), 256, "tanh"), ((64, 64), 256, "relu"), ((128, 128), 256, "relu")],
+)
+def test_model_steps_a_second(hidden, batch, activation, make_block, table):
+    """Beside the machine's own peak: multiplications and additions of a large matrix product on the same core."""
+    from threadpoolctl import threadpool_limits
+
+    from motrain_app.learning.network import fit_network
+    from motrain_app.learning.network_options import NetworkOptions
+
+    block, epochs = make_block(6), 4
+    options = NetworkOptions(hidden=hidden, batch=batch, activation=activation, epochs=epochs, patience=epochs)
+    with threadpool_limits(1):
+        fit_network(block, options)  # compiles
+        begin = time.process_time()
+        fitted = fit_network(block, options)
+        seconds = time.process_time() - begin
+        peak = _peak()
+    rows_of_a_slot = 0.8 * block.inputs.shape[1] / len(block)  # less the fold held out and the one that validates
+    steps = fitted.trials["epochs"].sum() * math.ceil(rows_of_a_slot / batch)
+    widths = [len(block.inputs), *hidden, len(block.outputs)]
+    operations = 6 * batch * sum(before * after for before, after in pairwise(widths))  # forward, and twice back
+    rows = table(
+        "Model-steps a second on one core, everything around them included; and beside the core's peak",
+        ["network", "batch", "µs a step", "steps a second", "GFLOP/s", "of the peak"],
+    )
+    a_second = steps / seconds
+    rows.add(
+        f"8-{'-'.join(map(str, hidden))}-3 {activation}", batch, f"{1e6 / a_second:.1f}", f"{a_second:,.0f}",
+        f"{operations * a_second / 1e9:.1f}", f"{100 * operations * a_second / peak:.0f} %",
+    )  # fmt: skip
+
+
+def _peak():
+    """Return the operations a second of a product of matrices in float32, the best of several."""
+    a = np.random.default_rng(0).normal(size=(2048, 2048)).astype(np.float32)
+    a @ a
+    taken = []
+    for _ in range(5):
+        begin = time.process_time()
+        a @ a
+        taken.append(time.process_time() - begin)
+    return 2 * len(a) ** 3 / min(taken)
