@@ -61,7 +61,7 @@ class Operator:
     Examples
     --------
     >>> import numpy as np
-    >>> from motrain_app import Member
+    >>> from motrain_app.operators import Member
     >>> one, two = np.ones(1), 2 * np.ones(1)
     >>> twice = Member("2010", (np.ones((1, 1)),), (0 * one,), 0 * one, one, -one, one, 0 * one, two)
     >>> h = Operator("alps", (Variable("TG1", "K"),), (Variable("sig", "dB"),), (twice,), (Filter("TG1 > 0"),))
