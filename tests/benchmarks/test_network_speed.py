@@ -121,3 +121,19 @@ def _peak():
         a @ a
         taken.append(time.process_time() - begin)
     return 2 * len(a) ** 3 / min(taken)
+
+
+def test_the_peers_search_at_a_hundred_partitions(make_cells, make_design, python, table, tmp_path):
+    """Halving over eleven candidates of the peer's space; what start-up and compilation cost is shared by more."""
+    from tests.benchmarks.test_real_cells import LEARNERS, PEER_CPU
+
+    make_cells(100).to_netcdf(tmp_path / "cells.nc")
+    design = make_design(tmp_path / "cells.nc", learner=LEARNERS["the same, halving"]).save(tmp_path / "design.json")
+    command = ("-m", "motrain_app", "train", design, "--runs", tmp_path / "runs", "--workers", 2, "--quiet")
+    cpu = python(*command).cpu / 100
+    rows = table(
+        "Halving over 11 candidates of the peer's space, 10 folds, 100 partitions in the shape of the real cells",
+        ["CPU-seconds a partition, everything included", "peer / ours"],
+    )
+    rows.add(f"{cpu:.2f}", f"{np.mean(PEER_CPU) / cpu:,.0f}")
+    assert np.mean(PEER_CPU) / cpu > 100

@@ -1,5 +1,7 @@
 """What a partition costs: ridge, all folds and strengths, beside refits; scores beside resampled rows; a whole run."""
 
+import time
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -125,3 +127,20 @@ def test_a_whole_run(make_cells, make_design, python, table, tmp_path):
     )
     minutes = (cost[200] + (10_000 - 200) * more) / 60 / 2
     rows.add(200, f"{cost[200]:.1f}", f"{1e3 * cost[200] / 200:.0f}", f"{1e3 * more:.0f}", f"≈ {minutes:.1f} minutes")
+
+
+def test_ten_thousand_partitions_in_five_minutes(make_cells, make_design, python, table, tmp_path):
+    """On two cores, with a quarter of the real cells' rows; from the command to the last scores."""
+    partitions = 10_000
+    make_cells(partitions, every=4).to_zarr(tmp_path / "data.zarr", zarr_format=3, consolidated=False)
+    design = make_design(tmp_path / "data.zarr", learner="ridge").save(tmp_path / "design.json")
+    begin = time.perf_counter()
+    finished = python("-m", "motrain_app", "train", design, "--runs", tmp_path, "--workers", 2, "--quiet")
+    minutes = (time.perf_counter() - begin) / 60
+    assert f"{partitions} done" in finished.output
+    rows = table(
+        "10,000 partitions with ridge on two cores, 1,970 rows each; staging, driver and store included",
+        ["minutes", "at most", "CPU-milliseconds a partition"],
+    )
+    rows.add(f"{minutes:.1f}", "5", f"{1e3 * finished.cpu / partitions:.0f}")
+    assert minutes < 5
