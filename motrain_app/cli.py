@@ -114,6 +114,9 @@ def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
         "--data", action="append", help="train on this dataset in place of the design's (repeat for several)"
     )
     part.add_argument("--runs", type=Path, default=Path("runs"), help="folder for runs (./runs)")
+    part.add_argument(
+        "--fresh", action="store_true", help="train every partition, also what an earlier run in the folder has trained"
+    )
     _add_register(part)
     _add_cluster(part)
     part.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -229,7 +232,8 @@ def _train(options: argparse.Namespace) -> int:
     design = Design.load(options.design)
     if options.data:
         design = design.change(data=[str(Path(path).absolute()) for path in options.data])
-    return _drive(create_run(design, options.runs, register=options.register), options)
+    folder = create_run(design, options.runs, register=options.register, take_over=not options.fresh)
+    return _drive(folder, options)
 
 
 def _resume(options: argparse.Namespace) -> int:
@@ -282,8 +286,16 @@ def _summary(run: "Run") -> int:
     if counts.get("waiting"):
         _say(f"{counts['waiting']} partitions wait; go on with: motrain resume {run.path}")
     words = [f"{number} {state}" for state, number in sorted(counts.items())]
-    print(f"{', '.join(words)}. Scores: motrain skill {run.path}")
+    print(f"{', '.join(words)}.{_taken_over(run)} Scores: motrain skill {run.path}")
     return USABLE if set(counts) == {"done"} else WARNINGS
+
+
+def _taken_over(run: "Run") -> str:
+    """Say how many partitions were taken over, as a sentence to follow another; empty where none was."""
+    from motrain_app.runs.progress import Progress
+
+    words = Progress.of_run(run.path).taken_over_words
+    return f" {words}." if words else ""
 
 
 def _skill(options: argparse.Namespace) -> int:
@@ -294,7 +306,8 @@ def _skill(options: argparse.Namespace) -> int:
     if options.csv:
         frame.to_csv(sys.stdout, index=False)
     elif options.json:
-        print(frame.to_json(orient="records", indent=2, double_precision=15))
+        trained_in = frame["partition"].map(run.taken_over)  # null where it was this run
+        print(frame.assign(taken_over=trained_in).to_json(orient="records", indent=2, double_precision=15))
     else:
         _print_skill(run, frame, test=options.open_test)
     return USABLE if len(frame) else WARNINGS

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -63,6 +64,26 @@ def test_from_sample_to_exported_operators(capfd, tmp_path):
     assert len(list((tmp_path / "operators").glob("*.safetensors"))) == 1
     assert main(["sample", "demo"]) == 2
     assert "data.zarr" in capfd.readouterr().err
+
+
+@pytest.mark.cluster
+def test_what_an_earlier_run_trained_is_taken_over_and_said_unless_it_is_to_be_fresh(capfd, design):
+    path = design()
+    assert main(["train", path, "--workers", "1"]) == 0
+    first = capfd.readouterr().out.splitlines()[-1]
+    assert main(["train", path, "--workers", "1"]) == 0
+    out = capfd.readouterr().out
+    assert f"6 done. 6 of 6 partitions taken over from {Path(first).name}. Scores: motrain skill" in out
+    assert main(["train", path, "--workers", "1", "--fresh"]) == 0
+    out_fresh = capfd.readouterr().out
+    assert "taken over" not in out_fresh
+    scores = []
+    for folder in (out.splitlines()[-1], out_fresh.splitlines()[-1]):
+        assert main(["skill", folder, "--json"]) == 0
+        scores.append(json.loads(capfd.readouterr().out))
+    assert {entry["taken_over"] for entry in scores[0]} == {Path(first).name}
+    assert {entry["taken_over"] for entry in scores[1]} == {None}
+    assert [entry | {"taken_over": None} for entry in scores[0]] == scores[1]
 
 
 @pytest.mark.cluster

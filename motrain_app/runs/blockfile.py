@@ -61,7 +61,8 @@ def write_block(path: Path, numbers: NDArray[np.int64], block: Block, fitted: Fi
     Parameters
     ----------
     numbers
-        The partitions of the block; masked ones keep their slots.
+        The partitions of the block; masked ones keep their slots. They are numbers in this run: in one that takes the
+        file over, the store alone knows who stands where.
     """
     arrays: dict[str, NDArray[Any]] = {
         "numbers": numbers,
@@ -123,10 +124,6 @@ class BlockFile:
     def errors(self) -> dict[int, str]:
         """By position in the block: why nothing could be trained."""
         return {int(position): reason for position, reason in self._header["errors"].items()}
-
-    def position(self, number: int) -> int:
-        """Return the position of a partition in the block."""
-        return int(np.flatnonzero(self.array("numbers") == number)[0])
 
     def stack(self, position: int) -> tuple[AnyStack, NDArray[np.int64]]:
         """Return the members of the partition at a position, and which folds they left out; no other one is read."""

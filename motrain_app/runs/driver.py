@@ -1,7 +1,8 @@
 """The driver: carries a run through, from staging to the last partition. It outlives the app that started it.
 
-Only the driver writes the store. It submits blocks in a small window, records each returned file, and then lets go of
-the future; so the store, not the cluster, is what a run can be resumed from.
+Only the driver writes the store. It takes over what another run has trained already, submits blocks in a small window,
+records each returned file, and then lets go of the future; so the store, not the cluster, is what a run can be resumed
+from.
 """
 
 import errno
@@ -10,26 +11,26 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 from distributed import KilledWorker, wait
 from distributed.client import FutureCancelledError
 
 from motrain_app.data import fingerprint, open_dataset
 from motrain_app.learning import resolve_learner
 from motrain_app.learning.registering import Registered
-from motrain_app.runs.blockfile import BlockFile, sha256_of
 from motrain_app.runs.cluster import Cluster
 from motrain_app.runs.control import Control
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.lock import RunLock
+from motrain_app.runs.origins import Origins
 from motrain_app.runs.plan import Plan, make_plan
 from motrain_app.runs.progress import Progress
+from motrain_app.runs.recovery import record_file, recover
 from motrain_app.runs.staging import stage_rows
-from motrain_app.runs.store import SKIPPED, WAITING, Finished, RunStore
+from motrain_app.runs.store import SKIPPED, WAITING, RunStore
+from motrain_app.runs.takeover import take_over
 from motrain_app.runs.task import Outcome, Task, train_block
 
 POLL_SECONDS = 0.2
@@ -72,6 +73,7 @@ class Driver:
         self._running: dict[Any, Task] = {}
         self._deaths: dict[int, int] = {}
         self._attempt = 0
+        self._taken_over: dict[str, int] = {}
 
     def drive(self) -> str:
         """Carry the run through and return how it ended: "done" or "stopped".
@@ -87,9 +89,11 @@ class Driver:
                 return "stopped"
             with RunStore(self._run.store, write=True) as self._store:
                 self._store.enter_wal()
+                self._store.upgrade()
                 self._store.put("state", "running")
                 try:
-                    self._recover()
+                    self._attempt = recover(self._run, self._store)
+                    self._take_over()
                     end = self._train()
                 except BaseException as error:
                     self._store.put("state", f"broken: {error}")
@@ -115,7 +119,7 @@ class Driver:
             design,
             run.staged(),
             progress=lambda share: self._watch(Progress("staging", share)),
-            stopped=lambda: self._control.asked("stop") or self._control.asked("cancel"),
+            stopped=self._asked_to_end,
         )
         if rows is None:
             return False
@@ -125,31 +129,26 @@ class Driver:
             RunStore.create(run.store, _store_rows(plan, layout.partitions.names)).close()
         return True
 
-    def _recover(self) -> None:
-        """Trust only what is whole: adopt files that were written but not recorded, drop damaged ones that were."""
-        files = self._store.files()
-        damaged = [name for name, (sha256, _) in files.items() if sha256_of(self._run.blocks / name) != sha256]
-        if damaged:
-            lost = [row.number for row in self._store.partitions() if row.file in damaged]
-            self._store.wait_again(lost)
-        for path in sorted(self._run.blocks.glob("*.safetensors")):
-            if path.name not in files:
-                self._adopt(path)
-        names = [path.name for path in self._run.blocks.glob("*.safetensors")]
-        self._attempt = max((int(name.split("-")[1].split(".")[0]) for name in names), default=-1) + 1
+    def _take_over(self) -> None:
+        if self._store.counts().get(WAITING):
+            take_over(
+                self._run,
+                self._store,
+                self._modules,
+                progress=lambda share: self._watch(Progress("taking over", share)),
+                stopped=self._asked_to_end,
+            )
+        self._taken_over = Origins(self._store).counts()
 
-    def _adopt(self, path: Path) -> None:
-        try:
-            self._record(path.name, sha256_of(path))
-        except (RunError, KeyError, ValueError):
-            path.unlink()  # written by a process that died meanwhile; its partitions still wait
+    def _asked_to_end(self) -> bool:
+        return self._control.asked("stop") or self._control.asked("cancel")
 
     # Training
 
     def _train(self) -> str:
         self._fill_queue()
         for _ in range(CLUSTERS_AT_MOST):
-            if not self._queue:
+            if not self._queue or self._asked_to_end():
                 return self._end()
             self._report("starting")
             try:
@@ -233,17 +232,7 @@ class Driver:
         else:
             outcome: Outcome = future.result()
             if outcome.file is not None:
-                self._record(outcome.file, outcome.sha256)
-
-    def _record(self, name: str, sha256: str) -> None:
-        with BlockFile.open(self._run.blocks / name) as file:
-            scores, present, errors = file.array("scores"), np.asarray(file.array("present").any(axis=1)), file.errors
-            finished = [
-                Finished(number, position, scores[position] if present[position] else None, errors.get(position))
-                for position, number in enumerate(file.array("numbers").tolist())
-                if present[position] or position in errors
-            ]
-        self._store.commit_file(name, sha256, int(name.split("-")[0]), finished)
+                record_file(self._run, self._store, outcome.file, outcome.sha256)
 
     def _retry(self, task: Task, reason: str, *, deadly: bool = True) -> None:
         """Train the partitions of a failed task each alone: the guilty one is found, and its neighbours finish."""
@@ -267,7 +256,7 @@ class Driver:
             log.write(f"{task}\n{''.join(traceback.format_exception(error))}\n")
 
     def _report(self, phase: str) -> None:
-        self._watch(Progress.of_counts(phase, self._store.counts()))
+        self._watch(Progress.of_counts(phase, self._store.counts(), self._taken_over))
 
 
 def _store_rows(plan: Plan, names: tuple[str, ...]) -> list[tuple[Any, ...]]:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,16 @@ def write_json_durably(path: Path, value: Any) -> None:
     """Write JSON as `write_durably` does."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     write_durably(path, text.encode())
+
+
+def link_durably(source: Path, target: Path) -> None:
+    """Give a file that is never changed a second name; a copy, where the file system or its owner allows none."""
+    try:
+        os.link(os.path.realpath(source), target)
+    except OSError:
+        with written_aside(target) as aside:
+            shutil.copyfile(source, aside)
+    sync_folder(target.parent)
 
 
 def sync_folder(folder: Path) -> None:

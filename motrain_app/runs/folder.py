@@ -77,7 +77,14 @@ class RunFolder:
 
     @classmethod
     def create(
-        cls, design: Design, runs: str | Path, *, fingerprint: str, staged: Path, modules: Sequence[Registered] = ()
+        cls,
+        design: Design,
+        runs: str | Path,
+        *,
+        fingerprint: str,
+        staged: Path,
+        modules: Sequence[Registered] = (),
+        take_over: bool = True,
     ) -> "RunFolder":
         """Make a new run folder.
 
@@ -87,6 +94,8 @@ class RunFolder:
             Where the rows are, or will be, staged; below `runs`.
         modules
             Those that were registered: told to whoever resumes the run, and never imported because they stand here.
+        take_over
+            Whether the driver looks into other runs before it trains.
 
         Raises
         ------
@@ -107,7 +116,8 @@ class RunFolder:
                 "fingerprint": fingerprint,
                 "staged": os.path.relpath(staged, runs),
                 "register": [asdict(module) for module in modules],
-                "versions": {"motrain_app": __version__} | _versions(*_PACKAGES),
+                "take_over": take_over,
+                "versions": {"motrain_app": __version__} | versions_of(*_PACKAGES),
             }
             write_json_durably(folder.path / "run.json", info)
         except OSError as error:
@@ -117,8 +127,8 @@ class RunFolder:
         return folder
 
 
-def _versions(*names: str) -> dict[str, str]:
-    """Return the versions of packages; one that is not installed by its own name (tensorflow-cpu) is left out."""
+def versions_of(*names: str) -> dict[str, str]:
+    """Return the versions of packages; one not installed by its own name (tensorflow-cpu) is left out."""
     found = {}
     for name in names:
         with contextlib.suppress(PackageNotFoundError):

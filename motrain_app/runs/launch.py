@@ -24,13 +24,17 @@ Watch = Callable[[Progress], None]
 WATCH_SECONDS = 0.3
 
 
-def create_run(design: Design, runs: str | Path = "runs", *, register: Sequence[str | Path] = ()) -> RunFolder:
+def create_run(
+    design: Design, runs: str | Path = "runs", *, register: Sequence[str | Path] = (), take_over: bool = True
+) -> RunFolder:
     """Check a design against its data and make a run folder for it; nothing is trained yet.
 
     Parameters
     ----------
     register
         Modules with learners of the user's own, by name or as paths of ``.py`` files; they are imported.
+    take_over
+        As in `train`; the run remembers it.
 
     Raises
     ------
@@ -49,7 +53,7 @@ def create_run(design: Design, runs: str | Path = "runs", *, register: Sequence[
         raise DesignError(reasons)
     mark = fingerprint(list(design.data))
     staged = staged_path(Path(runs), mark, design)
-    return RunFolder.create(design, runs, fingerprint=mark, staged=staged, modules=modules)
+    return RunFolder.create(design, runs, fingerprint=mark, staged=staged, modules=modules, take_over=take_over)
 
 
 def drive_run(
@@ -128,6 +132,7 @@ def train(
     workers: int | None = None,
     scheduler: str | None = None,
     register: Sequence[str | Path] = (),
+    take_over: bool = True,
 ) -> Run:
     """Train a design and return its run; blocks until the run has ended.
 
@@ -141,6 +146,9 @@ def train(
     register
         Modules with learners of your own (`motrain_app.learning.register_learner`), by name or as paths of ``.py``
         files. They are imported here, by the driver and by every worker.
+    take_over
+        Whether a partition that another run in the folder has trained already, with the same rows, split, learner, seed
+        and versions, is taken over in place of being trained again; `Run.taken_over` says which were.
 
     Raises
     ------
@@ -149,7 +157,7 @@ def train(
     RunError
         Where the run broke off.
     """
-    folder = create_run(design, runs, register=register)
+    folder = create_run(design, runs, register=register, take_over=take_over)
     return _follow(folder, start_driver(folder, workers=workers, scheduler=scheduler, register=register))
 
 
@@ -170,14 +178,17 @@ def resume(
 
 def _follow(folder: RunFolder, driver: subprocess.Popen[bytes]) -> Run:
     """Watch a driver until it ends; its words are told where it could not finish."""
+    run = Run(folder.path)
     with ProgressBar() as bar:
         while (code := _wait(folder, driver)) is None:
             bar.show(Progress.of_run(folder.path))
+        if code in (0, 1):
+            bar.show(Progress.of_run(folder.path, phase=run.state))
     if code not in (0, 1):
         said = (folder.path / "driver.log").read_text(encoding="utf-8", errors="replace")
         words = [line.removeprefix("motrain: ") for line in said.splitlines() if line.startswith("motrain: ")]
         raise RunError("\n".join(words) or f"The driver of {folder.path} died (exit code {code}). `resume` goes on.")
-    return Run(folder.path)
+    return run
 
 
 def _wait(folder: RunFolder, driver: subprocess.Popen[bytes]) -> int | None:

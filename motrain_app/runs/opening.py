@@ -51,19 +51,18 @@ def open_test(run: RunFolder) -> None:
     with RunStore(run.store, write=True) as store:
         unscored = [row for row in store.partitions() if row.state == DONE and row.test_scores is None]
         for name in dict.fromkeys(row.file for row in unscored):
-            numbers = {row.number for row in unscored if row.file == name}
-            store.put_test_scores(_score_file(run.blocks / str(name), numbers, plan, seed))
+            positions = {row.number: int(row.position or 0) for row in unscored if row.file == name}
+            store.put_test_scores(_score_file(run.blocks / str(name), positions, plan, seed))
 
 
-def _score_file(path: Path, numbers: set[int], plan: Plan, seed: int) -> dict[int, NDArray[np.float64]]:
+def _score_file(path: Path, positions: dict[int, int], plan: Plan, seed: int) -> dict[int, NDArray[np.float64]]:
+    """Return the test scores of the partitions, by number, that stand at some positions of a block file."""
     scores = {}
     days = plan.time.astype("datetime64[D]").astype(np.int64)
     with BlockFile.open(path) as file:
         start, fold, ids = file.array("row_start"), file.array("fold"), file.array("ids")
         tests_before = np.r_[0, np.cumsum(fold == TEST)]
-        for position, number in enumerate(file.array("numbers").tolist()):
-            if number not in numbers:
-                continue
+        for number, position in positions.items():
             rows = file.rows(position)
             test = rows["fold"] == TEST
             first, last = tests_before[start[position : position + 2]].tolist()

@@ -9,6 +9,7 @@ from motrain_app.design import Design, DesignError
 from motrain_app.runs.comparing import compare_runs
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
+from motrain_app.runs.siblings import runs_on
 
 if TYPE_CHECKING:
     from motrain_app.runs.run import Run
@@ -107,17 +108,9 @@ def find_one_for_all(runs: str | Path, run: "Run") -> "Run | None":
     mark, wanted = RunFolder(run.path).info()["fingerprint"], _alike(run.design)
     if _is_everywhere(run.design):
         return None
-    found: list[tuple[str, int, Path]] = []
-    for path in Path(runs).iterdir() if Path(runs).is_dir() else ():
+    for folder in runs_on(Path(runs), mark):
         try:
-            info = RunFolder(path).info()
-            if info["fingerprint"] == mark:
-                found.append((str(info["created"]), (path / "run.json").stat().st_mtime_ns, path))
-        except (RunError, KeyError):
-            continue  # no run, or one of another version
-    for *_, path in sorted(found, reverse=True):
-        try:
-            other = Run(path)
+            other = Run(folder.path)
             alike = _is_everywhere(other.design) and _alike(other.design) == wanted
             if alike and other.state == "done" and other.counts.get("done"):
                 return other

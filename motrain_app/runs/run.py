@@ -24,6 +24,7 @@ from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.judging import BASELINES
 from motrain_app.runs.lock import is_driven
+from motrain_app.runs.origins import Origins
 from motrain_app.runs.plan import Plan
 from motrain_app.runs.store import DONE, PartitionRow, RunStore
 from motrain_app.skill import score_frame, unpack_scores
@@ -112,6 +113,12 @@ class Run:
     def failures(self) -> dict[str, str]:
         """Why partitions failed or were skipped, by name."""
         return {row.name: row.error for row in self._rows() if row.error is not None}
+
+    @property
+    def taken_over(self) -> dict[str, str]:
+        """Names of the partitions that were not trained in this run, each with that of the run that trained it."""
+        with self._store() as store:
+            return Origins(store).taken_over()
 
     def skill(self) -> pd.DataFrame:
         """Return out-of-fold scores: of members, on the rows each withheld, pooled over folds.

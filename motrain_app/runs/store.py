@@ -39,6 +39,11 @@ CREATE INDEX partition_by_seq ON partition (seq);
 CREATE TABLE file (name TEXT PRIMARY KEY, sha256 TEXT NOT NULL, block INTEGER NOT NULL);
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT);
 """
+# What stores of earlier versions lack; `upgrade` adds it.
+_LATER_TABLES = """
+CREATE TABLE IF NOT EXISTS fingerprint (number INTEGER PRIMARY KEY, value BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS taken_over (number INTEGER PRIMARY KEY, run TEXT NOT NULL);
+"""
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,11 @@ class RunStore:
         if write:
             self._db.execute("PRAGMA synchronous=FULL")
 
+    @property
+    def database(self) -> sqlite3.Connection:
+        """The connection, for `motrain_app.runs.origins.Origins`."""
+        return self._db
+
     @classmethod
     def create(cls, path: Path, rows: Iterable[Sequence[Any]]) -> "RunStore":
         """Make a store with all partitions waiting or skipped.
@@ -122,7 +132,7 @@ class RunStore:
         aside = path.with_name(path.name + ".new")
         aside.unlink(missing_ok=True)
         db = sqlite3.connect(aside)
-        db.executescript(_TABLES)
+        db.executescript(_TABLES + _LATER_TABLES)
         fields = "number, id, name, block, training_rows, test_rows, state, error"
         db.executemany(f"INSERT INTO partition ({fields}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
         db.commit()
@@ -155,8 +165,12 @@ class RunStore:
         except sqlite3.OperationalError:
             pass
 
+    def upgrade(self) -> None:
+        """Add the tables that a store of an earlier version lacks."""
+        self._db.executescript(_LATER_TABLES)
+
     @contextmanager
-    def _transaction(self) -> Iterator[int]:
+    def transaction(self) -> Iterator[int]:
         """A transaction that gives its changes the next sequence number."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
@@ -166,9 +180,19 @@ class RunStore:
             raise
         self._db.execute("COMMIT")
 
-    def commit_file(self, name: str, sha256: str, block: int, finished: Sequence[Finished]) -> None:
-        """Record a block file and the partitions that it brings, at once and durably; done ones stay as they are."""
-        with self._transaction() as seq:
+    def commit_file(
+        self, name: str, sha256: str, block: int, finished: Sequence[Finished], *, trained_in: str = ""
+    ) -> None:
+        """Record a block file and the partitions that it brings, at once and durably; done ones stay as they are.
+
+        Parameters
+        ----------
+        block
+            That it was trained as; −1 where another run trained it.
+        trained_in
+            Name of that run.
+        """
+        with self.transaction() as seq:
             self._db.execute("INSERT OR REPLACE INTO file VALUES (?, ?, ?)", (name, sha256, block))
             self._db.executemany(
                 "UPDATE partition SET state=?, file=?, position=?, scores=?, error=?, seq=? "
@@ -186,10 +210,19 @@ class RunStore:
                     for item in finished
                 ],
             )
+            if trained_in:
+                self._db.executemany(
+                    "INSERT OR REPLACE INTO taken_over SELECT number, ? FROM partition WHERE number=? AND file=?",
+                    [(trained_in, item.number, name) for item in finished],
+                )
+
+    def forget_file(self, name: str) -> None:
+        """Take back the record of a block file, which no partition is in any more."""
+        self._db.execute("DELETE FROM file WHERE name=?", (name,))
 
     def fail(self, numbers: Iterable[int], reason: str) -> None:
         """Record that partitions could not be trained, and why."""
-        with self._transaction() as seq:
+        with self.transaction() as seq:
             self._db.executemany(
                 "UPDATE partition SET state='failed', error=?, seq=? WHERE number=? AND state='waiting'",
                 [(reason, seq, number) for number in numbers],
@@ -197,16 +230,18 @@ class RunStore:
 
     def wait_again(self, numbers: Iterable[int]) -> None:
         """Put partitions back to waiting: their file is gone or damaged, or a person retries them."""
-        with self._transaction() as seq:
+        again = list(numbers)
+        with self.transaction() as seq:
             self._db.executemany(
                 "UPDATE partition SET state='waiting', file=NULL, position=NULL, scores=NULL, test_scores=NULL, "
                 "error=NULL, seq=? WHERE number=?",
-                [(seq, number) for number in numbers],
+                [(seq, number) for number in again],
             )
+            self._db.executemany("DELETE FROM taken_over WHERE number=?", [(number,) for number in again])
 
     def put_test_scores(self, scores: Mapping[int, NDArray[np.float64]]) -> None:
         """Keep the test scores of an opening."""
-        with self._transaction() as seq:
+        with self.transaction() as seq:
             self._db.executemany(
                 "UPDATE partition SET test_scores=?, seq=? WHERE number=?",
                 [(value.tobytes(), seq, number) for number, value in scores.items()],

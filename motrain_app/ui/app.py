@@ -1,6 +1,5 @@
 """The app: one session's page, put together."""
 
-import asyncio
 import hashlib
 import weakref
 from pathlib import Path
@@ -8,12 +7,10 @@ from pathlib import Path
 import panel as pn
 from panel.io.resources import LOCAL_DIST
 
-from motrain_app.data import DataError
-from motrain_app.design import Design, DesignError
+from motrain_app.design import Design
 from motrain_app.design.history import DesignHistory
-from motrain_app.runs import RunError, RunFolder
+from motrain_app.runs import RunFolder
 from motrain_app.ui.address import follow_address
-from motrain_app.ui.escape import safe_text
 from motrain_app.ui.frame import Frame
 from motrain_app.ui.live import LiveSkill
 from motrain_app.ui.pages.data import DataPage
@@ -22,9 +19,10 @@ from motrain_app.ui.pages.partitions import PartitionsPage
 from motrain_app.ui.pages.skill import SkillPage
 from motrain_app.ui.pages.training import TrainingPage
 from motrain_app.ui.pages.validation import ValidationPage
-from motrain_app.ui.ready import Background, when_ready
+from motrain_app.ui.ready import when_ready
 from motrain_app.ui.run_follower import RunFollower
 from motrain_app.ui.run_scores import RunScores
+from motrain_app.ui.run_starter import RunStarter
 from motrain_app.ui.services import Services
 from motrain_app.ui.session import Session
 from motrain_app.ui.stage import Stage
@@ -51,17 +49,17 @@ def _page_of(session: Session, services: Services, target: Target) -> pn.viewabl
     session.run = services.run(target.path) if target.kind == "run" else services.run_of(session.design)
     stage, live = Stage(session), LiveSkill(session, services)
     session.param.watch(lambda event: when_ready(live.follow), "layout")  # begun before the pages draw
-    follower = RunFollower(session, services)
+    follower, starter = RunFollower(session, services), RunStarter(session, services)
     scores = RunScores(follower)
     partitions = PartitionsPage(session, stage, live, follower, scores)
-    training = TrainingPage(session, stage, services, follower)
+    training = TrainingPage(session, stage, services, follower, starter)
     pages = (
         DataPage(session, stage, services),
         partitions,
         ValidationPage(session, services),
         training,
-        SkillPage(session, stage, services, follower, scores),
-        OperatorsPage(session, stage, follower, scores),
+        SkillPage(session, stage, services, follower, starter, scores),
+        OperatorsPage(session, stage, follower, starter, scores),
     )
     keys = {
         "p": lambda: partitions.draw("polygon"),
@@ -74,7 +72,7 @@ def _page_of(session: Session, services: Services, target: Target) -> pn.viewabl
     frame = Frame(session, {page.name: page for page in pages}, follower, training.stop, keys)
     pn.state.onload(live.follow)
     pn.state.onload(lambda: _keep_looking(follower))
-    pn.state.onload(lambda: _begin(session, services, target))
+    pn.state.onload(lambda: _begin(session, starter, target))
     follow_address(session, services)
     return frame.view
 
@@ -103,21 +101,10 @@ def _keep_looking(follower: RunFollower) -> None:
     pn.state.curdoc.add_periodic_callback(look, TICK_MS)
 
 
-def _begin(session: Session, services: Services, target: Target) -> None:
+def _begin(session: Session, starter: RunStarter, target: Target) -> None:
     """Train the sample's one operator everywhere, where that was never done."""
-    if not target.ready or session.run is not None or session.layout is None:
-        return
-
-    async def start() -> Path:
-        return await asyncio.to_thread(services.start, session.design)
-
-    def follow(path: Path) -> None:
-        session.run = services.run(path)
-
-    def tell(error: Exception) -> None:
-        session.notice = ("error", safe_text(error, limit=600))
-
-    Background(start, follow, tell, (DataError, DesignError, RunError))()
+    if target.ready and session.run is None and session.layout is not None:
+        starter()
 
 
 def _first_design(target: Target) -> Design | None:

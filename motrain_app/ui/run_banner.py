@@ -6,32 +6,37 @@ import panel as pn
 import panel_material_ui as pmui
 
 from motrain_app.ui.changes import changes
+from motrain_app.ui.run_follower import RunFollower
+from motrain_app.ui.run_starter import RunStarter
 from motrain_app.ui.session import Session
 
 
 class RunBanner:
-    """Hidden while the design is the run's; else it says what was changed since, and offers the run's design again.
+    """Hidden while the design is the run's; else it says what was changed since, and offers both ways out of that.
+
+    One is the run's design again. The other is a run of the present design, which takes over what did not change.
 
     Parameters
     ----------
-    session
-        Whose run and design are compared.
+    session, follower
+        Whose run and design are compared, and whether that run is going on.
+    starter
+        Trains what changed.
     """
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, session: Session, follower: RunFollower, starter: RunStarter) -> None:
+        self._session, self._follower, self._starter = session, follower, starter
         self._words = pmui.Typography("", variant="body2", margin=(4, 8), sizing_mode="stretch_width")
-        restore = pmui.Button(
-            label="Restore its design",
-            size="small",
-            variant="outlined",
-            margin=(0, 8, 6, 8),
-            css_classes=["mt-restore"],
-        )
+        small = {"size": "small", "variant": "outlined", "margin": (0, 8, 6, 8)}
+        restore = pmui.Button(label="Restore its design", css_classes=["mt-restore"], **small)
+        self._train = pmui.Button(label="Train what changed", css_classes=["mt-train-changed"], **small)
+        self._why_not = pmui.Typography("", variant="caption", margin=(0, 8, 6, 8), css_classes=["mt-why-not-train"])
         restore.on_click(lambda event: self._restore())
+        self._train.on_click(lambda event: starter())
         self.view = pn.Column(
             self._words,
-            restore,
+            pn.FlexBox(restore, self._train, margin=0),
+            self._why_not,
             visible=False,
             sizing_mode="stretch_width",
             margin=(4, 12),
@@ -39,6 +44,8 @@ class RunBanner:
             styles={"border-left": "3px solid #e69f00", "background": "rgba(230, 159, 0, 0.1)"},
         )
         session.param.watch(self._show, ["run", "design"])
+        follower.param.watch(self._show, "state")
+        starter.param.watch(self._show, "changed")
         self._show()
 
     def _show(self, *_: Any) -> None:
@@ -47,6 +54,17 @@ class RunBanner:
         self.view.visible = bool(changed)
         if changed:
             self._words.object = f"Results of an earlier design; since then you changed {_listed(changed)}."
+        reason = self._reason()
+        self._train.disabled = bool(reason)
+        self._why_not.param.update(object=reason, visible=bool(reason))
+
+    def _reason(self) -> str:
+        """Say why nothing can be trained just now; empty where it can."""
+        if self._starter.busy:
+            return "Starting…"
+        if self._follower.busy:
+            return "A run is going on: what changed can be trained when it has ended, or once you stop it."
+        return ""
 
     def _restore(self) -> None:
         run = self._session.run

@@ -47,6 +47,11 @@ class RunFollower(param.Parameterized):
         return {} if self.watch is None or self.watch.plan is None else self.watch.counts
 
     @property
+    def taken_over(self) -> dict[str, int]:
+        """Partitions that were taken over, by the run that trained them, the most first."""
+        return {} if self.watch is None else self.watch.taken_over
+
+    @property
     def share(self) -> float:
         """Share of the partitions that came to an end, 0 to 1."""
         total = sum(self.counts.values())
@@ -78,8 +83,8 @@ class RunFollower(param.Parameterized):
         self.look()
 
     def _estimate(self, state: str) -> float | None:
-        """Return the seconds to go, from the partitions ended since we first looked."""
-        ended = sum(self.counts.values()) - self.counts.get("waiting", 0)
+        """Return the seconds to go, from the partitions trained since we first looked."""
+        ended = sum(self.counts.values()) - self.counts.get("waiting", 0) - sum(self.taken_over.values())
         if state != "running" or not self.counts:
             self._begin = None
             return None

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from motrain_app.runs import Run, RunFolder
 from motrain_app.runs.judging import BASELINES
+from motrain_app.runs.origins import Origins
 from motrain_app.runs.plan import Plan
 from motrain_app.runs.store import DONE, FAILED, SKIPPED, WAITING, RunStore
 from motrain_app.skill import unpack_scores
@@ -26,6 +27,8 @@ class RunWatch:
         int8, shape (n_partitions,): index into `STATES`.
     skill
         Skill over the best baseline, [n_partitions, n_outputs]; NaN until a partition is done.
+    taken_over
+        Partitions that were taken over, by the run that trained them, the most first.
     """
 
     def __init__(self, run: Run) -> None:
@@ -35,6 +38,7 @@ class RunWatch:
         self.plan: Plan | None = None
         self.state: NDArray[np.int8] = np.zeros(0, np.int8)
         self.skill: NDArray[np.float64] = np.zeros((0, 0))
+        self.taken_over: dict[str, int] = {}
 
     def look(self) -> bool:
         """Take in what is new, and say whether anything is."""
@@ -46,6 +50,7 @@ class RunWatch:
             self.skill = np.full((self.plan.n_partitions, len(self.plan.outputs)), np.nan)
         with RunStore(self._folder.store) as store:
             new = store.partitions(since=self._seq)
+            self.taken_over = Origins(store).counts() if new else self.taken_over
         if not new:
             return False
         self._seq = max(row.seq for row in new)

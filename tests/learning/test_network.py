@@ -66,6 +66,16 @@ def test_a_slot_is_itself_whatever_its_neighbours_do(make_block):
     assert alone.present.any(axis=1).tolist() == [False, True, False]
 
 
+def test_neither_padding_nor_the_size_of_a_stack_of_several_decides_a_bit(make_block):
+    """The fingerprint of a partition rests on the first; the second enters it all the same."""
+    block = make_block(partitions=2)
+    before = fit_network(block, OPTIONS)
+    for padded_rows, stack_slots in ((3584, 64), (40960, 64), (2048, 7)):
+        after = fit_network(replace(block, padded_rows=padded_rows, stack_slots=stack_slots), OPTIONS)
+        assert _same(before, after, slice(None))
+        assert all(array.tobytes() == after.trials[name].tobytes() for name, array in before.trials.items())
+
+
 def test_same_seed_same_bits_and_another_seed_another_network(make_block):
     block = make_block(partitions=1)
     first, again, other = (fit_network(b, OPTIONS) for b in (block, block, replace(block, seed=1)))

@@ -46,7 +46,8 @@ def make_dataset(*, cells: int = 6, years: int = 5, seed: int = 0, step: int = 4
 
 
 @contextmanager
-def _thread_of_ours() -> Iterator[Client]:
+def thread_of_ours() -> Iterator[Client]:
+    """Give the client of a cluster whose one worker is a thread of this process."""
     options = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": "127.0.0.1:0"}
     with LocalCluster(**options, silence_logs=50) as cluster, Client(cluster, set_as_default=False) as client:
         yield client
@@ -54,7 +55,7 @@ def _thread_of_ours() -> Iterator[Client]:
 
 def drive_here(folder: RunFolder) -> str:
     """Carry a run through with a worker that is a thread of this process: for tests of what a run leaves behind."""
-    return Driver(folder, _thread_of_ours).drive()
+    return Driver(folder, thread_of_ours).drive()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from motrain_app.runs.errors import RunError
+from motrain_app.runs.origins import Offer, Origins
 from motrain_app.runs.store import Finished, RunStore
 
 
@@ -73,3 +74,28 @@ def test_an_unknown_partition_and_an_absent_store_are_told(store, tmp_path):
         store.partition("cell-9")
     with pytest.raises(RunError, match="has no store yet"):
         RunStore(tmp_path / "absent.sqlite")
+
+
+def test_a_partition_is_of_the_run_that_trained_it_until_it_waits_again(store):
+    store.commit_file(
+        "from.a.0-0", "abc", -1, [Finished(number, number, np.ones(2), None) for number in (0, 1)], trained_in="a"
+    )
+    store.commit_file("0-0", "def", 0, [Finished(number, number, np.ones(2), None) for number in (1, 2)])
+    names = [row.name for row in store.partitions()]
+    assert Origins(store).taken_over() == {names[0]: "a", names[1]: "a"}
+    assert Origins(store).counts() == {"a": 2}
+    store.wait_again([1])
+    assert Origins(store).counts() == {"a": 1}
+
+
+def test_fingerprints_are_renewed_of_what_waits_and_kept_of_what_is_done(store):
+    origins = Origins(store)
+    origins.put_fingerprints([b"a", b"b", b"c", b"d"])
+    store.commit_file("0-0", "abc", 0, [Finished(0, 5, np.ones(2), None)])
+    store.fail([1], "It raised an error.")
+    origins.put_fingerprints([b"e", b"f", b"g", b"h"])
+    assert origins.wanted() == {b"g": 2, b"h": 3}
+    assert origins.offers() == [Offer(b"a", "0-0", "abc", 5, "")]
+    origins.put_fingerprints([])
+    assert origins.wanted() == {}
+    assert len(origins.offers()) == 1

@@ -11,6 +11,7 @@ from panel.io.state import set_curdoc
 
 from motrain_app.design import Design
 from motrain_app.ui import app
+from motrain_app.ui.run_starter import RunStarter
 from motrain_app.ui.services import open_services
 from tests.conftest import PATIENCE
 from tests.runs.conftest import make_dataset
@@ -43,9 +44,11 @@ def test_one_operator_everywhere_is_trained_when_the_sample_is_opened_first():
         start=lambda design: started.append(design) or "folder", run=lambda path: f"run in {path}"
     )
 
+    starter = RunStarter(session, services)
+
     async def open_twice():
         for _ in range(2):
-            app._begin(session, services, SimpleNamespace(ready=True))
+            app._begin(session, starter, SimpleNamespace(ready=True))
             while session.run is None:
                 await asyncio.sleep(0.01)
 

@@ -1,18 +1,19 @@
 """A run seen live in a browser: it fills, goes on while no tab is open, stops where it is asked to, and loses nothing.
 
-The run is a recorded one, replayed, so that nothing is trained.
+The run is a recorded one, replayed, so that nothing is trained; but for what was changed since.
 """
 
 import re
+import shutil
 from functools import partial
 
 import pytest
 from playwright.sync_api import expect
 
-from motrain_app.design import Design
+from motrain_app.design import Design, box
 from motrain_app.runs import Run, create_run
 from motrain_app.ui import app
-from motrain_app.ui.services import open_services
+from motrain_app.ui.services import Cluster, open_services
 from tests.conftest import PATIENCE
 from tests.runs.conftest import drive_here, make_dataset
 from tests.ui.replay import start_replay
@@ -124,3 +125,30 @@ def test_a_closed_tab_loses_nothing(live, tab, context):
     press(again, "mt-undo")
     again.locator(".mt-sentence").get_by_text("one operator everywhere").wait_for()
     assert again.wrong == []
+
+
+@pytest.fixture
+def redrawn(recorded, tmp_path):
+    """An app that shows the recorded run, on a design in which four of its six cells are still partitions."""
+    shutil.copytree(recorded.path.parent, tmp_path / "runs")
+    regions = [box("north", 0, 41.5, 10, 45), *recorded.design.regions]
+    recorded.design.change(regions=regions).save(tmp_path / "design.json")
+    roots = [recorded.design.data[0]]
+    services = open_services(tmp_path / "design.json", runs=tmp_path / "runs", roots=roots, cluster=Cluster(workers=1))
+    with running(partial(app.make_page, services)) as server:
+        yield server.url
+    services.close()
+
+
+def test_what_changed_is_trained_and_the_rest_taken_over(redrawn, recorded, tab):
+    tab.goto(f"{redrawn}?page=training")
+    tab.locator(".mt-run-banner").get_by_text("you changed the regions").wait_for()
+    press(tab, "mt-train-changed")
+    words = tab.locator(".mt-run-state")
+    words.get_by_text(f"done: 5 done; 4 of 5 partitions taken over from {recorded.path.name}").wait_for()
+    expect(tab.locator(".mt-run-banner")).to_be_hidden()
+    expect(tab.locator(".mt-start").get_by_role("button")).to_be_enabled()
+    tab.locator(".mt-map").get_by_text("Skill over the best baseline, y, out-of-fold").wait_for()
+    go(tab, "operators")
+    expect(tab.locator(".mt-operators .tabulator-row")).to_have_count(5)
+    assert tab.wrong == []

@@ -14,6 +14,7 @@ from motrain_app.ui.ready import Background
 from motrain_app.ui.run_banner import RunBanner
 from motrain_app.ui.run_follower import RunFollower
 from motrain_app.ui.run_scores import UNREADABLE, RunScores
+from motrain_app.ui.run_starter import RunStarter
 from motrain_app.ui.run_watch import STATES
 from motrain_app.ui.score_words import interval_words
 from motrain_app.ui.session import Session
@@ -63,7 +64,9 @@ class OperatorsPage:
 
     name, title, icon = "operators", "Operators", "functions"
 
-    def __init__(self, session: Session, stage: Stage, follower: RunFollower, scores: RunScores) -> None:
+    def __init__(
+        self, session: Session, stage: Stage, follower: RunFollower, starter: RunStarter, scores: RunScores
+    ) -> None:
         self._session, self._stage, self._follower, self._scores = session, stage, follower, scores
         self._reading = Background(self._read, self._show_operators, self._unread, UNREADABLE)
         self._words = pmui.Typography("", variant="body2", margin=(8, 12), css_classes=["mt-operator-words"])
@@ -81,7 +84,7 @@ class OperatorsPage:
                 "& textarea": {"fontFamily": "monospace", "fontSize": "11px", "whiteSpace": "pre", "overflowX": "auto"}
             },
         )
-        self._banner = RunBanner(session)
+        self._banner = RunBanner(session, follower, starter)
         self._table = RowTable("mt-operators", choose=self._choose)
         self._names: list[str] = []
         session.param.watch(lambda *events: self._show(), ["page", "run", "partition", "dark"])

@@ -20,6 +20,7 @@ from motrain_app.ui.review_map import review_map
 from motrain_app.ui.run_banner import RunBanner
 from motrain_app.ui.run_follower import RunFollower
 from motrain_app.ui.run_scores import UNREADABLE, RunScores
+from motrain_app.ui.run_starter import RunStarter
 from motrain_app.ui.score_words import baseline_words, interval_words, score_words
 from motrain_app.ui.series import SeriesView
 from motrain_app.ui.services import Services
@@ -56,14 +57,20 @@ class SkillPage:
 
     Parameters
     ----------
-    session, stage, services, follower, scores
-        The state, the map, and the run with what is read from it.
+    session, stage, services, follower, starter, scores
+        The state, the map, the run with what is read from it, and who starts another.
     """
 
     name, title, icon = "skill", "Skill", "insights"
 
     def __init__(
-        self, session: Session, stage: Stage, services: Services, follower: RunFollower, scores: RunScores
+        self,
+        session: Session,
+        stage: Stage,
+        services: Services,
+        follower: RunFollower,
+        starter: RunStarter,
+        scores: RunScores,
     ) -> None:
         self._session, self._stage, self._services = session, stage, services
         self._follower, self._scores = follower, scores
@@ -101,7 +108,7 @@ class SkillPage:
             label="Open the test", icon="lock_open", variant="outlined", margin=(4, 12), css_classes=["mt-open-test"]
         )
         self._test = pmui.Typography("", variant="body2", margin=(4, 12), css_classes=["mt-test-words"])
-        self._banner = RunBanner(session)
+        self._banner = RunBanner(session, follower, starter)
         self._table = RowTable("mt-skill-table", choose=self._choose)
         self._names: list[str] = []
         self._open.on_click(lambda event: session.run is not None and self._opening())

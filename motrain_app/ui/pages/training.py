@@ -2,22 +2,20 @@
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 
-from motrain_app.data import DataError
-from motrain_app.design import DesignError
 from motrain_app.learning import LEARNER_KINDS
-from motrain_app.runs import RunError
+from motrain_app.runs.progress import taken_over_words
 from motrain_app.ui.escape import safe_text
 from motrain_app.ui.pages.partitions import output_select
 from motrain_app.ui.ready import Background
 from motrain_app.ui.run_banner import RunBanner
 from motrain_app.ui.run_follower import RunFollower
+from motrain_app.ui.run_starter import REFUSALS, RunStarter
 from motrain_app.ui.services import Services
 from motrain_app.ui.session import Session
 from motrain_app.ui.stage import Stage
@@ -25,7 +23,6 @@ from motrain_app.ui.table import RowTable
 from motrain_app.ui.theme import duration
 
 FAILURES_AT_MOST = 200
-REFUSALS = (DataError, DesignError, RunError)
 UNFINISHED = ("stopped", "crashed", "broken")
 
 
@@ -34,14 +31,17 @@ class TrainingPage:
 
     Parameters
     ----------
-    session, stage, services, follower
-        The state, the map, who starts drivers, and the run that is followed.
+    session, stage, services, follower, starter
+        The state, the map, who knows drivers, the run that is followed, and who starts another.
     """
 
     name, title, icon = "training", "Training", "model_training"
 
-    def __init__(self, session: Session, stage: Stage, services: Services, follower: RunFollower) -> None:
-        self._session, self._stage, self._services, self._follower = session, stage, services, follower
+    def __init__(
+        self, session: Session, stage: Stage, services: Services, follower: RunFollower, starter: RunStarter
+    ) -> None:
+        self._session, self._stage, self._services = session, stage, services
+        self._follower, self._starter = follower, starter
         wide = {"size": "small", "sizing_mode": "stretch_width", "margin": (6, 12)}
         self._learner = pmui.Select(
             label="Learner", options=list(LEARNER_KINDS), value=session.design.learner.kind,
@@ -56,7 +56,7 @@ class TrainingPage:
         )
         self._runs = pmui.Select(label="Shown run", options=[], css_classes=["mt-runs"], **wide)
         self._cluster = pmui.Typography(_where(services), variant="caption", margin=(4, 12))
-        self._banner = RunBanner(session)
+        self._banner = RunBanner(session, follower, starter)
         self._output = output_select(session)
         self._failures = RowTable("mt-failures")
         self._no_failure = pmui.Typography("", variant="body2", margin=(8, 16))
@@ -64,13 +64,13 @@ class TrainingPage:
         self._listing = False
         self._learner.param.watch(self._choose, "value")
         self._runs.param.watch(self._choose_run, "value")
-        self._starting = Background(self._begin, self._begun, self._not_begun, REFUSALS)
-        self._resuming = Background(self._go_on, lambda _: follower.look(), self._not_begun, REFUSALS)
-        self._start.on_click(lambda event: self._ask_to_start())
+        self._resuming = Background(self._go_on, lambda _: follower.look(), self._not_resumed, REFUSALS)
+        self._start.on_click(lambda event: starter())
         self._stop.on_click(lambda event: self.stop())
         self._resume.on_click(lambda event: self._session.run is not None and self._resuming())
         follower.param.watch(lambda *events: self._show_state(), ["state", "news", "asked", "remaining", "reason"])
         follower.param.watch(lambda event: self._show_map(), "news")
+        starter.param.watch(lambda event: self._show_state(), "changed")
         follower.param.watch(lambda event: session.page == self.name and self._list_runs(), "state")
         session.param.watch(lambda *events: self._show(), ["page", "output", "dark", "run"])
         session.param.watch(lambda event: self._learner.param.update(value=event.new.learner.kind), "design")
@@ -118,18 +118,7 @@ class TrainingPage:
         if not self._listing and event.new:
             self._session.run = self._services.run(event.new)
 
-    def _ask_to_start(self) -> None:
-        self._start.disabled = True
-        self._state.object = "Starting…"
-        self._starting()
-
-    async def _begin(self) -> Path:
-        return await asyncio.to_thread(self._services.start, self._session.design)
-
-    def _begun(self, path: Path) -> None:
-        self._session.run = self._services.run(path)
-
-    def _not_begun(self, error: Exception) -> None:
+    def _not_resumed(self, error: Exception) -> None:
         """Tell why, where it stays until it is read."""
         self._session.notice = ("error", safe_text(error, limit=600))
         self._show_state()
@@ -162,13 +151,14 @@ class TrainingPage:
         if self._session.page != self.name:
             return
         follower = self._follower
-        self._start.disabled = follower.busy
+        self._start.disabled = follower.busy or self._starter.busy
         self._stop.visible = follower.busy
         self._stop.disabled = bool(follower.asked)
         self._resume.visible = follower.state in UNFINISHED
         self._bar.visible = bool(follower.state)
         self._bar.value = round(100 * follower.share)
-        self._state.object = state_words(follower) or "Nothing trained. Start trains one operator in each partition."
+        words = "Starting…" if self._starter.busy else state_words(follower)
+        self._state.object = words or "Nothing trained. Start trains one operator in each partition."
         self._show_failures()
 
     def _show_failures(self) -> None:
@@ -203,6 +193,8 @@ def state_words(follower: RunFollower) -> str:
     words = f"{safe_text(follower.state, limit=400)}"
     if follower.counts:
         words += ": " + ", ".join(f"{number:,} {name}" for name, number in follower.counts.items())
+        taken_over = taken_over_words(follower.taken_over, sum(follower.counts.values()))
+        words += f"; {safe_text(taken_over, limit=400)}" if taken_over else ""
     elif follower.busy:
         words += ": reading the rows…"
     if follower.remaining is not None:
