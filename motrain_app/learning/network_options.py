@@ -80,8 +80,8 @@ class NetworkOptions:
     def _check_search(self, n: int) -> None:
         if self.together > n:
             raise DesignError(
-                f"together is {self.together}; the search has {n} different candidates. Let it have more, or take fewer "
-                "together."
+                f"together is {self.together}; the search has {n} different candidates. Let it have more, or take "
+                "fewer together."
             )
 
     def candidates(self, seed: int) -> tuple["NetworkOptions", ...]:
