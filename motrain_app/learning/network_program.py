@@ -42,7 +42,6 @@ tf.config.threading.set_intra_op_parallelism_threads(1)
 tf.config.threading.set_inter_op_parallelism_threads(1)
 
 _Values = TypeVar("_Values", "Settings", "State")
-STEPS = 16  # of a call: enough to hide what a call costs, few enough that a short epoch pads little
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-7  # of Kingma & Ba (2015), as in Keras
 _EXPONENT_AT_MOST = 60.0  # of a row's weight: e^60 times the mean weight is no number to learn from
 
@@ -209,7 +208,7 @@ class Program:
     def advance(
         self, state: State, settings: Settings, rows: _Rows, which: Any, n_train: int, n_judge: int, *, ends: bool
     ) -> State:
-        """Take up to `STEPS` steps of training, or of judging; at the end of an epoch say what it has brought.
+        """Take up to `programs.STEPS` steps of training, or of judging; at the end of an epoch say what it has brought.
 
         Parameters
         ----------

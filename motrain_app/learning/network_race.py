@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from motrain_app.learning.block import Block, Stopped
 from motrain_app.learning.network_options import NetworkOptions
 from motrain_app.learning.network_program import (
-    STEPS,
     OfPlace,
     Program,
     Rows,
@@ -25,7 +24,7 @@ from motrain_app.learning.network_program import (
     initial_state,
 )
 from motrain_app.learning.places import Places, Shuffle, rows_of
-from motrain_app.learning.programs import Group
+from motrain_app.learning.programs import STEPS, Group
 
 EPOCHS_BETWEEN_PACKING = 8
 

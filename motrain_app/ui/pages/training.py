@@ -13,6 +13,7 @@ from motrain_app.data import DataError
 from motrain_app.design import DesignError
 from motrain_app.learning import LEARNER_KINDS
 from motrain_app.runs import RunError
+from motrain_app.runs.progress import duration
 from motrain_app.ui.escape import safe_text
 from motrain_app.ui.pages.partitions import output_select
 from motrain_app.ui.ready import Background
@@ -22,7 +23,6 @@ from motrain_app.ui.services import Services
 from motrain_app.ui.session import Session
 from motrain_app.ui.stage import Stage
 from motrain_app.ui.table import RowTable
-from motrain_app.ui.theme import duration
 
 FAILURES_AT_MOST = 200
 REFUSALS = (DataError, DesignError, RunError)
