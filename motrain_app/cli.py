@@ -233,7 +233,15 @@ def _train(options: argparse.Namespace) -> int:
     if options.data:
         design = design.change(data=[str(Path(path).absolute()) for path in options.data])
     folder = create_run(design, options.runs, register=options.register, take_over=not options.fresh)
+    _print_budget(folder, options)
     return _drive(folder, options)
+
+
+def _print_budget(folder: Any, options: argparse.Namespace) -> None:
+    from motrain_app.runs.budget import budget_of_run, workers_of
+
+    what, *more = budget_of_run(folder).words(workers_of(options.workers, options.scheduler))
+    print(f"{what}: {', '.join(more)}" if more else what, flush=True)
 
 
 def _resume(options: argparse.Namespace) -> int:

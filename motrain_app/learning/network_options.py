@@ -1,7 +1,7 @@
 """Hyper-parameters of the network, and the candidates of its search."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
 from typing import Any
 
@@ -43,7 +43,7 @@ class NetworkOptions:
     """
 
     hidden: tuple[int, ...] = (16, 16)
-    activation: str = "tanh"
+    activation: str = field(default="tanh", metadata={"choices": tuple(ACTIVATIONS)})
     learning_rate: float = 0.005
     batch: int = 128
     epochs: int = 150
@@ -106,6 +106,18 @@ class NetworkOptions:
                 "its lists."
             )
         return found
+
+    def tried(self, seed: int) -> tuple[dict[str, Any], ...]:
+        """Say what sets each candidate apart from the others: the hyper-parameters in which not all are equal.
+
+        Parameters
+        ----------
+        seed
+            Of the design.
+        """
+        candidates = self.candidates(seed)
+        names = [one.name for one in fields(self) if len({getattr(each, one.name) for each in candidates}) > 1]
+        return tuple({name: getattr(one, name) for name in names} for one in candidates)
 
     def check(self, n_outputs: int) -> None:
         """Raise DesignError where the settings name more or fewer outputs than there are."""

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from motrain_app.learning.programs import steps_of_call
+
 
 @contextmanager
 def _without_keras() -> Iterator[None]:
@@ -42,7 +44,6 @@ tf.config.threading.set_intra_op_parallelism_threads(1)
 tf.config.threading.set_inter_op_parallelism_threads(1)
 
 _Values = TypeVar("_Values", "Settings", "State")
-ROWS_OF_CALL = 8192  # of a slot: an epoch of most partitions is one call, which costs a millisecond
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-7  # of Kingma & Ba (2015), as in Keras
 _EXPONENT_AT_MOST = 60.0  # of a row's weight: e^60 times the mean weight is no number to learn from
 
@@ -201,7 +202,7 @@ class Call(NamedTuple):
 
 def calls_of(rows: NDArray[np.int32], batch: int) -> list[Call]:
     """Cut the rows of a stack's slots, [slots, n], −1 where a slot has no more, into calls; one where there is none."""
-    steps = max(1, ROWS_OF_CALL // batch)
+    steps = steps_of_call(batch)
     length = int((rows >= 0).sum(axis=1).max(initial=0))
     calls = []
     for begin in range(0, max(length, 1), steps * batch):

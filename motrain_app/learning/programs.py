@@ -15,6 +15,7 @@ from motrain_app.learning.network_options import NetworkOptions
 _BOTH_ENDS = 12  # inputs and outputs of a usual network
 _SECONDS_A_STEP_OF_ALL = 2e-4  # of a stack on one core: some fifty of them make a call, which costs a millisecond
 PROGRAMS_AT_MOST = 6  # of a run: each takes seconds to compile, in every worker
+_ROWS_OF_CALL = 8192  # of a slot: an epoch of most partitions is one call, which costs a millisecond
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,27 @@ class Group:
 
     def stack_slots(self, at_most: int) -> int:
         """Return how many slots to train at once: enough to hide what a call costs, and few, as some are in vain."""
-        multiplications = sum(before * after for before, after in pairwise(self.hidden))
-        seconds_a_step = self.batch * (1e-9 * (_BOTH_ENDS + sum(self.hidden)) + 8e-11 * multiplications)
-        return max(1, min(at_most, math.ceil(_SECONDS_A_STEP_OF_ALL / seconds_a_step)))
+        seconds = step_seconds(self.hidden, self.batch, _BOTH_ENDS)
+        return max(1, min(at_most, math.ceil(_SECONDS_A_STEP_OF_ALL / seconds)))
+
+
+def steps_of_call(batch: int) -> int:
+    """Return how many steps a call of a program has at most."""
+    return max(1, _ROWS_OF_CALL // batch)
+
+
+def step_seconds(hidden: Sequence[int], batch: int, both_ends: int) -> float:
+    """Return about how long a step of one slot takes on a fast core, by the size of its layers.
+
+    Parameters
+    ----------
+    hidden, batch
+        Widths of the hidden layers, and rows a step.
+    both_ends
+        Inputs and outputs together.
+    """
+    multiplications = sum(before * after for before, after in pairwise(hidden))
+    return batch * (1e-9 * (both_ends + sum(hidden)) + 8e-11 * multiplications)
 
 
 def group_candidates(candidates: Sequence[NetworkOptions]) -> tuple[Group, ...]:

@@ -1,8 +1,8 @@
 """The kinds of learners: those of this package, and a user's own, which `register_learner` adds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from motrain_app.design.errors import DesignError, did_you_mean
 from motrain_app.design.learner import Learner
@@ -16,11 +16,20 @@ from motrain_app.learning.estimators import (
     fit_svr,
 )
 from motrain_app.learning.network import fit_network
-from motrain_app.learning.network_options import NetworkOptions
+from motrain_app.learning.network_options import SEARCHABLE, NetworkOptions
+from motrain_app.learning.network_work import Work, check_network, network_work
 from motrain_app.learning.ridge import RidgeOptions, fit_ridge
 from motrain_app.operators.estimator_file import allow_types
 
 Fit = Callable[[Block, Any], Fitted]
+
+
+class WorkOf(Protocol):
+    """Returns what training a member takes; see `motrain_app.learning.network_work.network_work`."""
+
+    def __call__(self, options: Any, seed: int, *, n_inputs: int, n_outputs: int, slots: int) -> Work:
+        """Return it."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,13 @@ class LearnerKind:
         number of inputs and the number of outputs.
     check
         Raises DesignError where options do not fit the number of outputs.
+    tried
+        Describes what a member chooses among, from the options and the design's seed: what sets each choice apart, by
+        name, in the order in which `Fitted.trials` judges them. Empty where nothing is chosen.
+    searchable
+        Hyper-parameters that the option ``search`` may look for; empty where there is no such option.
+    work
+        Returns what training a member takes, where that is counted in epochs; None where it is not.
     """
 
     options: type
@@ -57,11 +73,18 @@ class LearnerKind:
     candidates: Callable[[Any, int], Sequence[Any]] = lambda options, seed: (options,)
     bytes_of_member: Callable[[Any, int, int], int] = lambda options, n_inputs, n_outputs: 0
     check: Callable[[Any, int], None] = lambda options, n_outputs: None
+    tried: Callable[[Any, int], Sequence[Mapping[str, Any]]] = lambda options, seed: ()
+    searchable: tuple[str, ...] = ()
+    work: WorkOf | None = None
 
 
 LEARNER_KINDS: dict[str, LearnerKind] = {
-    "ridge": LearnerKind(RidgeOptions, fit_ridge, slots=2000, pads=False, fixed=(("features", "linear"),)),
-    "ridge2": LearnerKind(RidgeOptions, fit_ridge, slots=500, pads=False, fixed=(("features", "quadratic"),)),
+    "ridge": LearnerKind(
+        RidgeOptions, fit_ridge, slots=2000, pads=False, fixed=(("features", "linear"),), tried=RidgeOptions.tried
+    ),
+    "ridge2": LearnerKind(
+        RidgeOptions, fit_ridge, slots=500, pads=False, fixed=(("features", "quadratic"),), tried=RidgeOptions.tried
+    ),
     "network": LearnerKind(
         NetworkOptions,
         fit_network,
@@ -69,7 +92,10 @@ LEARNER_KINDS: dict[str, LearnerKind] = {
         pads=True,
         candidates=NetworkOptions.candidates,
         bytes_of_member=NetworkOptions.bytes_of_member,
-        check=NetworkOptions.check,
+        check=check_network,
+        tried=NetworkOptions.tried,
+        searchable=SEARCHABLE,
+        work=network_work,
     ),
     # Members that take seconds together, with three outputs and 2,500 rows.
     "svr": LearnerKind(SvrOptions, fit_svr, slots=20, pads=False),

@@ -38,6 +38,10 @@ class RidgeOptions:
     def __post_init__(self) -> None:
         refuse([each("strengths", self.strengths, positive), one_of("features", self.features, FEATURE_MAPS)])
 
+    def tried(self, seed: int) -> tuple[dict[str, float], ...]:
+        """Say what each member and output chooses among; the seed has no say."""
+        return tuple({"strength": strength} for strength in self.strengths)
+
 
 def fit_ridge(block: Block, options: RidgeOptions) -> Fitted:
     """Train every member of every partition of a block.

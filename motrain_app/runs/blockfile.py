@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,11 @@ class BlockFile:
                 f"The block file {path} is absent or damaged ({error}). `motrain resume` trains it again."
             ) from None
 
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Names of its arrays."""
+        return frozenset(self._file.keys())
+
     def array(self, name: str) -> NDArray[Any]:
         """Return a whole array."""
         return np.asarray(self._file.get_tensor(name))
@@ -129,7 +135,7 @@ class BlockFile:
         """Return the members of the partition at a position, and which folds they left out; no other one is read."""
         present = self.part("present", position, position + 1)[0]
         n = len(present)
-        names = [name for name in self._file.keys() if name.startswith("stack.")]  # noqa: SIM118 - no mapping
+        names = sorted(name for name in self.names if name.startswith("stack."))
         arrays = {
             name.removeprefix("stack."): self.part(name, position * n, (position + 1) * n)[present]
             for name in names

@@ -115,3 +115,16 @@ class ProgressBar:
         )
         words += f", {said}" if (said := progress.taken_over_words) else ""
         self._bar.update(self._task, completed=progress.share, description=words)
+
+
+def duration(seconds: float) -> str:
+    """Return seconds in words that fit beside a bar.
+
+    Examples
+    --------
+    >>> duration(4.2), duration(250), duration(9000)
+    ('4 s', '4 min', '2.5 h')
+    """
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

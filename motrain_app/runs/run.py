@@ -27,6 +27,7 @@ from motrain_app.runs.lock import is_driven
 from motrain_app.runs.origins import Origins
 from motrain_app.runs.plan import Plan
 from motrain_app.runs.store import DONE, PartitionRow, RunStore
+from motrain_app.runs.trials import trial_frame
 from motrain_app.skill import score_frame, unpack_scores
 
 SKILL_COLUMNS = ("partition", "output", "metric", "value", "low", "high", "n", "baseline", "baseline_value")
@@ -196,6 +197,37 @@ class Run:
             sealed = values["fold"] == TEST
             values = {name: array[..., ~sealed] for name, array in values.items()}
         return self._as_dataset(values)
+
+    def trials(self, partition: str) -> pd.DataFrame:
+        """Return what was tried for each member of a partition, and how it was judged on validation rows.
+
+        Validation rows are training rows of the member: neither rows that it withheld nor test rows enter.
+
+        Parameters
+        ----------
+        partition
+            Name of a finished partition.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a fold and candidate, and output where each output has a choice of its own, as in ridge. Columns
+            fold, output (there only), candidate (its number), the hyper-parameters in which candidates differ (the
+            strength of ridge), validation_loss, epochs (trained, of networks) and chosen. The validation loss of
+            networks is the mean squared error in units of each output's standard deviation in the member's training
+            rows, the mean over outputs; the best of all epochs, infinite where it never was a number. That of ridge is
+            the mean squared error in the output's squared unit, over all folds that may validate. Members that do not
+            exist have no rows. Learners that choose nothing, such as scikit-learn's, have an empty table.
+
+        Raises
+        ------
+        RunError
+            Where the partition is not finished.
+        """
+        row = self._finished(partition)
+        with BlockFile.open(self._folder.blocks / str(row.file)) as file:
+            outputs = [variable.name for variable in self._plan.outputs]
+            return trial_frame(file, int(row.position or 0), self.design, folds=self._folds.names, outputs=outputs)
 
     def coverage(self, partition: str, *, level: float = 0.9) -> pd.DataFrame:
         """Check an operator's intervals on rows that did not calibrate them, fold by fold; test rows do not enter.

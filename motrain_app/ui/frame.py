@@ -6,12 +6,13 @@ from typing import Any, Protocol
 import panel as pn
 import panel_material_ui as pmui
 
+from motrain_app.runs.progress import duration
 from motrain_app.ui.keyboard import KEYS, Keyboard
 from motrain_app.ui.page import session_page
 from motrain_app.ui.run_follower import RunFollower
 from motrain_app.ui.sentence import Clause, PageName, design_sentence
 from motrain_app.ui.session import Session
-from motrain_app.ui.theme import DRAWER_HEIGHT, INSPECTOR_WIDTH, RAIL_WIDTH, THEME, duration
+from motrain_app.ui.theme import DRAWER_HEIGHT, INSPECTOR_WIDTH, RAIL_WIDTH, THEME
 from motrain_app.ui.toast import Toast
 
 

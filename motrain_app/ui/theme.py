@@ -73,16 +73,3 @@ def style_figure(figure: Any, *, dark: bool) -> None:
 def plot_style(*, dark: bool) -> Callable[[Any, Any], None]:
     """Return a HoloViews hook that styles a plot as `style_figure` does."""
     return lambda plot, element: style_figure(plot.state, dark=dark)
-
-
-def duration(seconds: float) -> str:
-    """Return seconds in words that fit beside a bar.
-
-    Examples
-    --------
-    >>> duration(4.2), duration(250), duration(9000)
-    ('4 s', '4 min', '2.5 h')
-    """
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,10 +11,11 @@ import pytest
 from motrain_app.data import open_dataset
 from motrain_app.design import Design, LeaveYearsOut, Period, box, the_rest
 from motrain_app.design.history import DesignHistory
+from motrain_app.operators import Member
 from motrain_app.runs import Run, create_run
 from motrain_app.ui.fold_board import EMBARGO, HELD_OUT, TEST, TRAIN, fold_board, roles
 from motrain_app.ui.live import LiveSkill
-from motrain_app.ui.pages.operators import operator_table, snippet
+from motrain_app.ui.pages.operators import architectures, operator_table, snippet
 from motrain_app.ui.pages.validation import optimism_words, verdict
 from motrain_app.ui.partition_table import headline, partition_table
 from motrain_app.ui.run_watch import STATES, RunWatch
@@ -173,6 +175,18 @@ def test_every_score_of_an_operator_has_its_interval_and_its_n(design, tmp_path)
         assert table[f"95 % {output}"].tolist() == [
             f"[{row.low:.3g}, {row.high:.3g}]" for row in of_output.itertuples()
         ]
+
+
+def test_members_are_told_by_their_networks_the_most_frequent_first():
+    def member(activation, *hidden):
+        widths = [2, *hidden, 1]
+        layers = [np.zeros((after, before)) for before, after in pairwise(widths)]
+        x, y = np.ones(2), np.ones(1)
+        return Member("", layers, [layer[:, 0] for layer in layers], x, x, x, x, y, y, activation=activation)
+
+    members = [member("tanh", 8, 8), *[member("relu", 16)] * 3, member("tanh", 8, 8)]
+    assert architectures(members) == "16 relu ×3, 8·8 tanh ×2"
+    assert architectures([member("relu")]) == "", "ridge is a single layer"
 
 
 def test_the_services_dataset_is_that_of_the_file(session, tmp_path):

@@ -1,5 +1,6 @@
 """The Operators page: what there is to take home, and a snippet that works when pasted."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 
-from motrain_app.operators import Operator, Variable
+from motrain_app.operators import AnyMember, Member, Operator, Variable
 from motrain_app.ui.escape import safe_text
 from motrain_app.ui.ready import Background
 from motrain_app.ui.run_banner import RunBanner
@@ -57,6 +58,16 @@ def operator_table(scores: pd.DataFrame, outputs: Sequence[Variable]) -> pd.Data
         table[f"95 % {name}"] = [interval_words(row) for row in of_output.itertuples()]
         table[f"n {name}"] = of_output["n"].to_numpy()
     return table
+
+
+def architectures(members: Sequence[AnyMember]) -> str:
+    """Say which networks the members are, the most frequent first, as "16·16 tanh ×7"; empty where they are none."""
+    words = [
+        f"{'·'.join(str(len(bias)) for bias in member.biases[:-1])} {member.activation}"
+        for member in members
+        if isinstance(member, Member) and len(member.biases) > 1
+    ]
+    return ", ".join(f"{word} ×{number}" for word, number in Counter(words).most_common())
 
 
 class OperatorsPage:
@@ -147,7 +158,8 @@ class OperatorsPage:
             ", ".join(f"{safe_text(v.name)}{f' ({safe_text(v.unit)})' if v.unit else ''}" for v in variables)
             for variables in (h.inputs, h.outputs)
         )
-        self._words.object = f"**{safe_text(chosen)}**: {len(h.members)} members. {inputs} → {outputs}"
+        networks = f" ({words})" if (words := architectures(h.members)) else ""
+        self._words.object = f"**{safe_text(chosen)}**: {len(h.members)} members{networks}. {inputs} → {outputs}"
         self._code.value = snippet(str(self._scores.run.path), chosen)
 
     def _unread(self, error: Exception) -> None:

@@ -8,9 +8,9 @@ import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 
-from motrain_app.learning import LEARNER_KINDS
-from motrain_app.runs.progress import taken_over_words
+from motrain_app.runs.progress import duration, taken_over_words
 from motrain_app.ui.escape import safe_text
+from motrain_app.ui.learner_panel import LearnerPanel
 from motrain_app.ui.pages.partitions import output_select
 from motrain_app.ui.ready import Background
 from motrain_app.ui.run_banner import RunBanner
@@ -20,7 +20,6 @@ from motrain_app.ui.services import Services
 from motrain_app.ui.session import Session
 from motrain_app.ui.stage import Stage
 from motrain_app.ui.table import RowTable
-from motrain_app.ui.theme import duration
 
 FAILURES_AT_MOST = 200
 UNFINISHED = ("stopped", "crashed", "broken")
@@ -43,10 +42,7 @@ class TrainingPage:
         self._session, self._stage, self._services = session, stage, services
         self._follower, self._starter = follower, starter
         wide = {"size": "small", "sizing_mode": "stretch_width", "margin": (6, 12)}
-        self._learner = pmui.Select(
-            label="Learner", options=list(LEARNER_KINDS), value=session.design.learner.kind,
-            css_classes=["mt-learner"], **wide,
-        )  # fmt: skip
+        self._learner = LearnerPanel(session, services, self.name)
         self._start = pmui.Button(label="Start", icon="play_arrow", variant="contained", css_classes=["mt-start"])
         self._stop = pmui.Button(label="Stop", icon="stop", variant="outlined", css_classes=["mt-stop"])
         self._resume = pmui.Button(label="Resume", icon="replay", variant="outlined", css_classes=["mt-resume"])
@@ -62,7 +58,6 @@ class TrainingPage:
         self._no_failure = pmui.Typography("", variant="body2", margin=(8, 16))
         self._below = pn.Column(sizing_mode="stretch_both", margin=0)
         self._listing = False
-        self._learner.param.watch(self._choose, "value")
         self._runs.param.watch(self._choose_run, "value")
         self._resuming = Background(self._go_on, lambda _: follower.look(), self._not_resumed, REFUSALS)
         self._start.on_click(lambda event: starter())
@@ -73,7 +68,6 @@ class TrainingPage:
         starter.param.watch(lambda event: self._show_state(), "changed")
         follower.param.watch(lambda event: session.page == self.name and self._list_runs(), "state")
         session.param.watch(lambda *events: self._show(), ["page", "output", "dark", "run"])
-        session.param.watch(lambda event: self._learner.param.update(value=event.new.learner.kind), "design")
         self._show()
 
     def centre(self) -> pn.viewable.Viewable:
@@ -89,7 +83,7 @@ class TrainingPage:
         """Return learner, Start, Stop and the run's state."""
         return [
             pmui.Typography("Training", variant="h6", margin=(10, 12, 0, 12)),
-            self._learner,
+            *self._learner.parts(),
             pn.Row(self._start, self._stop, self._resume, margin=(0, 4)),
             self._cluster,
             self._bar,
@@ -109,10 +103,6 @@ class TrainingPage:
             self._follower.look()
 
     # Gestures
-
-    def _choose(self, event: Any) -> None:
-        if event.new != self._session.design.learner.kind:
-            self._session.change(f"Chose the learner {event.new}", learner=event.new)
 
     def _choose_run(self, event: Any) -> None:
         if not self._listing and event.new:

@@ -1,0 +1,170 @@
+"""What a search of networks takes: the programs it runs, for how many epochs, and how long a step of each lasts.
+
+It is NumPy and needs no TensorFlow; `motrain_app.learning.network_calibration` measures what is only assumed here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motrain_app.learning.network_options import NetworkOptions
+from motrain_app.learning.programs import group_candidates, step_seconds, steps_of_call
+from motrain_app.learning.search import Rung
+
+Counts = NDArray[np.int64]
+_SLOWER = 2.0  # than `step_seconds` says of a fast core: measured 1.3 to 2.4 for 8 to 128 units a layer, batches 64-256
+_CALL_SECONDS = 1e-3  # of a call of a stack, whatever it does
+_COMPILING_SECONDS = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramShape:
+    """What decides how long a program takes.
+
+    Attributes
+    ----------
+    activation, batch, hidden
+        As of the candidates that share it, padded.
+    n_inputs, n_outputs
+        Of the design.
+    slots
+        Trained at once.
+    bounded, weighted
+        Whether outputs have bounds, and rows weights.
+    """
+
+    activation: str
+    batch: int
+    hidden: tuple[int, ...]
+    n_inputs: int
+    n_outputs: int
+    slots: int
+    bounded: bool = False
+    weighted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long a program takes, in seconds of one core.
+
+    Attributes
+    ----------
+    call, step
+        Of one slot: its share of a call, and a step of training. A step of judging is cheaper, and counted as one of
+        training.
+    compiling
+        Once in every worker.
+    """
+
+    call: float
+    step: float
+    compiling: float
+
+    def of_epochs(self, batch: int, fit: Counts, judge: Counts) -> float:
+        """Return the seconds of one epoch of every member; rows that each learns from and is judged on, shape (n,)."""
+        steps = [-(-rows // batch) for rows in (fit, judge)]
+        training, judging = (-(-some // steps_of_call(batch)) for some in steps)
+        calls = int((training + np.maximum(judging - 1, 0)).sum())  # the last call that trains also judges
+        return calls * self.call + sum(int(some.sum()) for some in steps) * self.step
+
+
+def usual_pace(shape: ProgramShape) -> Pace:
+    """Return the pace that a program has on a usual core."""
+    seconds = step_seconds(shape.hidden, shape.batch, shape.n_inputs + shape.n_outputs)
+    return Pace(_CALL_SECONDS / shape.slots, _SLOWER * seconds, _COMPILING_SECONDS)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What training one member by a search takes.
+
+    Attributes
+    ----------
+    shapes
+        Of the programs.
+    program
+        Number of each candidate's program.
+    ladder
+        How many candidates are trained for how long.
+    """
+
+    shapes: tuple[ProgramShape, ...]
+    program: tuple[int, ...]
+    ladder: tuple[Rung, ...]
+
+    def at_most(self, an_epoch: Sequence[float]) -> float:
+        """Return what all epochs cost at most, if none stops early and the dearest candidates go on.
+
+        Parameters
+        ----------
+        an_epoch
+            What an epoch of each candidate costs.
+
+        Examples
+        --------
+        >>> ladder = (Rung(candidates=3, epochs=10), Rung(candidates=1, epochs=40))
+        >>> Work((), (0, 0, 1), ladder).at_most([1, 1, 5])  # 10 epochs of all three, 30 more of the dearest
+        220
+        """
+        dearest_first = sorted(an_epoch, reverse=True)
+        begins = [0, *(rung.epochs for rung in self.ladder)]
+        stretches = [(rung.epochs - begin) for rung, begin in zip(self.ladder, begins, strict=False)]
+        return sum(
+            epochs * sum(dearest_first[: rung.candidates]) for rung, epochs in zip(self.ladder, stretches, strict=True)
+        )
+
+    def steps(self, fit: Counts, judge: Counts) -> int:
+        """Return the steps of all members at most; rows that each learns from and is judged on, shape (n,)."""
+        of_program = [sum(int((-(-rows // shape.batch)).sum()) for rows in (fit, judge)) for shape in self.shapes]
+        return int(self.at_most([of_program[number] for number in self.program]))
+
+    def seconds(self, fit: Counts, judge: Counts, paces: Sequence[Pace]) -> float:
+        """Return the CPU-seconds of all members at most, but for compiling; arguments as `steps`, a pace a program."""
+        of_program = [pace.of_epochs(shape.batch, fit, judge) for shape, pace in zip(self.shapes, paces, strict=True)]
+        return self.at_most([of_program[number] for number in self.program])
+
+
+def network_work(options: NetworkOptions, seed: int, *, n_inputs: int, n_outputs: int, slots: int) -> Work:
+    """Return what training one member takes.
+
+    Parameters
+    ----------
+    options, seed
+        Of the design.
+    n_inputs, n_outputs
+        Of the design.
+    slots
+        Members trained at once at most, as `Block.stack_slots`.
+
+    Raises
+    ------
+    DesignError
+        Where the search needs too many programs.
+    """
+    candidates = options.candidates(seed)
+    bounded = any(bound is not None for bound in (*options.low, *options.high))
+    shapes, program = [], [0] * len(candidates)
+    for number, group in enumerate(group_candidates(candidates)):
+        for member in group.members:
+            program[member] = number
+        shapes.append(
+            ProgramShape(
+                group.activation,
+                group.batch,
+                group.hidden,
+                n_inputs,
+                n_outputs,
+                group.stack_slots(slots),
+                bounded=bounded,
+                weighted=options.emphasis != 0,
+            )
+        )
+    return Work(tuple(shapes), tuple(program), options.ladder(len(candidates)))
+
+
+def check_network(options: NetworkOptions, n_outputs: int) -> None:
+    """Raise DesignError where settings do not fit the outputs, or their search needs too many programs."""
+    options.check(n_outputs)
+    group_candidates(options.candidates(seed=0))

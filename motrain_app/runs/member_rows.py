@@ -1,0 +1,81 @@
+"""How many rows each member will have, before any row is read: from the labels of cells and times alone."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motrain_app.design import Layout
+from motrain_app.learning.block import wanted_members
+from motrain_app.learning.places import member_atoms
+from motrain_app.runs.staged_rows import StagedRows
+
+Counts = NDArray[np.int64]
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class MemberRows:
+    """Rows of members, an upper bound where the share of finite rows is not known.
+
+    Attributes
+    ----------
+    of_partition
+        All rows of each partition, test rows too, shape (n_partitions,).
+    fit, judge
+        Rows that a member learns from and is judged on, [n_partitions, n_members]; zero where there is no member.
+    """
+
+    of_partition: Counts
+    fit: Counts
+    judge: Counts
+
+    @property
+    def trained(self) -> NDArray[np.bool_]:
+        """Partitions that will have a member, shape (n_partitions,)."""
+        return np.asarray((self.fit > 0).any(axis=1))
+
+
+def finite_share(rows: StagedRows, n_times: int) -> Array:
+    """Return the share of a cell's times that are rows, shape (n_cells,): of those with all inputs and an output.
+
+    Parameters
+    ----------
+    rows
+        Staged for the design's variables and filters.
+    n_times
+        Of the dataset.
+    """
+    share = np.zeros(len(rows.cell_at))
+    share[rows.cell_at] = np.diff(rows.row_start) / n_times
+    return share
+
+
+def count_member_rows(layout: Layout, share: Array | None = None) -> MemberRows:
+    """Count cells × times of each partition and member.
+
+    Parameters
+    ----------
+    share
+        As `finite_share` gives it; None counts every time of a cell as a row.
+    """
+    partitions, folds = layout.partitions, layout.folds
+    claimed = partitions.cells.label >= 0
+    weights = None if share is None else share[claimed]
+    cells = np.bincount(partitions.cells.label[claimed], weights=weights, minlength=len(partitions.cells))
+    shape = (len(cells), len(partitions.times))
+    total, fit, judge = np.zeros(shape), *(np.zeros((*shape, folds.n_members)) for _ in range(2))
+    for period in range(shape[1]):
+        atoms = folds.atom_of_time[partitions.times.label == period]
+        times = np.bincount(atoms, minlength=folds.n_atoms)
+        total[:, period] = cells * times.sum()
+        most = np.ceil(times * cells.max(initial=0)).astype(np.int64)  # which fold validates, the largest region says
+        for member in np.flatnonzero(wanted_members(most > 0, folds)).tolist():
+            fits, judges = member_atoms(folds, member, most)
+            fit[:, period, member], judge[:, period, member] = cells * (fits @ times), cells * (judges @ times)
+    flat = (-1, folds.n_members)
+    return MemberRows(_whole(total).reshape(-1), _whole(fit).reshape(flat), _whole(judge).reshape(flat))
+
+
+def _whole(rows: Array) -> Counts:
+    return np.ceil(rows - 1e-6).astype(np.int64)  # shares of cells add up to a whole number, but for rounding

@@ -1,0 +1,79 @@
+"""What a search takes: counted by hand for small ones, and measured without touching anything."""
+
+import numpy as np
+import pytest
+
+from motrain_app.design import DesignError, Learner
+from motrain_app.learning import check_learner
+from motrain_app.learning.network_options import NetworkOptions
+from motrain_app.learning.network_work import Pace, ProgramShape, Work, network_work, usual_pace
+from motrain_app.learning.programs import steps_of_call
+from motrain_app.learning.search import Rung, model_epochs
+
+FIT, JUDGE = np.array([300, 100]), np.array([64, 65])
+SHAPE = ProgramShape("tanh", 64, (8,), n_inputs=3, n_outputs=2, slots=4)
+
+
+def test_an_epoch_is_counted_in_steps_and_calls():
+    pace = Pace(call=1000.0, step=1.0, compiling=0.0)
+    training, judging = 5 + 2, 1 + 2
+    calls = 2  # each of the two members has one, which trains and judges
+    assert pace.of_epochs(64, FIT, JUDGE) == 1000 * calls + training + judging
+    steps = steps_of_call(64)
+    long = np.array([64 * (2 * steps + 1)])
+    assert pace.of_epochs(64, long, np.array([0])) == 3 * 1000 + 2 * steps + 1
+    assert pace.of_epochs(64, long, np.array([64 * (steps + 1)])) == 4 * 1000 + 3 * steps + 2
+
+
+def test_all_epochs_of_a_rung_are_paid_once_and_the_dearest_candidates_go_on():
+    ladder = (Rung(3, 10), Rung(2, 20), Rung(1, 50))
+    work = Work((SHAPE,), (0, 0, 0), ladder)
+    assert work.at_most([1, 1, 1]) == model_epochs(ladder)
+    assert work.at_most([1, 2, 4]) == 10 * 7 + 10 * 6 + 30 * 4
+
+
+def test_steps_and_seconds_are_those_of_each_candidates_own_program():
+    wide = ProgramShape("tanh", 32, (99,), n_inputs=3, n_outputs=2, slots=1)
+    work = Work((SHAPE, wide), (0, 1), (Rung(2, 10),))
+    of_64, of_32 = 5 + 2 + 1 + 2, 10 + 4 + 2 + 3
+    assert work.steps(FIT, JUDGE) == 10 * (of_64 + of_32)
+    paces = [Pace(0.0, 1.0, 9.0), Pace(0.0, 100.0, 9.0)]
+    assert work.seconds(FIT, JUDGE, paces) == 10 * (of_64 + 100 * of_32)
+
+
+def test_a_candidate_is_priced_by_the_padded_program_that_trains_it():
+    options = NetworkOptions(search={"space": {"hidden": [[3], [60], [5, 5]]}})
+    work = network_work(options, 0, n_inputs=4, n_outputs=1, slots=32)
+    assert [work.shapes[number].hidden for number in work.program] == [(3,), (60,), (5, 5)]
+    assert {shape.n_inputs for shape in work.shapes} == {4}
+    assert all(1 <= shape.slots <= 32 for shape in work.shapes)
+    narrow, wide = (usual_pace(work.shapes[work.program[number]]) for number in (0, 1))
+    assert narrow.step < wide.step
+
+
+def test_a_search_of_too_many_programs_is_refused_before_anything_is_trained():
+    search = {"space": {"batch": [2**power for power in range(4, 11)]}}
+    with pytest.raises(DesignError, match="7 programs"):
+        check_learner(Learner("network", {"search": search}), n_outputs=1)
+
+
+@pytest.mark.slow
+def test_measuring_a_pace_changes_no_result(make_block):
+    pytest.importorskip("tensorflow", reason="the network needs TensorFlow")
+    from motrain_app.learning.network import fit_network
+    from motrain_app.learning.network_calibration import measure_pace
+    from motrain_app.learning.network_race import programs_compiled
+
+    block, options = make_block(partitions=1), NetworkOptions(hidden=(4,), epochs=3, batch=64)
+    before, compiled = fit_network(block, options), programs_compiled()
+    paces = [
+        measure_pace(ProgramShape("tanh", 64, hidden, 3, 2, 4, bounded=True, weighted=True))
+        for hidden in [(4,), (96, 96)]
+    ]
+    assert programs_compiled() == compiled
+    after = fit_network(block, options)
+    assert all(array.tobytes() == after.stack.arrays[name].tobytes() for name, array in before.stack.arrays.items())
+    assert all(array.tobytes() == after.trials[name].tobytes() for name, array in before.trials.items())
+    small, large = paces
+    assert 0 < small.step < large.step
+    assert large.compiling > 0
