@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from motrain_app.learning.network_program import Settings
 
 _ROWS = 4096
-_STEPS = 16  # enough to tell a step from a call
 _REPEATS = 5  # of which the fastest counts: others use the machine too
 
 
@@ -47,10 +46,9 @@ def measure_pace(shape: ProgramShape) -> Pace:
         train, judge = programs.Call(which, steps), programs.Call(which, 0)
         np.asarray(program.advance(state, settings, rows, train, judge, ends=False).steps)
 
-    some = min(most, _STEPS)
     compiling = _seconds(lambda: call(1), repeats=1)
-    one, all_of_them = _seconds(lambda: call(1)), _seconds(lambda: call(some))
-    step = max(all_of_them - one, 0.0) / max(some - 1, 1)
+    one, all_of_them = _seconds(lambda: call(1)), _seconds(lambda: call(most))
+    step = max(all_of_them - one, 0.0) / max(most - 1, 1)
     return Pace(max(one - step, 0.0) / shape.slots, step / shape.slots, compiling)
 
 
