@@ -20,7 +20,8 @@ def planned(design, dataset, tmp_path):
         chosen = design(data=data, learner=learner, **choices)
         layout = chosen.layout(data)
         rows = stage_rows(data, chosen, tmp_path / "staged")
-        return layout, rows, make_plan(layout, rows, *resolve_learner(Learner(learner)))
+        kind = learner if isinstance(learner, Learner) else Learner(learner)
+        return layout, rows, make_plan(layout, rows, *resolve_learner(kind))
 
     return make
 
@@ -83,3 +84,20 @@ def test_a_partition_beyond_a_workers_memory_is_refused_before_anything_runs(pla
     monkeypatch.setattr(cutting, "BLOCK_BYTES", 1000)
     with pytest.raises(RunError, match="Divide it, or filter its rows"):
         planned(dataset(), regions=None)
+
+
+def test_more_candidates_than_a_workers_memory_holds_are_refused_before_anything_runs(planned, dataset):
+    wide = {"space": {"width": [4000, 5000], "learning_rate": [1e-3, 2e-3, 3e-3]}}
+    with pytest.raises(RunError, match=r"6 candidates for each of 4 members need \d+\.\d GB"):
+        planned(dataset(), learner=Learner("network", {"search": wide, "hidden": [8, 8]}))
+
+
+def test_candidates_make_blocks_smaller_and_stacks_fit_the_members(planned, dataset):
+    data = dataset(cells=96)
+    plain, searched = (
+        planned(data, learner=Learner("network", options))[2]
+        for options in ({}, {"search": {"space": {"l2": [i * 1e-6 for i in range(200)]}}})
+    )
+    assert searched.n_blocks > plain.n_blocks
+    assert plain.stack_slots == 24  # of six partitions of four members
+    assert searched.stack_slots == 8  # of two
