@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from motrain_app.learning.network_program import Settings
 
 _ROWS = 4096
-_REPEATS = 5  # of which the fastest counts: others use the machine too
+_REPEATS, _SECONDS = 5, 0.2  # at least, of which the fastest counts: others use the machine too
 
 
 def measure_pace(shape: ProgramShape) -> Pace:
@@ -46,19 +46,23 @@ def measure_pace(shape: ProgramShape) -> Pace:
         train, judge = programs.Call(which, steps), programs.Call(which, 0)
         np.asarray(program.advance(state, settings, rows, train, judge, ends=False).steps)
 
-    compiling = _seconds(lambda: call(1), repeats=1)
-    one, all_of_them = _seconds(lambda: call(1)), _seconds(lambda: call(most))
+    compiling = _seconds_of(lambda: call(1))
+    one, all_of_them = _fewest_seconds(lambda: call(1)), _fewest_seconds(lambda: call(most))
     step = max(all_of_them - one, 0.0) / max(most - 1, 1)
     return Pace(max(one - step, 0.0) / shape.slots, step / shape.slots, compiling)
 
 
-def _seconds(act: Callable[[], None], repeats: int = _REPEATS) -> float:
-    times = []
-    for _ in range(repeats):
-        begin = time.process_time()
-        act()
-        times.append(time.process_time() - begin)
+def _fewest_seconds(act: Callable[[], None]) -> float:
+    times = [_seconds_of(act) for _ in range(_REPEATS)]
+    while sum(times) < _SECONDS:
+        times.append(_seconds_of(act))
     return min(times)
+
+
+def _seconds_of(act: Callable[[], None]) -> float:
+    begin = time.process_time()
+    act()
+    return time.process_time() - begin
 
 
 def _layers(shape: ProgramShape, random: np.random.Generator) -> list[NDArray[np.float32]]:

@@ -3,6 +3,8 @@
 It is NumPy and needs no TensorFlow; `motrain_app.learning.network_calibration` measures what is only assumed here.
 """
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -109,21 +111,51 @@ class Work:
         220
         """
         dearest_first = sorted(an_epoch, reverse=True)
+        return sum(epochs * sum(dearest_first[:going_on]) for going_on, epochs in self._stretches())
+
+    def _stretches(self) -> list[tuple[int, int]]:
+        """Return how many candidates take part in each stretch of epochs, and how long it is."""
         begins = [0, *(rung.epochs for rung in self.ladder)]
-        stretches = [(rung.epochs - begin) for rung, begin in zip(self.ladder, begins, strict=False)]
-        return sum(
-            epochs * sum(dearest_first[: rung.candidates]) for rung, epochs in zip(self.ladder, stretches, strict=True)
-        )
+        return [(rung.candidates, rung.epochs - begin) for rung, begin in zip(self.ladder, begins, strict=False)]
 
     def steps(self, fit: Counts, judge: Counts) -> int:
         """Return the steps of all members at most; rows that each learns from and is judged on, shape (n,)."""
         of_program = [sum(int((-(-rows // shape.batch)).sum()) for rows in (fit, judge)) for shape in self.shapes]
         return int(self.at_most([of_program[number] for number in self.program]))
 
-    def seconds(self, fit: Counts, judge: Counts, paces: Sequence[Pace]) -> float:
-        """Return the CPU-seconds of all members at most, but for compiling; arguments as `steps`, a pace a program."""
-        of_program = [pace.of_epochs(shape.batch, fit, judge) for shape, pace in zip(self.shapes, paces, strict=True)]
-        return self.at_most([of_program[number] for number in self.program])
+    def seconds(self, fit: Counts, judge: Counts, paces: Sequence[Pace], *, blocks: int) -> float:
+        """Return the CPU-seconds of all members at most, but for compiling.
+
+        A stack takes as long for a single slot as for all of its slots, and each program's last stack is rarely full:
+        what slots do in vain counts, in each block for each program that candidates may go on in.
+
+        Parameters
+        ----------
+        fit, judge
+            As of `steps`.
+        paces
+            One a program.
+        blocks
+            Over which members are spread evenly.
+        """
+        all_members = [pace.of_epochs(shape.batch, fit, judge) for shape, pace in zip(self.shapes, paces, strict=True)]
+        a_slot, places = [seconds / len(fit) for seconds in all_members], len(fit) / blocks
+        of_all = blocks * self._all_candidates(a_slot, places)
+        in_vain = sorted((seconds * (shape.slots - 1) for seconds, shape in zip(a_slot, self.shapes, strict=True)))
+        dearest_first = sorted((all_members[number] for number in self.program), reverse=True)
+        total = 0.0
+        for going_on, epochs in self._stretches():
+            some = sum(dearest_first[:going_on]) + blocks * sum(in_vain[-math.ceil(places * going_on) :])
+            total += epochs * (of_all if going_on == len(self.program) else min(some, of_all))
+        return total
+
+    def _all_candidates(self, a_slot: Sequence[float], places: float) -> float:
+        """Return what an epoch of all candidates costs at so many places, of which a slot costs so much by program."""
+        tried = Counter(self.program)
+        stacks = [math.ceil(places * tried[number] / shape.slots) for number, shape in enumerate(self.shapes)]
+        return sum(
+            number * shape.slots * seconds for number, shape, seconds in zip(stacks, self.shapes, a_slot, strict=True)
+        )
 
 
 def network_work(options: NetworkOptions, seed: int, *, n_inputs: int, n_outputs: int, slots: int) -> Work:

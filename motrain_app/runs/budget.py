@@ -7,7 +7,7 @@ until epoch e_r:
 * steps of a candidate's epoch = ⌈rows to learn from / batch⌉ + ⌈rows to be judged on / batch⌉, in calls of 8,192 rows,
   of which the last that trains also judges
 * CPU-seconds ≤ Σ over members and rungs of (e_r − e_{r−1}) × Σ over the n_r dearest candidates of
-  (calls × s_call + steps × s_step)
+  (calls × s_call + steps × s_step), and what stacks that are not full do in vain
 * minutes on W workers = CPU-seconds × ⌈B / W⌉ / B of B blocks, and the starting and compiling of every worker
 
 with s_call and s_step, the seconds of a call and of a step, from `motrain_app.runs.paces`. All are upper bounds, as
@@ -168,7 +168,7 @@ def _of_work(work: Work, rows: MemberRows, paces: Mapping[ProgramShape, Pace], *
         candidates=len(work.program),
         model_epochs=int(work.at_most([len(fit)] * len(work.program))),
         steps=work.steps(fit, judge),
-        cpu_seconds=work.seconds(fit, judge, used),
+        cpu_seconds=work.seconds(fit, judge, used, blocks=blocks),
         compiling_seconds=sum(pace.compiling for pace in used),
         blocks=blocks,
         unmeasured=tuple(work.shapes[number] for number in most if work.shapes[number] not in paces),

@@ -1,5 +1,7 @@
 """What a search takes: counted by hand for small ones, and measured without touching anything."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -38,7 +40,21 @@ def test_steps_and_seconds_are_those_of_each_candidates_own_program():
     of_64, of_32 = 5 + 2 + 1 + 2, 10 + 4 + 2 + 3
     assert work.steps(FIT, JUDGE) == 10 * (of_64 + of_32)
     paces = [Pace(0.0, 1.0, 9.0), Pace(0.0, 100.0, 9.0)]
-    assert work.seconds(FIT, JUDGE, paces) == 10 * (of_64 + 100 * of_32)
+    # The two members of candidate 0 share a stack of four slots, of which two work in vain.
+    assert work.seconds(FIT, JUDGE, paces, blocks=1) == 10 * (2 * of_64 + 100 * of_32)
+    assert work.seconds(FIT, JUDGE, paces, blocks=2) == 10 * (4 * of_64 + 100 * of_32)
+
+
+def test_after_a_rung_each_program_may_be_left_with_a_stack_that_is_nearly_empty():
+    pace, steps = Pace(0.0, 1.0, 0.0), 5 + 2 + 1 + 2  # of both members together
+    other = replace(SHAPE, activation="relu")
+    ladder = (Rung(4, 10), Rung(1, 30))
+    work = Work((SHAPE, other), (0, 0, 1, 1), ladder)
+    all_four = 4 * steps  # four slots in each of two stacks
+    one_of_them = steps + 2 * 3 * steps / 2  # two slots, and three in vain in either stack
+    assert work.seconds(FIT, JUDGE, [pace, pace], blocks=1) == 10 * all_four + 20 * min(one_of_them, all_four)
+    alone = Work((SHAPE, other), (0, 0, 1, 1), (Rung(4, 10),))
+    assert alone.seconds(FIT, JUDGE, [pace, pace], blocks=1) == 10 * all_four
 
 
 def test_a_candidate_is_priced_by_the_padded_program_that_trains_it():

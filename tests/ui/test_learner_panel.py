@@ -17,6 +17,7 @@ from motrain_app.runs.paces import PaceStore
 from motrain_app.ui.learner_panel import CUSTOM, LearnerPanel
 from motrain_app.ui.services import Services
 from motrain_app.ui.session import Session
+from tests.conftest import PATIENCE
 from tests.runs.conftest import make_dataset
 
 HIDDEN = "<img src=x onerror=alert(1)>"
@@ -50,24 +51,23 @@ def open_panel(services, tmp_path):
         design = Design(tmp_path / "cells.nc", ["a", "b"], list(outputs), regions="cells", learner=learner)
         history = DesignHistory(tmp_path / "history.json", design)
         session = Session(history, services.dataset, page="training")
-        return Opened(session, here(lambda: LearnerPanel(session, services, "training")), history)
+        return Opened(session, here(lambda: LearnerPanel(session, services, "training"), lambda panel: panel), history)
 
     return open_with
 
 
-def here(act):
+def here(act, panel_of):
     """Act, and see to its end what that begins; in a thread, as browser tests of this process keep a loop in ours."""
 
     async def settled():
         result = act()
-        await asyncio.sleep(0.01)  # until what was begun is a task
-        while others := asyncio.all_tasks() - {asyncio.current_task()}:
-            await asyncio.wait(others)
+        budget = panel_of(result)._budget
+        while budget._counting.is_on_its_way or budget._measuring.is_on_its_way:
             await asyncio.sleep(0.01)
         return result
 
     with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, settled()).result()
+        return thread.submit(asyncio.run, asyncio.wait_for(settled(), PATIENCE)).result()
 
 
 @dataclass
@@ -77,6 +77,9 @@ class Opened:
     session: Session
     panel: LearnerPanel
     history: DesignHistory
+
+    def do(self, act):
+        here(act, lambda result: self.panel)
 
     @property
     def learner(self):
@@ -98,7 +101,7 @@ class Opened:
         return found
 
     def put(self, css, value):
-        here(lambda: self.find(css).param.update(value=value))
+        self.do(lambda: self.find(css).param.update(value=value))
 
     def edit(self, name, text):
         """Type into a cell of the search space, as Tabulator tells it."""
@@ -108,7 +111,7 @@ class Opened:
         value.iloc[row, 1] = text
         table.param.update(value=value)
         event = SimpleNamespace(row=row, column=value.columns[1], value=text)
-        here(lambda: [act(event) for act in table._on_edit_callbacks])
+        self.do(lambda: [act(event) for act in table._on_edit_callbacks])
 
     def space(self):
         rows = self.find("mt-search-space").value
@@ -124,7 +127,7 @@ def test_each_preset_is_one_gesture_and_undo_brings_back_what_was(open_panel):
         assert opened.find("mt-learner").value == "network"
         assert opened.find("mt-purpose").object == preset.purpose.replace("'", "’")
         assert opened.session.can_undo == f"Chose the preset {preset.name}"
-        here(opened.session.undo)
+        opened.do(opened.session.undo)
         assert opened.learner == Learner("ridge2")
         assert opened.find("mt-preset").value == "Default"
         assert opened.find("mt-learner").value == "ridge2"
@@ -198,7 +201,7 @@ def test_the_search_is_switched_on_and_off(open_panel):
     assert opened.find("mt-candidates").value == "12"
     opened.put("mt-search", False)
     assert opened.learner == Learner("network")
-    here(opened.session.undo)
+    opened.do(opened.session.undo)
     assert opened.find("mt-search").value is True
 
 
@@ -225,7 +228,7 @@ def test_the_search_space_is_a_table_with_a_row_for_all_that_can_be_searched(ope
     assert "first_width" not in space
     assert opened.find("mt-preset").value == CUSTOM
     for _ in range(4):
-        here(opened.session.undo)
+        opened.do(opened.session.undo)
     assert opened.find("mt-preset").value == PEER.name
     assert opened.space()["Batch"] == "7 … 365"
 
@@ -270,9 +273,7 @@ def test_every_other_kind_shows_its_own_options_and_no_search(open_panel, kind):
     assert opened.budget == "5 members × 5 partitions"
 
 
-def test_a_kind_that_somebody_registers_has_its_fields_without_an_edit_here(open_panel, monkeypatch):
-    monkeypatch.setattr("motrain_app.learning.registry.LEARNER_KINDS", LEARNER_KINDS)
-
+def test_a_kind_that_somebody_registers_has_its_fields_without_an_edit_here(open_panel):
     @dataclass(frozen=True)
     class Options:
         """Of neighbours.
@@ -337,11 +338,11 @@ def test_the_budget_follows_the_learner_and_the_partitions_and_paces_are_measure
     opened.put("mt-preset", PEER.name)
     assert opened.budget.startswith("11 candidates × 5 members × 5 partitions · at most 27,500 model-epochs · about ")
     assert len(services.asked) == 3
-    here(lambda: opened.session.change("Deleted all", regions=None))
+    opened.do(lambda: opened.session.change("Deleted all", regions=None))
     assert opened.budget.startswith("11 candidates × 5 members × 1 partition · at most 5,500 model-epochs")
     asked = len(services.asked)
-    here(opened.session.undo)
-    here(opened.session.undo)
+    opened.do(opened.session.undo)
+    opened.do(opened.session.undo)
     assert opened.budget.startswith("5 members × 5 partitions")
     assert len(services.asked) == asked
 
@@ -360,22 +361,22 @@ def test_without_a_pace_the_budget_says_roughly_and_does_not_ask_again_and_again
     monkeypatch.setattr(services, "submit", refuse)
     opened = open_panel(QUICK.learner)
     assert "· roughly " in opened.budget
-    here(opened.panel._show)
+    opened.do(opened.panel._show)
     assert "· roughly " in opened.budget
     assert len(asked) == 1
 
 
 def test_a_design_that_is_not_complete_has_no_budget(open_panel):
     opened = open_panel(QUICK.learner)
-    here(lambda: opened.session.change("Moved the test", test="2090-01-01"))
+    opened.do(lambda: opened.session.change("Moved the test", test="2090-01-01"))
     assert opened.budget == "The design is not complete: what it takes cannot be told."
 
 
 def test_elsewhere_the_panel_rests(open_panel):
     opened = open_panel()
     opened.session.page = "skill"
-    here(lambda: opened.session.change("Chose", learner="ridge"))
+    opened.do(lambda: opened.session.change("Chose", learner="ridge"))
     assert opened.find("mt-learner").value == "network"
-    here(lambda: opened.session.param.update(page="training"))
+    opened.do(lambda: opened.session.param.update(page="training"))
     assert opened.find("mt-learner").value == "ridge"
     assert isinstance(opened.find("mt-search-space").value, pd.DataFrame)
