@@ -55,8 +55,14 @@ def _cell(tab, name):
 
 
 def _type_into(tab, name, text):
-    _cell(tab, name).click()
     editor = _cell(tab, name).locator("input")
+
+    def opened():
+        _cell(tab, name).click()
+        tab.wait_for_timeout(200)
+        return editor.is_visible()
+
+    wait_until(opened)  # while the part unfolds, the table is drawn again, which ends an edit
     editor.fill(text)
     editor.press("Enter")
 
