@@ -115,6 +115,7 @@ class TestPolygon:
             board.click(*((lon + shift, lat) for lon, lat in TRIANGLE))
             board.press("Enter")
         board.holds(2)
+        board.screen.until(lambda: len(seen) == 2)  # it tells of a shape a moment after it has it
         board.layer.param.unwatch(watcher)
         first, second = (shape.id for shape in board.layer.shapes)
         assert [commit.added for commit in seen] == [(first,), (second,)]
