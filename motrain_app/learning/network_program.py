@@ -4,7 +4,7 @@ Slots are independent: each has its own rows, scaler, weights, hyper-parameters,
 are stacked as [slots, out, in] and activations as [slots, feature, batch], the batch innermost. A slot whose step has
 no row, or that has stopped, keeps every bit of its state, whatever its neighbours do and wherever in the stack it is.
 
-A stack of a hundred slots is faster a slot than one of five hundred: its state stays in the processor's cache.
+Small stacks are as fast a slot as large ones, or faster: their state stays in the processor's cache.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The race of all candidates at all places of a block, rung by rung, in stacks of one size.
+"""The race of all candidates at all places of a block, rung by rung, in stacks of one size a program.
 
 What a slot (a candidate at a place) becomes depends on nothing but itself, not even on where in which stack it is. So
 slots that have stopped are left out and the others close ranks, every few epochs.
@@ -195,12 +195,8 @@ class _Stack:
 
     def put_back(self) -> None:
         """Write what has become of the slots into their field."""
-        n = len(self._slots)
-        for field, values in zip(self._field.state, self._state, strict=True):
-            for old, new in zip(
-                *((part if isinstance(part, list) else [part]) for part in (field, values)), strict=True
-            ):
-                old[self._slots] = np.asarray(new)[:n]
+        for whole, mine in zip(_arrays(self._field.state), _arrays(self._state), strict=True):
+            whole[self._slots] = np.asarray(mine)[: len(self._slots)]
 
     def _advance(self, train: Call, judge: Call, *, ends: bool = False) -> None:
         program = self._field.program
