@@ -15,7 +15,7 @@ from motrain_app.learning.block import MIN_ROWS, Block, Fitted, Stopped, wanted_
 from motrain_app.learning.scalers import input_range, mean_and_scale
 from motrain_app.operators.estimator_file import dump_estimator
 from motrain_app.operators.estimator_stack import EstimatorStack
-from motrain_app.operators.member import SCALERS
+from motrain_app.operators.scaled import SCALERS
 
 Array = NDArray[np.float64]
 MakeEstimator = Callable[[int], Any]

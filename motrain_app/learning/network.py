@@ -18,12 +18,12 @@ from motrain_app.learning.places import Places, choose_places
 from motrain_app.learning.programs import group_candidates
 from motrain_app.learning.scalers import input_range, mean_and_scale
 from motrain_app.operators.features import ACTIVATIONS
-from motrain_app.operators.member import SCALERS
+from motrain_app.operators.scaled import SCALERS
 from motrain_app.operators.stack import MemberStack
 
 if TYPE_CHECKING:
-    from motrain_app.learning.network_program import OfPlace, Rows
     from motrain_app.learning.network_race import Race
+    from motrain_app.learning.network_stack import OfPlace, Rows
 
 Array = NDArray[np.float64]
 
@@ -85,7 +85,7 @@ def _of_place(
     block: Block, options: NetworkOptions, places: Places, scalers: Mapping[str, Array], log_weight: Array | None
 ) -> "OfPlace":
     """Return what is fixed of each place, whatever the candidate."""
-    from motrain_app.learning.network_program import OfPlace
+    from motrain_app.learning.network_stack import OfPlace
 
     shape = (len(places.fit), len(block.outputs))
     mean_weight = np.zeros(shape)
@@ -131,7 +131,7 @@ def _standardised(bounds: Sequence[float | None], scalers: Mapping[str, Array], 
 
 def _padded_rows(block: Block, log_weight: Array | None) -> "Rows":
     """Return the block's rows, as many as every block of the run has, so that they share programs."""
-    from motrain_app.learning.network_program import Rows
+    from motrain_app.learning.network_stack import Rows
 
     n_rows, n_outputs = block.inputs.shape[1], len(block.outputs)
     inputs = np.zeros((block.padded_rows, len(block.inputs)), np.float32)

@@ -18,7 +18,7 @@ from motrain_app.learning.network_work import Pace, ProgramShape
 from motrain_app.learning.programs import steps_of_call
 
 if TYPE_CHECKING:
-    from motrain_app.learning.network_program import Settings
+    from motrain_app.learning.network_stack import Settings
 
 _ROWS = 4096
 _REPEATS, _SECONDS = 5, 0.2  # at least, of which the fastest counts: others use the machine too
@@ -29,21 +29,22 @@ def measure_pace(shape: ProgramShape) -> Pace:
 
     Time is that of the processor, so that what else runs on the machine hardly enters.
     """
-    from motrain_app.learning import network_program as programs
+    from motrain_app.learning import network_stack as stack
+    from motrain_app.learning.network_program import Program
 
     random = np.random.default_rng(0)
-    program = programs.Program(shape.activation, bounded=shape.bounded, weighted=shape.weighted)
+    program = Program(shape.activation, bounded=shape.bounded, weighted=shape.weighted)
     inputs, outputs = (random.normal(size=(_ROWS, n)).astype(np.float32) for n in (shape.n_inputs, shape.n_outputs))
     weights = np.zeros((_ROWS if shape.weighted else 1, shape.n_outputs), np.float32)
-    rows = programs.Rows(inputs, outputs, weights).tensors()
+    rows = stack.Rows(inputs, outputs, weights).tensors()
     active = np.ones(shape.slots, bool)
-    state = programs.as_tensors(programs.initial_state(_layers(shape, random), active))
-    settings = programs.as_tensors(_settings(shape))
+    state = stack.as_tensors(stack.initial_state(_layers(shape, random), active))
+    settings = stack.as_tensors(_settings(shape))
     most = steps_of_call(shape.batch)
     which = random.integers(_ROWS, size=(most, shape.slots, shape.batch)).astype(np.int32)
 
     def call(steps: int) -> None:
-        train, judge = programs.Call(which, steps), programs.Call(which, 0)
+        train, judge = stack.Call(which, steps), stack.Call(which, 0)
         np.asarray(program.advance(state, settings, rows, train, judge, ends=False).steps)
 
     compiling = _seconds_of(lambda: call(1))
@@ -74,7 +75,7 @@ def _layers(shape: ProgramShape, random: np.random.Generator) -> list[NDArray[np
 
 
 def _settings(shape: ProgramShape) -> "Settings":
-    from motrain_app.learning.network_program import OfPlace, Settings
+    from motrain_app.learning.network_stack import OfPlace, Settings
 
     x, y = (np.ones((shape.slots, n), np.float32) for n in (shape.n_inputs, shape.n_outputs))
     high = 9 * y if shape.bounded else np.inf * y

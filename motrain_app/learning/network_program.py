@@ -7,43 +7,11 @@ no row, or that has stopped, keeps every bit of its state, whatever its neighbou
 Small stacks are as fast a slot as large ones, or faster: their state stays in the processor's cache.
 """
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+from motrain_app.learning.network_stack import Call, RowTensors, Settings, State
+from motrain_app.learning.network_tensorflow import tf
 
-from motrain_app.learning.programs import steps_of_call
-
-
-@contextmanager
-def _without_keras() -> Iterator[None]:
-    """Import TensorFlow without Keras, a quarter of its modules, which nothing here needs.
-
-    Asked for the old Keras, which is not there, it goes on without; who needs Keras in this process later finds the
-    settings as they were.
-    """
-    name = "TF_USE_LEGACY_KERAS"
-    before = os.environ.get(name)
-    os.environ[name] = "1"
-    try:
-        yield
-    finally:
-        del os.environ[name]
-        if before is not None:
-            os.environ[name] = before
-
-
-with _without_keras():
-    import tensorflow as tf
-
-tf.config.threading.set_intra_op_parallelism_threads(1)
-tf.config.threading.set_inter_op_parallelism_threads(1)
-
-_Values = TypeVar("_Values", "Settings", "State")
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-7  # of Kingma & Ba (2015), as in Keras
 _EXPONENT_AT_MOST = 60.0  # of a row's weight: e^60 times the mean weight is no number to learn from
 
@@ -57,161 +25,6 @@ def _slope_of_tanh(value: Any) -> Any:
 
 
 _ACTIVATIONS = {"relu": (tf.nn.relu, _slope_of_relu), "tanh": (tf.math.tanh, _slope_of_tanh)}  # the slope by the value
-
-
-@dataclass(frozen=True)
-class Rows:
-    """The rows that the slots of all stacks draw from.
-
-    Attributes
-    ----------
-    inputs, outputs
-        float32, [rows, n_inputs] and [rows, n_outputs]; missing outputs are NaN.
-    log_weight
-        float32, [rows, n_outputs]: logarithm of what a row's squared error counts; [1, n_outputs] where all count the
-        same.
-    """
-
-    inputs: NDArray[np.float32]
-    outputs: NDArray[np.float32]
-    log_weight: NDArray[np.float32]
-
-    def tensors(self) -> "_Rows":
-        """Return the rows as tensors."""
-        return _Rows(*(tf.constant(getattr(self, name)) for name in _Rows._fields))
-
-
-class _Rows(NamedTuple):
-    inputs: Any
-    outputs: Any
-    log_weight: Any
-
-
-class OfPlace(NamedTuple):
-    """What is fixed of each slot by its place, whatever the candidate; float32 with a leading axis of slots.
-
-    Attributes
-    ----------
-    input_mean, input_scale, output_mean, output_scale
-        [slots, n].
-    low, high
-        Bounds of the outputs in standardised units, [slots, n_outputs]; infinite where there is none.
-    log_weight
-        Logarithm of the mean weight of a slot's rows, [slots, n_outputs].
-    output_weight
-        What each output counts, [slots, n_outputs].
-    """
-
-    input_mean: Any
-    input_scale: Any
-    output_mean: Any
-    output_scale: Any
-    low: Any
-    high: Any
-    log_weight: Any
-    output_weight: Any
-
-
-class Settings(NamedTuple):
-    """What is fixed of each slot while it trains.
-
-    Attributes
-    ----------
-    place
-        By its place.
-    learning_rate, l2, patience
-        By its candidate, [slots]; float32, and int32.
-    """
-
-    place: OfPlace
-    learning_rate: Any
-    l2: Any
-    patience: Any
-
-
-class State(NamedTuple):
-    """What changes while a stack trains; a leading axis of slots.
-
-    Attributes
-    ----------
-    layers, first, second
-        Weights and biases in turn, and Adam's moments of them.
-    steps
-        Adam steps taken, [slots].
-    best_layers, best_loss, waited
-        The weights with the lowest validation loss, that loss, and the epochs since.
-    epochs
-        Epochs trained, [slots].
-    active
-        Slots that still train, [slots].
-    squares, counts
-        Sums over the validation rows seen so far in this epoch, [slots, n_outputs].
-    """
-
-    layers: list[Any]
-    first: list[Any]
-    second: list[Any]
-    steps: Any
-    best_layers: list[Any]
-    best_loss: Any
-    waited: Any
-    epochs: Any
-    active: Any
-    squares: Any
-    counts: Any
-
-
-def initial_state(layers: Sequence[NDArray[np.float32]], active: NDArray[np.bool_]) -> State:
-    """Return the state before the first epoch, as NumPy arrays, from weights and biases in turn."""
-    n, n_outputs = len(active), layers[-1].shape[1]
-    return State(
-        layers=list(layers),
-        first=[np.zeros_like(layer) for layer in layers],
-        second=[np.zeros_like(layer) for layer in layers],
-        steps=np.zeros(n, np.int32),
-        best_layers=[layer.copy() for layer in layers],
-        best_loss=np.full(n, np.inf, np.float32),
-        waited=np.zeros(n, np.int32),
-        epochs=np.zeros(n, np.int32),
-        active=active.copy(),
-        squares=np.zeros((n, n_outputs), np.float32),
-        counts=np.zeros((n, n_outputs), np.float32),
-    )
-
-
-def as_tensors(values: _Values) -> _Values:
-    """Return arrays, or lists of them, as tensors."""
-    result: _Values = tf.nest.map_structure(tf.constant, values)
-    return result
-
-
-class Call(NamedTuple):
-    """Rows for some steps of a stack.
-
-    Attributes
-    ----------
-    rows
-        int32, [steps of a call, slots, batch]: the rows of each step, −1 where a slot has no more.
-    steps
-        How many of the steps have any.
-    """
-
-    rows: Any
-    steps: int
-
-
-def calls_of(rows: NDArray[np.int32], batch: int) -> list[Call]:
-    """Cut the rows of a stack's slots, [slots, n], −1 where a slot has no more, into calls; one where there is none."""
-    steps = steps_of_call(batch)
-    length = int((rows >= 0).sum(axis=1).max(initial=0))
-    calls = []
-    for begin in range(0, max(length, 1), steps * batch):
-        part = rows[:, begin : min(begin + steps * batch, length)]
-        padded = np.full((len(rows), steps * batch), -1, np.int32)
-        padded[:, : part.shape[1]] = part
-        ordered = np.ascontiguousarray(padded.reshape(len(rows), steps, batch).swapaxes(0, 1))
-        calls.append(Call(tf.constant(ordered), -(-part.shape[1] // batch)))
-    return calls
 
 
 class Program:
@@ -237,7 +50,7 @@ class Program:
         return len(self._of_shape)
 
     def advance(
-        self, state: State, settings: Settings, rows: _Rows, train: "Call", judge: "Call", *, ends: bool
+        self, state: State, settings: Settings, rows: RowTensors, train: Call, judge: Call, *, ends: bool
     ) -> State:
         """Take steps of training, then of judging; at the end of an epoch say what it has brought.
 
@@ -265,7 +78,7 @@ class Program:
         self,
         state: State,
         settings: Settings,
-        rows: _Rows,
+        rows: RowTensors,
         trained: Any,
         judged: Any,
         n_train: Any,
@@ -306,7 +119,7 @@ class Program:
             counts=tf.where(ends, 0.0, state.counts),
         )
 
-    def _batch(self, rows: _Rows, settings: Settings, which: Any) -> "_Batch":
+    def _batch(self, rows: RowTensors, settings: Settings, which: Any) -> "_Batch":
         """Return standardised rows of each slot; `which` is [slots, batch]."""
         there = (which >= 0)[:, None, :]
         place = tf.maximum(which, 0)

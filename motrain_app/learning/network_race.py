@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from motrain_app.learning.block import Block, Stopped
 from motrain_app.learning.network_options import NetworkOptions
-from motrain_app.learning.network_program import (
+from motrain_app.learning.network_program import Program
+from motrain_app.learning.network_stack import (
     Call,
     OfPlace,
-    Program,
     Rows,
     Settings,
     State,

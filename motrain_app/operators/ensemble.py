@@ -105,8 +105,14 @@ class EnsembleMember:
     @classmethod
     def from_file(cls, arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> "EnsembleMember":
         """Make a member of what `to_arrays` and `to_json` gave."""
-        of_part: list[dict[str, NDArray[Any]]] = [{} for _ in values["parts"]]
-        for key, array in arrays.items():
-            number, _, name = key.partition(".")
-            of_part[int(number)][name] = array
+        of_part = split_by_number(arrays, len(values["parts"]))
         return cls(tuple(map(Member.from_file, of_part, values["parts"])))
+
+
+def split_by_number(arrays: Mapping[str, NDArray[Any]], n: int) -> list[dict[str, NDArray[Any]]]:
+    """Return what stands under the names "0.…", "1.…" to n − 1, each by the rest of its name."""
+    found: list[dict[str, NDArray[Any]]] = [{} for _ in range(n)]
+    for key, array in arrays.items():
+        number, _, name = key.partition(".")
+        found[int(number)][name] = array
+    return found

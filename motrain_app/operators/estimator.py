@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from motrain_app.design.intervals import Intervals
 from motrain_app.operators.errors import OperatorError
 from motrain_app.operators.estimator_file import check_estimator_file, load_estimator
-from motrain_app.operators.member import SCALERS, read_held_out
+from motrain_app.operators.scaled import Scaled, shared_from
 
 Array = NDArray[np.floating]
 Float64 = NDArray[np.float64]
@@ -19,7 +19,7 @@ STEP = 1e-4  # of the Jacobian, in standard deviations of an input: errors of ab
 
 
 @dataclass(frozen=True, eq=False)
-class EstimatorMember:
+class EstimatorMember(Scaled):
     """A model in physical units: scale, one estimator an output, scale back.
 
     The estimators are kept as bytes and made when they are first used, by scikit-learn and skops, which are imported
@@ -67,17 +67,7 @@ class EstimatorMember:
         )
         if not fits:
             raise OperatorError(f"The arrays of the member {self.name!r} do not fit together. Export it again.")
-        object.__setattr__(self, "held_out", read_held_out(self.name, self.held_out))
-
-    @property
-    def n_inputs(self) -> int:
-        """Number of inputs."""
-        return self.input_mean.size
-
-    @property
-    def n_outputs(self) -> int:
-        """Number of outputs."""
-        return self.output_mean.size
+        self._read_held_out()
 
     def predict(self, x: Array) -> Float64:
         """Return outputs [n_outputs, rows] of inputs [n_inputs, rows], both in physical units.
@@ -124,21 +114,13 @@ class EstimatorMember:
             if data.size
         }
 
-    def _scaled(self, x: Array) -> Float64:
-        x = np.asarray(x, np.float64)
-        if x.ndim != 2 or len(x) != self.n_inputs:  # one row alone would broadcast
-            raise OperatorError(f"x has shape {x.shape}; a member takes ({self.n_inputs}, rows).")
-        return (x - self.input_mean[:, None]) / self.input_scale[:, None]
-
     def __getstate__(self) -> dict[str, Any]:
         """Leave what was made behind: another process makes it anew."""
         return {name: value for name, value in vars(self).items() if name != "_made"}
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return every array of the member by name, for a file; times are microseconds since 1970."""
-        arrays: dict[str, NDArray[Any]] = {name: getattr(self, name) for name in SCALERS}
-        arrays |= {f"estimator.{output}": data for output, data in enumerate(self.estimators)}
-        return arrays if self.held_out is None else arrays | {"held_out": self.held_out.astype(np.int64)}
+        return self._shared_arrays() | {f"estimator.{output}": data for output, data in enumerate(self.estimators)}
 
     def to_json(self) -> dict[str, Any]:
         """Return what of the member is no array, for a file."""
@@ -155,6 +137,5 @@ class EstimatorMember:
             name=values["name"],
             estimators=estimators,
             differentiable=values["differentiable"] is True,
-            held_out=arrays["held_out"].astype("datetime64[us]") if "held_out" in arrays else None,
-            **{name: arrays[name] for name in SCALERS},
+            **shared_from(arrays),
         )

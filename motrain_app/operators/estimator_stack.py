@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from motrain_app.design.intervals import Intervals
 from motrain_app.operators.estimator import EstimatorMember
-from motrain_app.operators.member import SCALERS
+from motrain_app.operators.scaled import SCALERS
 
 Array = NDArray[Any]
 BYTES = "estimators"  # the one array without a leading axis of slots

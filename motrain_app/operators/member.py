@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from motrain_app.design.intervals import Intervals, as_intervals
+from motrain_app.design.intervals import Intervals
 from motrain_app.operators.bounds import Bounds
 from motrain_app.operators.errors import OperatorError
 from motrain_app.operators.features import ACTIVATIONS, FEATURE_MAPS
+from motrain_app.operators.scaled import Scaled, shared_from
 
 Array = NDArray[np.floating]
 Float64 = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Member:
+class Member(Scaled):
     """A small model in physical units: scale, feature map, layers, scale back.
 
     Layer l computes ``activation(weight[l] @ features + bias[l])``; the last one has no activation. All
@@ -79,17 +80,7 @@ class Member:
         )
         if not fits:
             raise OperatorError(f"The arrays of the member {self.name!r} do not fit together. Export it again.")
-        object.__setattr__(self, "held_out", read_held_out(self.name, self.held_out))
-
-    @property
-    def n_inputs(self) -> int:
-        """Number of inputs."""
-        return self.input_mean.size
-
-    @property
-    def n_outputs(self) -> int:
-        """Number of outputs."""
-        return self.output_mean.size
+        self._read_held_out()
 
     @property
     def differentiable(self) -> bool:
@@ -125,12 +116,6 @@ class Member:
         low, high = (bound[:, None] for bound in (self.output_low, self.output_high) if bound is not None)
         return Bounds(low, high, self.output_scale[:, None])
 
-    def _scaled(self, x: Array) -> Float64:
-        x = np.asarray(x, np.float64)
-        if x.ndim != 2 or len(x) != self.n_inputs:  # one row alone would broadcast
-            raise OperatorError(f"x has shape {x.shape}; a member takes ({self.n_inputs}, rows).")
-        return (x - self.input_mean[:, None]) / self.input_scale[:, None]
-
     def _layers(self, z: Float64) -> list[Float64]:
         """Return what each layer gives."""
         value: Any = FEATURE_MAPS[self.features].values(z)
@@ -144,11 +129,11 @@ class Member:
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return every array of the member by name, for a file; times are microseconds since 1970."""
-        arrays: dict[str, NDArray[Any]] = {name: getattr(self, name) for name in SCALERS}
+        arrays = self._shared_arrays()
         arrays |= {name: bound for name in BOUNDS if (bound := getattr(self, name)) is not None}
         for number, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             arrays |= {f"weight.{number}": weight, f"bias.{number}": bias}
-        return arrays if self.held_out is None else arrays | {"held_out": self.held_out.astype(np.int64)}
+        return arrays
 
     def to_json(self) -> dict[str, Any]:
         """Return what of the member is no array, for a file."""
@@ -164,18 +149,9 @@ class Member:
             biases=tuple(arrays[f"bias.{number}"] for number in range(n_layers)),
             features=values["features"],
             activation=values["activation"],
-            held_out=arrays["held_out"].astype("datetime64[us]") if "held_out" in arrays else None,
-            **{name: arrays[name] for name in (*SCALERS, *BOUNDS) if name in arrays},
+            **shared_from(arrays),
+            **{name: arrays[name] for name in BOUNDS if name in arrays},
         )
 
 
-def read_held_out(name: str, held_out: Intervals | None) -> Intervals | None:
-    """Return what a member left out as intervals; OperatorError where it cannot have been."""
-    try:
-        return None if held_out is None else as_intervals(held_out)
-    except ValueError as error:
-        raise OperatorError(f"What the member {name!r} left out cannot be read ({error}).") from None
-
-
 BOUNDS = ("output_low", "output_high")
-SCALERS = ("input_mean", "input_scale", "input_low", "input_high", "output_mean", "output_scale")

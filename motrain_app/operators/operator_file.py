@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from motrain_app.design.filters import Filter
-from motrain_app.operators.ensemble import EnsembleMember
+from motrain_app.operators.ensemble import EnsembleMember, split_by_number
 from motrain_app.operators.errors import OperatorError, UntrustedTypeError
 from motrain_app.operators.estimator import EstimatorMember
 from motrain_app.operators.interfaces import AnyMember
@@ -79,17 +79,13 @@ def read_operator(path: Path) -> Operator:
 def _operator(header: dict[str, Any], arrays: Arrays) -> Operator:
     if header.pop("sha256") != _checksum(header, arrays):
         raise OperatorError("its checksum differs")
-    of_member: list[dict[str, NDArray[Any]]] = [{} for _ in header["members"]]
-    for key, array in arrays.items():
-        if not key.startswith(_RESIDUALS):
-            number, _, name = key.partition(".")
-            of_member[int(number)][name] = array
+    of_members = {key: array for key, array in arrays.items() if not key.startswith(_RESIDUALS)}
     kept = {key.removeprefix(_RESIDUALS): array for key, array in arrays.items() if key.startswith(_RESIDUALS)}
     return Operator(
         name=header["name"],
         inputs=tuple(Variable(*pair) for pair in header["inputs"]),
         outputs=tuple(Variable(*pair) for pair in header["outputs"]),
-        members=tuple(map(_member, of_member, header["members"])),
+        members=tuple(map(_member, split_by_number(of_members, len(header["members"])), header["members"])),
         filters=tuple(Filter(text) for text in header["filters"]),
         residuals=ResidualQuantiles.from_arrays(kept) if kept else None,
     )

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from motrain_app.design.intervals import Intervals
 from motrain_app.operators.ensemble import EnsembleMember
-from motrain_app.operators.member import BOUNDS, SCALERS, Member
+from motrain_app.operators.member import BOUNDS, Member
+from motrain_app.operators.scaled import SCALERS
 
 Array = NDArray[Any]
 

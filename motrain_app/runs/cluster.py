@@ -22,6 +22,12 @@ WORKER_ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_ENABLE_ONEDNN_OPTS": "0",  # the same sums on every processor, and no banner on the terminal
 }
+# dask has each freed page handed back at once, and fetching it again costs a fifth of the training that it serves.
+_MEMORY = {
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 28),
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 28),
+    "MALLOC_TOP_PAD_": str(1 << 26),
+}
 CONNECT_SECONDS = 20
 _CONFIG = {
     "distributed.worker.multiprocessing-method": "spawn",  # TensorFlow does not survive a fork
@@ -32,15 +38,7 @@ _CONFIG = {
     "distributed.comm.timeouts.connect": "20s",
     "distributed.admin.log-format": "%(message)s",
     "distributed.worker.profile.enabled": False,  # nobody reads it, and it stops the work a hundred times a second
-    # dask has each freed page handed back at once, and fetching it again costs as much as the training it serves.
-    "distributed.nanny.pre-spawn-environ": {
-        "MALLOC_TRIM_THRESHOLD_": str(1 << 28),
-        "MALLOC_MMAP_THRESHOLD_": str(1 << 28),
-        "MALLOC_TOP_PAD_": str(1 << 26),
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
-    },
+    "distributed.nanny.pre-spawn-environ": {**_MEMORY, **WORKER_ENVIRONMENT},
 }
 
 

@@ -86,9 +86,7 @@ def train_block(folder: str, task: Task, modules: tuple[Registered, ...] = ()) -
             fitted = kind.fit(block, options)
         except Stopped:
             return Outcome()
-    with threadpool_limits(
-        1
-    ):  # once more: a limit holds for the libraries that are loaded, and the learner loaded some
+    with threadpool_limits(1):  # once more: it holds for what is loaded, and the learner has loaded more
         judged = judge(block, fitted, axes, bench.plan.metrics)
     fitted = replace(fitted, stack=add_offsets(fitted.stack, bench.rows))
     name = f"{task.block:06d}-{task.attempt}.safetensors"

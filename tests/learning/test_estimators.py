@@ -16,7 +16,7 @@ from motrain_app.learning import LEARNER_KINDS, fit_estimators, register_learner
 from motrain_app.learning.block import MIN_ROWS, Stopped
 from motrain_app.learning.estimators import BoostingOptions, ForestOptions, SvrOptions
 from motrain_app.operators import UntrustedTypeError
-from motrain_app.operators.member import SCALERS
+from motrain_app.operators.scaled import SCALERS
 from tests.conftest import PATIENCE
 from tests.runs.conftest import environment
 

@@ -16,7 +16,7 @@ import keras
 
 from motrain_app.design import Filter
 from motrain_app.learning import (
-    network_program,  # noqa: F401 - sets threads, which TensorFlow allows before its first op
+    network_tensorflow,  # noqa: F401 - sets threads, which TensorFlow allows before its first op
     to_keras,
 )
 from motrain_app.operators import Member, Operator, OperatorError, Variable
@@ -182,7 +182,7 @@ def test_a_fresh_process_makes_the_same_model(tmp_path):
         "h = mt.Operator.load('h.safetensors')\n"
         "assert 'keras' not in sys.modules\n"
         "np.save('y.npy', mt.to_keras(h, dtype='float64')(np.load('x.npy')))\n"
-        "assert not any('network_program' in name for name in sys.modules)\n"
+        "assert not any('network_tensorflow' in name for name in sys.modules)\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "TF_CPP_MIN_LOG_LEVEL": "3"}
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True, timeout=PATIENCE)

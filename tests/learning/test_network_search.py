@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("tensorflow", reason="the network needs TensorFlow")
-import motrain_app.learning.network_program  # noqa: F401 - sets thread counts, which must be before the first operation
+import motrain_app.learning.network_tensorflow  # noqa: F401 - sets thread counts, which must be before the first operation
 from motrain_app.design import DesignError
 from motrain_app.learning import to_keras
 from motrain_app.learning.losses import weighted_squared_error

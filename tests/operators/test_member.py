@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from motrain_app.operators import Member, MemberStack, OperatorError
 from motrain_app.operators.features import ACTIVATIONS, FEATURE_MAPS
-from motrain_app.operators.member import SCALERS
+from motrain_app.operators.scaled import SCALERS
 
 ARCHITECTURES = [
     {"features": "linear"},

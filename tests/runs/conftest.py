@@ -1,6 +1,7 @@
 """Small datasets on disk, designs for them, and drivers as processes of their own."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import xarray as xr
 from distributed import Client, LocalCluster
 
 from motrain_app.design import Design
+from motrain_app.runs import Run
 from motrain_app.runs.driver import Driver
 from motrain_app.runs.folder import RunFolder
 from tests.conftest import PATIENCE
@@ -94,3 +96,36 @@ def environment() -> dict[str, str]:
     root = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
     return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+@pytest.fixture(scope="module")
+def first_of(tmp_path_factory):
+    """Return a function that gives the folder of the first run of some regions by a learner, and its design."""
+    made = {}
+
+    def make(regions, learner="ridge"):
+        from tests.runs.takeovers import trained  # which itself needs what stands here
+
+        if (regions, str(learner)) not in made:
+            folder = tmp_path_factory.mktemp("first")
+            make_dataset().to_netcdf(folder / "cells.nc")
+            inputs, outputs = ["a", "b"], ["y", "bend"]
+            design = Design(folder / "cells.nc", inputs, outputs, regions=regions, test="2014-01-01", learner=learner)
+            made[regions, str(learner)] = design, trained(design, folder / "runs")
+        return made[regions, str(learner)]
+
+    return make
+
+
+@pytest.fixture
+def earlier(first_of, tmp_path):
+    """Return a function that gives a design and a finished run of it, alone in the test's folder of runs."""
+
+    def make(regions=None, learner="ridge"):
+        from tests.runs.takeovers import THREE
+
+        design, run = first_of(regions or THREE, learner)
+        shutil.copytree(run.path.parent, tmp_path / "runs")
+        return design, Run.open(tmp_path / "runs" / run.path.name)
+
+    return make

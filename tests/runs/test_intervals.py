@@ -127,7 +127,7 @@ def test_a_level_or_partition_that_is_none_is_refused(run):
 def test_a_trained_operator_is_the_same_in_keras(design, tmp_path, learner):
     pytest.importorskip("tensorflow")
     from motrain_app.learning import (
-        network_program,  # noqa: F401 - sets threads, which TensorFlow allows before its first op
+        network_tensorflow,  # noqa: F401 - sets threads, which TensorFlow allows before its first op
         to_keras,
     )
 

@@ -11,7 +11,7 @@ import pytest
 from motrain_app.data import open_dataset
 from motrain_app.design import Design, LeaveYearsOut, Period, box, the_rest
 from motrain_app.design.history import DesignHistory
-from motrain_app.operators import Member
+from motrain_app.operators import EnsembleMember, Member
 from motrain_app.runs import Run, create_run
 from motrain_app.ui.fold_board import EMBARGO, HELD_OUT, TEST, TRAIN, fold_board, roles
 from motrain_app.ui.live import LiveSkill
@@ -187,6 +187,8 @@ def test_members_are_told_by_their_networks_the_most_frequent_first():
     members = [member("tanh", 8, 8), *[member("relu", 16)] * 3, member("tanh", 8, 8)]
     assert architectures(members) == "16 relu ×3, 8·8 tanh ×2"
     assert architectures([member("relu")]) == "", "ridge is a single layer"
+    means = [EnsembleMember((member("relu", 16), member("tanh", 8, 8))) for _ in range(3)]
+    assert architectures(means) == "16 relu ×3, 8·8 tanh ×3"
 
 
 def test_the_services_dataset_is_that_of_the_file(session, tmp_path):

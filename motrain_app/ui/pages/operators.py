@@ -9,7 +9,7 @@ import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 
-from motrain_app.operators import AnyMember, Member, Operator, Variable
+from motrain_app.operators import AnyMember, EnsembleMember, Member, Operator, Variable
 from motrain_app.ui.escape import safe_text
 from motrain_app.ui.ready import Background
 from motrain_app.ui.run_banner import RunBanner
@@ -62,10 +62,11 @@ def operator_table(scores: pd.DataFrame, outputs: Sequence[Variable]) -> pd.Data
 
 def architectures(members: Sequence[AnyMember]) -> str:
     """Say which networks the members are, the most frequent first, as "16·16 tanh ×7"; empty where they are none."""
+    models = [part for one in members for part in (one.parts if isinstance(one, EnsembleMember) else [one])]
     words = [
-        f"{'·'.join(str(len(bias)) for bias in member.biases[:-1])} {member.activation}"
-        for member in members
-        if isinstance(member, Member) and len(member.biases) > 1
+        f"{'·'.join(str(len(bias)) for bias in model.biases[:-1])} {model.activation}"
+        for model in models
+        if isinstance(model, Member) and len(model.biases) > 1
     ]
     return ", ".join(f"{word} ×{number}" for word, number in Counter(words).most_common())
 
