@@ -75,9 +75,7 @@ def judge(block: Block, fitted: Fitted, axes: Axes, metrics: Sequence[str]) -> J
     parts = [_predict(block, fitted, axes, partition) for partition in range(len(block))]
     keys = [(block.seed, int(number)) for number in block.ids]
     scores = [score_held_out(part, key, metrics).pack() for part, key in zip(parts, keys, strict=True)]
-    of_test = [
-        np.concatenate([part.baselines[name][:, part.fold == TEST] for part in parts], axis=1) for name in BASELINES
-    ]
+    baselines = [np.stack([part.baselines[name] for name in BASELINES]).astype(np.float32) for part in parts]
     return Judged(
         row_start=np.cumsum([0, *(len(part.fold) for part in parts)]).astype(np.int64),
         cell=np.concatenate([part.axes.cell for part in parts]),
@@ -85,7 +83,7 @@ def judge(block: Block, fitted: Fitted, axes: Axes, metrics: Sequence[str]) -> J
         fold=np.concatenate([part.fold for part in parts]),
         observed=np.concatenate([part.observed for part in parts], axis=1).astype(np.float32),
         predicted=np.concatenate([part.predicted for part in parts], axis=1).astype(np.float32),
-        test_baselines=np.stack(of_test).astype(np.float32),
+        baselines=np.concatenate(baselines, axis=-1),
         scores=np.stack(scores),
     )
 

@@ -60,13 +60,11 @@ def _score_file(path: Path, positions: dict[int, int], plan: Plan, seed: int) ->
     scores = {}
     days = plan.time.astype("datetime64[D]").astype(np.int64)
     with BlockFile.open(path) as file:
-        start, fold, ids = file.array("row_start"), file.array("fold"), file.array("ids")
-        tests_before = np.r_[0, np.cumsum(fold == TEST)]
+        ids = file.array("ids")
         for number, position in positions.items():
             rows = file.rows(position)
             test = rows["fold"] == TEST
-            first, last = tests_before[start[position : position + 2]].tolist()
-            of_test = file.part("test_baselines", first, last, axis=-1)
+            of_test = file.baselines(position)[..., test]
             scores[number] = score_outputs(
                 rows["observed"][:, test],
                 rows["predicted"][:, test],
