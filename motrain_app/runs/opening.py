@@ -12,7 +12,7 @@ from motrain_app.runs.blockfile import TEST, BlockFile
 from motrain_app.runs.durable import write_json_durably
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
-from motrain_app.runs.judging import BASELINES, REPLICATES
+from motrain_app.runs.judging import REPLICATES
 from motrain_app.runs.plan import Plan
 from motrain_app.runs.store import DONE, RunStore
 from motrain_app.skill import score_outputs
@@ -68,7 +68,7 @@ def _score_file(path: Path, positions: dict[int, int], plan: Plan, seed: int) ->
             scores[number] = score_outputs(
                 rows["observed"][:, test],
                 rows["predicted"][:, test],
-                dict(zip(BASELINES, of_test, strict=True)),
+                dict(zip(plan.baselines, of_test, strict=True)),
                 days[rows["time"][test]],
                 metrics=plan.metrics,
                 replicates=REPLICATES,

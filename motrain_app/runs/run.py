@@ -22,7 +22,6 @@ from motrain_app.runs.comparing import compare_runs
 from motrain_app.runs.durable import write_json_durably
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
-from motrain_app.runs.judging import BASELINES
 from motrain_app.runs.lock import is_driven
 from motrain_app.runs.origins import Origins
 from motrain_app.runs.plan import Plan
@@ -129,6 +128,14 @@ class Run:
         pandas.DataFrame
             Columns partition, output, metric, value, low, high (95 % interval), n, baseline, baseline_value; one row a
             partition, output and metric. Values have the output's unit, where the metric has one.
+
+        Notes
+        -----
+        `baseline` is the best by RMSE of those that the run is compared with, each fitted as the members are, on the
+        training rows of each fold: "mean" and "climatology" (the day of the year, two harmonics) of each cell, and
+        "ridge" (linear; not where the learner is just that). A cell with too few training rows in a fold (5 for the
+        mean, 25 for the climatology), such as one that the fold's members have never seen, takes those of its
+        partition.
         """
         return self._table({row.name: row.scores for row in self._rows() if row.scores is not None})
 
@@ -328,7 +335,7 @@ class Run:
             return pd.DataFrame(columns=list(SKILL_COLUMNS))
         outputs = [variable.name for variable in self._plan.outputs]
         stacked = np.array(list(packed.values())).reshape(len(packed), len(outputs), -1)
-        scores = unpack_scores(stacked, metrics=self._plan.metrics, baselines=tuple(BASELINES))
+        scores = unpack_scores(stacked, metrics=self._plan.metrics, baselines=self._plan.baselines)
         return score_frame(scores, partitions=list(packed), outputs=outputs)
 
     def _operator(self, row: PartitionRow) -> Operator:

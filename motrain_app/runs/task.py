@@ -12,10 +12,12 @@ from motrain_app.design.splits import make_folds
 from motrain_app.learning import Block, Stopped, resolve_learner
 from motrain_app.learning.registering import Registered
 from motrain_app.operators import AnyStack
+from motrain_app.runs.axes import Axes
+from motrain_app.runs.baselines import Baselines
 from motrain_app.runs.blockfile import write_block
 from motrain_app.runs.control import Control
 from motrain_app.runs.folder import RunFolder
-from motrain_app.runs.judging import Axes, judge
+from motrain_app.runs.judging import judge
 from motrain_app.runs.plan import Plan
 from motrain_app.runs.staged_rows import StagedRows
 
@@ -84,10 +86,11 @@ def train_block(folder: str, task: Task, modules: tuple[Registered, ...] = ()) -
         block, axes = read_block(bench, task, numbers, control)
         try:
             fitted = kind.fit(block, options)
+            baselines = Baselines.fit(bench.plan.baselines, block)
         except Stopped:
             return Outcome()
     with threadpool_limits(1):  # once more: it holds for what is loaded, and the learner has loaded more
-        judged = judge(block, fitted, axes, bench.plan.metrics)
+        judged = judge(block, fitted, baselines, axes, bench.plan.metrics)
     fitted = replace(fitted, stack=add_offsets(fitted.stack, bench.rows))
     name = f"{task.block:06d}-{task.attempt}.safetensors"
     return Outcome(name, write_block(run.blocks / name, numbers, block, fitted, judged))
