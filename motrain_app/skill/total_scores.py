@@ -1,0 +1,231 @@
+"""The scores of a total over cells, with intervals, from what was summed of one output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtr, stdtrit
+
+from motrain_app.skill.bootstrap import Intervals, bootstrap
+from motrain_app.skill.comparison import mse_difference
+from motrain_app.skill.day_sums import DaySums
+from motrain_app.skill.metrics import bias, rmse, skill
+from motrain_app.skill.moments import FloatArray, Moments
+from motrain_app.skill.registry import Metric
+from motrain_app.skill.scores import Scores, score_outputs
+
+__all__ = ["BEST", "Kind", "TotalSums", "score_total"]
+
+BEST = ""  # the baseline of a score that is bound to none
+Kind = tuple[str, str | None]  # what moments are of, and the baseline beside it
+OfCells = dict[str, list[tuple[NDArray[np.integer[Any]], FloatArray]]]  # by metric: groups, and scores in them
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TotalSums:
+    """What is kept of one output.
+
+    Parameters
+    ----------
+    n_days
+        Days on which a row may fall.
+    by_kind, best_by_kind
+        Weighted sums over days, of the prediction and of the best baseline.
+    unweighted
+        Those of the prediction in which each row counts alike, for the effective number of rows.
+    of_cells, of_cells_best
+        Scores of each cell over time, of the prediction and of the best baseline.
+    sample
+        Rows of some cells: observed, predicted, best baseline and whether within the interval, [4, rows]; time, cell
+        and group.
+    """
+
+    n_days: int
+    unweighted: DaySums
+    by_kind: dict[Kind, DaySums] = field(default_factory=dict)
+    best_by_kind: dict[Kind, DaySums] = field(default_factory=dict)
+    of_cells: OfCells = field(default_factory=dict)
+    of_cells_best: OfCells = field(default_factory=dict)
+    sample: list[tuple[FloatArray, NDArray[np.datetime64], NDArray[Any], NDArray[Any]]] = field(default_factory=list)
+
+    @classmethod
+    def empty(cls, n_days: int) -> TotalSums:
+        """Nothing summed yet."""
+        return cls(n_days, DaySums(n_days))
+
+    def daily(self, kind: Kind) -> DaySums:
+        """Sums of the prediction."""
+        return self.by_kind.setdefault(kind, DaySums(self.n_days))
+
+    def best_daily(self, kind: Kind) -> DaySums:
+        """Sums of the best baseline."""
+        return self.best_by_kind.setdefault(kind, DaySums(self.n_days))
+
+
+def score_total(
+    sums: TotalSums,
+    group: int,
+    metrics: Sequence[Metric],
+    baselines: Sequence[str],
+    best: int,
+    *,
+    constant: Collection[str],
+    replicates: int,
+    key: int,
+) -> Scores:
+    """Score a group of one output; options as in `motrain_app.skill.totals.Totals`.
+
+    Returns
+    -------
+    Scores
+        Of one output, shape (1, metrics).
+    """
+    n_metrics, n_baselines = len(metrics), len(baselines)
+    daily = {kind: one.of_group(group) for kind, one in sums.by_kind.items()}
+    plain = daily.get(("values", None))
+    value = np.array([_value(metric, daily, sums, sums.of_cells, group) for metric in metrics])
+    each = np.full((n_baselines, n_metrics), np.nan)
+    if best >= 0:
+        of_best = {kind: one.of_group(group) for kind, one in sums.best_by_kind.items()}
+        of_best["values", BEST] = of_best.get(("values", None))
+        each[best] = [_value(metric, of_best, sums, sums.of_cells_best, group) for metric in metrics]
+        if baselines[best] in constant:
+            each[best, [metric.association for metric in metrics]] = np.nan
+    for number, metric in enumerate(metrics):
+        if metric.over in baselines:  # a baseline has no skill over itself
+            each[:, number] = np.nan
+            each[baselines.index(metric.over), number] = 0.0 if plain is not None else np.nan
+        elif metric.over or metric.of == "days":
+            each[:, number] = np.nan
+    low, high = np.full((2, n_metrics), np.nan)
+    p = np.full(n_baselines, np.nan)
+    cut = _uncut()
+    if replicates and plain is not None:
+        run = _Bootstrap(replicates, key)
+        cut = run.of_values(daily, metrics, baselines, best, low, high, p)
+        _intervals_of_cells(sums, group, metrics, value, low, high, replicates=replicates, key=key)
+    return Scores(
+        metrics=tuple(metric.name for metric in metrics),
+        baselines=tuple(baselines),
+        value=value[None],
+        low=low[None],
+        high=high[None],
+        n=np.array([0.0 if plain is None else float(plain.n.sum())]),
+        baseline=np.array([best], np.intp),
+        baseline_value=(each[best] if best >= 0 else np.full(n_metrics, np.nan))[None],
+        baseline_values=each[:, None],
+        p=p[:, None],
+        block_days=np.array([cut.block_days]),
+        blocks=np.array([cut.blocks]),
+    )
+
+
+def _value(metric: Metric, daily: dict[Kind, Moments | None], sums: TotalSums, of_cells: OfCells, group: int) -> float:
+    """Return a score; NaN where nothing was summed that it could be taken of, 0 for a number of rows."""
+    if metric.temporal:
+        parts = [values[groups == group] for groups, values in of_cells.get(metric.name, [])]
+        values = np.concatenate(parts) if parts else np.zeros(0)
+        values = values[~np.isnan(values)]
+        return float(np.median(values)) if len(values) else np.nan
+    if metric.of == "days":
+        rows = sums.unweighted.of_group(group)
+        return 0.0 if rows is None else float(metric.function(rows))
+    found = daily.get(_kind(metric))
+    if found is None:
+        return 0.0 if metric.name == "n" else np.nan
+    return float(metric.function(found.merged()))
+
+
+def _kind(metric: Metric) -> Kind:
+    return metric.of, (metric.over or BEST) if metric.needs_baseline else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Bootstrap:
+    replicates: int
+    key: int
+
+    def __call__(
+        self, daily: Moments, statistics: Sequence[Callable[[Moments], FloatArray]], beside: bool
+    ) -> Intervals:
+        # Always from these, so that an interval does not depend on the other metrics that were asked for.
+        length_from = [bias, rmse, skill] if beside else [bias, rmse]
+        rng = np.random.default_rng(self.key)
+        return bootstrap(daily, statistics, length_from=length_from, replicates=self.replicates, rng=rng)
+
+    def of_values(
+        self,
+        daily: dict[Kind, Moments | None],
+        metrics: Sequence[Metric],
+        baselines: Sequence[str],
+        best: int,
+        low: FloatArray,
+        high: FloatArray,
+        p: FloatArray,
+    ) -> Intervals:
+        """Fill in the intervals of what is not of time, and the p-values; return how the rows were cut into blocks."""
+        by_kind: dict[Kind, list[int]] = {("values", None): []}
+        for number, metric in enumerate(metrics):
+            if metric.has_interval and not metric.temporal:
+                by_kind.setdefault(_kind(metric), []).append(number)
+        if best >= 0:
+            by_kind.setdefault(("values", BEST), [])
+        cut = _uncut()
+        for kind, numbers in by_kind.items():
+            moments = daily.get(kind)
+            if moments is None:
+                continue
+            beside = kind[1] is not None
+            statistics = [metrics[number].function for number in numbers] + ([mse_difference] if beside else [])
+            found = self(moments, statistics, beside)
+            low[numbers], high[numbers] = found.low[: len(numbers)], found.high[: len(numbers)]
+            if beside:
+                p[best if kind[1] == BEST else baselines.index(str(kind[1]))] = _p_value(found)
+            if kind == ("values", None):
+                cut = found
+        return cut
+
+
+def _uncut() -> Intervals:
+    nothing = np.zeros(0)
+    return Intervals(nothing, nothing, nothing, np.nan, 0.0)
+
+
+def _p_value(found: Intervals) -> float:
+    """Return the p-value of a difference, the last statistic, from its interval: Student's t, two-sided."""
+    value, half = found.value[-1], (found.high[-1] - found.low[-1]) / 2
+    if not half > 0:
+        return np.nan
+    quantile = stdtrit(found.blocks - 1, 0.975)
+    return float(2 * stdtr(found.blocks - 1, -abs(value) * quantile / half))
+
+
+def _intervals_of_cells(
+    sums: TotalSums,
+    group: int,
+    metrics: Sequence[Metric],
+    value: FloatArray,
+    low: FloatArray,
+    high: FloatArray,
+    *,
+    replicates: int,
+    key: int,
+) -> None:
+    """Fill in the intervals of medians over cells: those of the cells that were kept, moved to the median of all."""
+    temporal = [number for number, metric in enumerate(metrics) if metric.temporal]
+    parts = [[one[..., groups == group] for one in (rows, time, cell)] for rows, time, cell, groups in sums.sample]
+    if not temporal or not parts:
+        return
+    rows, time, cell = (np.concatenate(one, axis=-1) for one in zip(*parts, strict=True))
+    if not len(cell):
+        return
+    names = [metrics[number].name for number in temporal]
+    found = score_outputs(
+        rows[0], rows[1], {}, time, metrics=names, key=key, cell=cell, within=rows[3], replicates=replicates
+    )
+    move = value[temporal] - found.value[0]
+    low[temporal], high[temporal] = found.low[0] + move, found.high[0] + move

@@ -1,0 +1,270 @@
+"""Scores over all cells together, group by group: each cell counts by its area, not by its number of rows.
+
+Rows are taken in piece by piece, each with all rows of its cells; what stays are sums over days, the scores of each
+cell over time, and the rows of a few cells for the intervals of medians.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motrain_app.skill.anomalies import anomalies
+from motrain_app.skill.day_sums import Slots
+from motrain_app.skill.moments import FloatArray, divide
+from motrain_app.skill.ranks import rank_correlation_parts
+from motrain_app.skill.registry import Metric, best_indices, get_metric
+from motrain_app.skill.scores import Scores, unpack_scores
+from motrain_app.skill.summing import moments_by_group
+from motrain_app.skill.total_scores import BEST, Kind, TotalSums, score_total
+
+__all__ = ["BestBaselines", "Piece", "Totals"]
+
+# Cells whose rows are kept, evenly taken from all: the interval of a median over cells is made of theirs.
+_MAX_CELLS = 64
+
+IntArray = NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """All rows of some cells.
+
+    Parameters
+    ----------
+    observed, predicted
+        Shape (outputs, rows), in the units of the outputs, NaN for gaps.
+    baselines
+        Shape (baselines, outputs, rows).
+    time
+        datetime64, shape (rows).
+    cell
+        Of all cells, 0 … n − 1; shape (rows).
+    group
+        0 … n_groups − 1, −1 for rows of none; shape (rows).
+    within
+        1 or 0, whether a row lies in its prediction interval, NaN without one; shape (outputs, rows). None where
+        nobody asks.
+    """
+
+    observed: NDArray[np.floating[Any]]
+    predicted: NDArray[np.floating[Any]]
+    baselines: NDArray[np.floating[Any]]
+    time: NDArray[np.datetime64]
+    cell: IntArray
+    group: IntArray
+    within: NDArray[np.floating[Any]] | None = None
+
+
+class BestBaselines:
+    """Finds the best baseline of each group and output by its area-weighted RMSE: the first pass over the rows."""
+
+    def __init__(self, area: FloatArray, *, n_groups: int, n_outputs: int, n_baselines: int) -> None:
+        self._area = area
+        shape = (n_baselines, n_groups, n_outputs)
+        self._error, self._weight, self._missing = (np.zeros(shape) for _ in range(3))
+
+    def add(self, piece: Piece) -> None:
+        """Take in a piece."""
+        n_groups = self._error.shape[1]
+        for output, rows, units in _outputs(piece):
+            area = self._area[units.cell]
+            for number, values in enumerate(piece.baselines[:, output]):
+                error = values[rows].astype(np.float64) - piece.observed[output, rows]
+                known = ~np.isnan(error)
+                count = np.bincount(units.of_row, known, units.n)
+                with np.errstate(over="ignore"):
+                    square = np.bincount(units.of_row, np.where(known, error, 0.0) ** 2, units.n)
+                filled = np.where(count > 0, area, 0.0)
+                mean = square / np.maximum(count, 1)
+                self._error[number, :, output] += np.bincount(units.group, filled * mean, n_groups)
+                self._weight[number, :, output] += np.bincount(units.group, filled, n_groups)
+                self._missing[number, :, output] += np.bincount(units.group, units.count - count, n_groups)
+
+    def best(self) -> NDArray[np.intp]:
+        """Return the index of the best, [groups, outputs], −1 without one; one that misses rows gives way."""
+        if not len(self._error):
+            return np.full(self._error.shape[1:], -1, np.intp)
+        complete = (self._missing == 0) & (self._weight > 0)
+        mse = divide(self._error, self._weight)
+        return best_indices(np.where(complete | ~complete.any(axis=0), mse, np.nan), "rmse")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Units:
+    """A cell in a group is a unit; of some rows."""
+
+    of_row: IntArray
+    group: IntArray
+    cell: IntArray
+    count: FloatArray
+
+    @property
+    def n(self) -> int:
+        return len(self.group)
+
+
+def _outputs(piece: Piece) -> list[tuple[int, IntArray, _Units]]:
+    """Return for each output that has any: its rows with observed, predicted and a group, and their units."""
+    found: list[tuple[int, IntArray, _Units]] = []
+    cells, place = np.unique(piece.cell, return_inverse=True)
+    for output in range(len(piece.observed)):
+        there = ~(np.isnan(piece.observed[output]) | np.isnan(piece.predicted[output])) & (piece.group >= 0)
+        rows = np.flatnonzero(there)
+        if not len(rows):
+            continue
+        number = piece.group[rows].astype(np.int64) * len(cells) + place[rows]
+        all_counts = np.bincount(number)
+        occurring = np.flatnonzero(all_counts)
+        group, cell = np.divmod(occurring, len(cells))
+        of_row = (np.cumsum(all_counts > 0) - 1)[number]
+        found.append((output, rows, _Units(of_row, group, cells[cell], all_counts[occurring].astype(np.float64))))
+    return found
+
+
+class Totals:
+    """Takes in pieces, and gives the scores of all of them together: the second pass over the rows.
+
+    Parameters
+    ----------
+    area
+        Of each cell, relative to others; shape (cells).
+    days
+        First and last day on which a row may fall.
+    n_groups
+        Number of groups.
+    metrics, baselines
+        Names.
+    best
+        Index of the best baseline, [groups, outputs]; see `BestBaselines`.
+    sampled
+        Cells that have rows: at most 64 of them, evenly taken, serve for the intervals of medians.
+    """
+
+    def __init__(
+        self,
+        area: FloatArray,
+        days: tuple[np.datetime64, np.datetime64],
+        *,
+        n_groups: int,
+        metrics: Sequence[str],
+        baselines: Sequence[str],
+        best: NDArray[np.intp],
+        sampled: IntArray,
+    ) -> None:
+        self._area, self._baselines, self._best = area, tuple(baselines), best
+        self._first = days[0].astype("datetime64[D]").astype(np.int64)
+        self._n_days = int(days[1].astype("datetime64[D]").astype(np.int64) - self._first) + 1
+        self._names, self._metrics = tuple(metrics), [get_metric(name) for name in metrics]
+        self._n_groups = n_groups
+        self._sampled = np.zeros(len(area), bool)
+        chosen = np.linspace(0, max(len(sampled) - 1, 0), min(len(sampled), _MAX_CELLS)).round().astype(np.int64)
+        self._sampled[sampled[chosen]] = True
+        self._sums = [TotalSums.empty(self._n_days) for _ in range(best.shape[1])]
+
+    def add(self, piece: Piece) -> None:
+        """Take in a piece."""
+        day = piece.time.astype("datetime64[D]").astype(np.int64) - self._first
+        for output, rows, units in _outputs(piece):
+            sums = self._sums[output]
+            observed, predicted = (
+                values[output, rows].astype(np.float64) for values in (piece.observed, piece.predicted)
+            )
+            time, group = piece.time[rows], piece.group[rows]
+            weight = (self._area[units.cell] / units.count)[units.of_row]
+            best = self._best[group, output]
+            others = piece.baselines[:, output, rows].astype(np.float64)
+            reference = np.full(len(rows), np.nan)
+            if len(others):
+                picked = np.take_along_axis(others, np.maximum(best, 0)[None], axis=0)[0]
+                reference = np.where(best >= 0, picked, np.nan)
+            within = None if piece.within is None else piece.within[output, rows].astype(np.float64)
+            slots = Slots(group, day[rows], self._n_groups, self._n_days)
+            series = self._series(observed, predicted, time, units, within)
+            for kind, (first, second) in series.items():
+                sums.daily(kind).add(slots, first, second, weight=weight)
+            for name in {BEST, *(metric.over for metric in self._metrics if metric.over in self._baselines)}:
+                against = others[self._baselines.index(name)] if name else reference
+                sums.daily(("values", name)).add(slots, observed, predicted, baseline=against, weight=weight)
+            if any(metric.of == "days" for metric in self._metrics):
+                sums.unweighted.add(slots, observed, predicted)
+            of_best = self._series(observed, reference, time, units, None)
+            self._score_cells(sums.of_cells, series, units)
+            self._score_cells(sums.of_cells_best, of_best, units)
+            for kind, (first, second) in of_best.items():
+                # The best baseline beside itself, so that its skill is 0.
+                beside = second if kind == ("values", None) else None
+                sums.best_daily(kind).add(slots, first, second, baseline=beside, weight=weight)
+            kept = np.flatnonzero(self._sampled[piece.cell[rows]])
+            if len(kept):
+                columns = [observed, predicted, reference, np.full(len(rows), np.nan) if within is None else within]
+                sums.sample.append((np.stack(columns)[:, kept], time[kept], piece.cell[rows][kept], group[kept]))
+
+    def _series(
+        self,
+        observed: FloatArray,
+        predicted: FloatArray,
+        time: NDArray[np.datetime64],
+        units: _Units,
+        within: FloatArray | None,
+    ) -> dict[Kind, tuple[FloatArray, FloatArray]]:
+        """Return the two series whose moments the metrics of each kind take."""
+        found: dict[Kind, tuple[FloatArray, FloatArray]] = {("values", None): (observed, predicted)}
+        wanted, nothing = {metric.of for metric in self._metrics}, np.zeros(len(observed))
+        known = np.flatnonzero(~np.isnan(predicted))
+        if "ranks" in wanted:
+            parts = np.full(len(observed), np.nan)
+            if len(known):
+                parts[known] = rank_correlation_parts(observed[known], predicted[None, known], units.of_row[known])[0]
+            found["ranks", None] = nothing, parts
+        if "anomalies" in wanted:
+            first, second = anomalies(np.stack([observed, predicted]), time, units.of_row)
+            found["anomalies", None] = first, second
+        if "intervals" in wanted and within is not None:
+            found["intervals", None] = nothing, within
+        return found
+
+    def _score_cells(
+        self,
+        into: dict[str, list[tuple[IntArray, FloatArray]]],
+        series: dict[Kind, tuple[FloatArray, FloatArray]],
+        units: _Units,
+    ) -> None:
+        """Score each cell over time, in each group, by the metrics that are of time."""
+        temporal: dict[Kind, list[Metric]] = {}
+        for metric in self._metrics:
+            if metric.temporal and (metric.of, None) in series:
+                temporal.setdefault((metric.of, None), []).append(metric)
+        for kind, metrics in temporal.items():
+            by_unit = moments_by_group(*series[kind], units.of_row, units.n)
+            for metric in metrics:
+                into.setdefault(metric.name, []).append((units.group, metric.function(by_unit)))
+
+    def scores(self, *, key: int, replicates: int = 1000, constant_baselines: Sequence[str] = ("mean",)) -> Scores:
+        """Return the scores, [groups, outputs, metrics]; options as in `motrain_app.skill.score_outputs`.
+
+        What is not of time is taken of all rows, weighted so that each cell counts by its area: the RMSE is the root of
+        the area-weighted mean over cells of each cell's MSE. What is of time is the median over cells. n counts rows.
+        """
+        found = [
+            [
+                score_total(
+                    self._sums[output],
+                    group,
+                    self._metrics,
+                    self._baselines,
+                    int(self._best[group, output]),
+                    constant=constant_baselines,
+                    replicates=replicates,
+                    key=key,
+                ).pack()
+                for output in range(len(self._sums))
+            ]
+            for group in range(self._n_groups)
+        ]
+        shape = (self._n_groups, len(self._sums), -1)
+        return unpack_scores(np.array(found).reshape(shape), metrics=self._names, baselines=self._baselines)

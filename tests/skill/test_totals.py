@@ -1,0 +1,208 @@
+"""Totals over cells beside plain NumPy: each cell counts by its area, taken in whatever pieces."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from motrain_app.skill import get_metric, metric_names, moments, score_outputs
+from motrain_app.skill.totals import BestBaselines, Piece, Totals
+
+METRICS = (*metric_names(), "r_pooled", "skill_over_mean")
+AT = {name: index for index, name in enumerate(METRICS)}
+BASELINES = ("mean", "climatology")
+TIME = np.datetime64("2010-01-01") + np.arange(4 * 365)
+
+
+def rows(n_cells=7, seed=0, gaps=True):
+    """Two outputs over cells with rows of very different number, in an order that mixes cells."""
+    rng = np.random.default_rng(seed)
+    cell = np.repeat(np.arange(n_cells), len(TIME))
+    time = np.tile(np.arange(len(TIME)), n_cells)
+    kept = rng.random(len(cell)) < (0.05 + 0.9 * cell / n_cells if gaps else 1)
+    cell, time = cell[kept], time[kept]
+    observed = np.stack([285 + 5 * rng.standard_normal(len(cell)), 0.01 * rng.standard_normal(len(cell))])
+    size = np.array([[5.0], [0.01]])
+    predicted = observed + size * (0.1 + 0.05 * cell + 0.5 * rng.standard_normal(observed.shape))
+    baselines = np.stack([np.broadcast_to([[285.0], [0.0]], observed.shape), observed + size * 0.8])
+    if gaps:
+        observed[1, :50], predicted[0, -70:] = np.nan, np.nan
+    return Piece(observed, predicted, baselines, TIME[time], cell, np.zeros(len(cell), int))
+
+
+def split(piece, n_pieces):
+    """The same rows, cell by cell in some pieces."""
+    for cells in np.array_split(np.unique(piece.cell)[::-1], n_pieces):
+        yield take(piece, np.isin(piece.cell, cells))
+
+
+def take(piece, kept):
+    return Piece(
+        piece.observed[:, kept], piece.predicted[:, kept], piece.baselines[..., kept], piece.time[kept],
+        piece.cell[kept], piece.group[kept], None if piece.within is None else piece.within[:, kept],
+    )  # fmt: skip
+
+
+def total(piece, *, area=None, metrics=METRICS, n_groups=1, n_pieces=1, replicates=0, key=0, baselines=BASELINES):
+    area = np.ones(int(piece.cell.max()) + 1) if area is None else area
+    finder = BestBaselines(area, n_groups=n_groups, n_outputs=len(piece.observed), n_baselines=len(baselines))
+    for part in split(piece, n_pieces):
+        finder.add(part)
+    days = (TIME[0], TIME[-1])
+    totals = Totals(
+        area, days, n_groups=n_groups, metrics=metrics, baselines=baselines, best=finder.best(),
+        sampled=np.unique(piece.cell),
+    )  # fmt: skip
+    for part in split(piece, n_pieces):
+        totals.add(part)
+    return totals.scores(key=key, replicates=replicates)
+
+
+def cell_means(values, cell):
+    return np.array([np.nanmean(values[cell == number]) for number in np.unique(cell)])
+
+
+def test_errors_are_area_weighted_means_over_cells_and_not_over_rows():
+    piece, area = rows(), np.cos(np.deg2rad(np.arange(7) * 12.0))
+    scores = total(piece, area=area)
+    for output in range(2):
+        error = piece.predicted[output] - piece.observed[output]
+        rmse = np.sqrt(np.average(cell_means(error**2, piece.cell), weights=area))
+        np.testing.assert_allclose(scores.value[0, output, AT["rmse"]], rmse, rtol=1e-12)
+        bias = np.average(cell_means(error, piece.cell), weights=area)
+        np.testing.assert_allclose(scores.value[0, output, AT["bias"]], bias, rtol=1e-10)
+        mae = np.average(cell_means(np.abs(error), piece.cell), weights=area)
+        np.testing.assert_allclose(scores.value[0, output, AT["mae"]], mae, rtol=1e-12)
+        assert abs(np.sqrt(np.nanmean(error**2)) / rmse - 1) > 0.01  # what a mean over rows would say
+        assert scores.n[0, output] == scores.value[0, output, AT["n"]] == np.isfinite(error).sum()
+
+
+def test_scores_over_time_are_medians_over_cells_and_a_pooled_one_is_named_so():
+    piece = rows()
+    scores = total(piece)
+    error = piece.predicted - piece.observed
+    for output in range(2):
+        of_cell = []
+        for number in range(7):
+            both = np.stack([piece.observed[output], piece.predicted[output]])[:, piece.cell == number]
+            o, p = both[:, np.isfinite(both).all(axis=0)]
+            of_cell.append([np.corrcoef(o, p)[0, 1], np.std(p - o), 1 - np.mean((p - o) ** 2) / np.var(o)])
+        for name, column in zip(("r", "ubrmse", "r2"), np.transpose(of_cell), strict=True):
+            np.testing.assert_allclose(scores.value[0, output, AT[name]], np.median(column), rtol=1e-9)
+        there = np.isfinite(error[output])
+        weight = (1 / np.bincount(piece.cell[there]))[piece.cell[there]]
+        covariance = np.cov(piece.observed[output, there], piece.predicted[output, there], aweights=weight, ddof=0)
+        pooled = covariance[0, 1] / np.sqrt(covariance[0, 0] * covariance[1, 1])
+        np.testing.assert_allclose(scores.value[0, output, AT["r_pooled"]], pooled, rtol=1e-9)
+
+
+def test_of_equally_many_rows_a_cell_the_total_is_what_a_partition_of_these_cells_scores():
+    piece = rows(gaps=False)
+    within = (np.random.default_rng(5).random(piece.observed.shape) < 0.88).astype(float)
+    piece = replace(piece, within=within)
+    beside = dict(zip(BASELINES, piece.baselines, strict=True))
+    options = {"metrics": METRICS, "key": 3, "replicates": 300}
+    expected = score_outputs(
+        piece.observed, piece.predicted, beside, piece.time, cell=piece.cell, within=within, **options
+    )
+    scores = total(piece, replicates=300, key=3, n_pieces=3)
+    np.testing.assert_allclose(scores.value[0], expected.value, rtol=1e-8, atol=1e-10)
+    np.testing.assert_array_equal(scores.baseline[0], expected.baseline)
+    beside_best = slice(0, AT["skill_over_mean"])  # over the mean the other baseline is no opponent
+    np.testing.assert_allclose(
+        scores.baseline_value[0, :, beside_best], expected.baseline_value[:, beside_best], rtol=1e-8, atol=1e-10
+    )
+    wide, expected_wide = scores.high[0] - scores.low[0], expected.high - expected.low
+    np.testing.assert_array_equal(np.isnan(wide), np.isnan(expected_wide))
+    known = np.isfinite(wide)
+    np.testing.assert_allclose(wide[known], expected_wide[known], rtol=0.05)
+
+
+def test_the_pieces_in_which_rows_come_do_not_matter():
+    piece = rows()
+    one, many = total(piece, replicates=50), total(piece, replicates=50, n_pieces=5)
+    np.testing.assert_allclose(one.pack(), many.pack(), rtol=1e-6, atol=1e-9)
+
+
+def test_groups_are_scored_by_their_own_rows():
+    piece = rows()
+    season = (piece.time.astype("datetime64[M]").astype(int) + 1) % 12 // 3
+    group = np.where(season == 3, -1, season)
+    grouped = replace(piece, group=group)
+    scores = total(grouped, n_groups=3, n_pieces=2)
+    for number in range(3):
+        alone = total(take(piece, season == number))
+        np.testing.assert_allclose(scores.value[number], alone.value[0], rtol=1e-6, atol=1e-9)
+        np.testing.assert_array_equal(scores.n[number], alone.n[0])
+
+
+def test_the_best_baseline_of_a_group_is_that_of_the_lowest_weighted_error_and_one_with_gaps_gives_way():
+    piece = rows()
+    scores = total(piece)
+    np.testing.assert_array_equal(scores.baseline[0], [1, 1])
+    mse = cell_means((piece.baselines[1, 0] - piece.observed[0])[np.isfinite(piece.predicted[0])] ** 2,
+                     piece.cell[np.isfinite(piece.predicted[0])])  # fmt: skip
+    np.testing.assert_allclose(scores.baseline_value[0, 0, AT["rmse"]], np.sqrt(mse.mean()), rtol=1e-9)
+    np.testing.assert_allclose(scores.baseline_value[0, :, AT["skill"]], 0, atol=1e-12)
+    piece.baselines[1, 0, 500] = np.nan
+    assert total(piece).baseline[0, 0] == 0
+
+
+def test_intervals_hold_the_value_and_shrink_with_the_number_of_cells():
+    few, many = (total(rows(n_cells, gaps=False), replicates=300) for n_cells in (3, 60))
+    estimates = [AT[name] for name in METRICS if get_metric(name).has_interval and name != "coverage"]
+    for scores in (few, many):
+        low, value, high = (a[0][:, estimates] for a in (scores.low, scores.value, scores.high))
+        assert (low < value).all()
+        assert (value < high).all()
+    width = [(scores.high - scores.low)[0, 0, AT["rmse"]] for scores in (few, many)]
+    assert width[1] < width[0]
+
+
+def test_under_ten_blocks_there_is_no_interval():
+    piece = rows()
+    scores = total(take(piece, piece.time < TIME[6]), replicates=100)
+    assert np.isfinite(scores.value[0, :, AT["rmse"]]).all()
+    assert np.isnan(scores.low).all()
+
+
+def test_a_p_value_is_small_where_the_baseline_is_worse_and_uniform_where_it_is_alike():
+    rng = np.random.default_rng(4)
+    observed = rng.standard_normal((1, 7 * len(TIME)))
+    cell, time = np.repeat(np.arange(7), len(TIME)), np.tile(TIME, 7)
+    alike, worse = observed + rng.standard_normal(observed.shape), observed + 2 * rng.standard_normal(observed.shape)
+    predicted = observed + rng.standard_normal(observed.shape)
+    zero = np.zeros(len(cell), int)
+    options = {"baselines": ("b",), "replicates": 300, "metrics": ("skill",)}
+    pieces = [Piece(observed, predicted, b[None], time, cell, zero) for b in (worse, alike)]
+    p = [total(piece, **options).p.item() for piece in pieces]
+    assert p[0] < 1e-6
+    assert 0.02 < p[1] <= 1
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+def test_hardly_any_rows_are_scored_without_complaint(kept):
+    piece = take(rows(), np.arange(len(rows().cell)) < kept)
+    area, best = np.ones(7), np.full((1, 2), -1)
+    totals = Totals(
+        area,
+        (TIME[0], TIME[-1]),
+        n_groups=1,
+        metrics=METRICS,
+        baselines=BASELINES,
+        best=best,
+        sampled=np.arange(7),
+    )
+    totals.add(piece)
+    scores = totals.scores(key=0)
+    assert np.nansum(scores.n) <= 2 * kept
+    assert np.isnan(scores.low).all()
+
+
+def test_the_moments_of_metrics_that_a_user_registers_are_the_weighted_ones():
+    piece, area = rows(), np.arange(1.0, 8)
+    there = np.isfinite(piece.observed[0]) & np.isfinite(piece.predicted[0])
+    weight = (area / np.bincount(piece.cell[there], minlength=7))[piece.cell[there]]
+    expected = moments(piece.observed[0, there], piece.predicted[0, there], weight=weight)
+    value = total(piece, area=area, metrics=("r_pooled", "sd_ratio_pooled")).value[0, 0]
+    np.testing.assert_allclose(value, [get_metric("r").function(expected), get_metric("sd_ratio").function(expected)])
