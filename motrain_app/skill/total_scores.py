@@ -17,11 +17,10 @@ from motrain_app.skill.metrics import bias, rmse, skill
 from motrain_app.skill.moments import FloatArray, Moments
 from motrain_app.skill.registry import Metric
 from motrain_app.skill.scores import Scores, score_outputs
+from motrain_app.skill.series import BEST, Kind, kind_of
 
-__all__ = ["BEST", "Kind", "TotalSums", "score_total"]
+__all__ = ["TotalSums", "score_total"]
 
-BEST = ""  # the baseline of a score that is bound to none
-Kind = tuple[str, str | None]  # what moments are of, and the baseline beside it
 OfCells = dict[str, list[tuple[NDArray[np.integer[Any]], FloatArray]]]  # by metric: groups, and scores in them
 
 
@@ -134,14 +133,10 @@ def _value(metric: Metric, daily: dict[Kind, Moments | None], sums: TotalSums, o
     if metric.of == "days":
         rows = sums.unweighted.of_group(group)
         return 0.0 if rows is None else float(metric.function(rows))
-    found = daily.get(_kind(metric))
+    found = daily.get(kind_of(metric))
     if found is None:
         return 0.0 if metric.name == "n" else np.nan
     return float(metric.function(found.merged()))
-
-
-def _kind(metric: Metric) -> Kind:
-    return metric.of, (metric.over or BEST) if metric.needs_baseline else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +166,7 @@ class _Bootstrap:
         by_kind: dict[Kind, list[int]] = {("values", None): []}
         for number, metric in enumerate(metrics):
             if metric.has_interval and not metric.temporal:
-                by_kind.setdefault(_kind(metric), []).append(number)
+                by_kind.setdefault(kind_of(metric), []).append(number)
         if best >= 0:
             by_kind.setdefault(("values", BEST), [])
         cut = _uncut()

@@ -13,14 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from motrain_app.skill.anomalies import anomalies
 from motrain_app.skill.day_sums import Slots
 from motrain_app.skill.moments import FloatArray, divide
-from motrain_app.skill.ranks import rank_correlation_parts
 from motrain_app.skill.registry import Metric, best_indices, get_metric
 from motrain_app.skill.scores import Scores, unpack_scores
+from motrain_app.skill.series import BEST, Kind, series_of
 from motrain_app.skill.summing import moments_by_group
-from motrain_app.skill.total_scores import BEST, Kind, TotalSums, score_total
+from motrain_app.skill.total_scores import TotalSums, score_total
 
 __all__ = ["BestBaselines", "Piece", "Totals"]
 
@@ -184,7 +183,7 @@ class Totals:
                 reference = np.where(best >= 0, picked, np.nan)
             within = None if piece.within is None else piece.within[output, rows].astype(np.float64)
             slots = Slots(group, day[rows], self._n_groups, self._n_days)
-            series = self._series(observed, predicted, time, units, within)
+            series = series_of(self._metrics, observed, predicted, time, units.of_row, within)
             for kind, (first, second) in series.items():
                 sums.daily(kind).add(slots, first, second, weight=weight)
             for name in {BEST, *(metric.over for metric in self._metrics if metric.over in self._baselines)}:
@@ -192,7 +191,7 @@ class Totals:
                 sums.daily(("values", name)).add(slots, observed, predicted, baseline=against, weight=weight)
             if any(metric.of == "days" for metric in self._metrics):
                 sums.unweighted.add(slots, observed, predicted)
-            of_best = self._series(observed, reference, time, units, None)
+            of_best = series_of(self._metrics, observed, reference, time, units.of_row)
             self._score_cells(sums.of_cells, series, units)
             self._score_cells(sums.of_cells_best, of_best, units)
             for kind, (first, second) in of_best.items():
@@ -203,30 +202,6 @@ class Totals:
             if len(kept):
                 columns = [observed, predicted, reference, np.full(len(rows), np.nan) if within is None else within]
                 sums.sample.append((np.stack(columns)[:, kept], time[kept], piece.cell[rows][kept], group[kept]))
-
-    def _series(
-        self,
-        observed: FloatArray,
-        predicted: FloatArray,
-        time: NDArray[np.datetime64],
-        units: _Units,
-        within: FloatArray | None,
-    ) -> dict[Kind, tuple[FloatArray, FloatArray]]:
-        """Return the two series whose moments the metrics of each kind take."""
-        found: dict[Kind, tuple[FloatArray, FloatArray]] = {("values", None): (observed, predicted)}
-        wanted, nothing = {metric.of for metric in self._metrics}, np.zeros(len(observed))
-        known = np.flatnonzero(~np.isnan(predicted))
-        if "ranks" in wanted:
-            parts = np.full(len(observed), np.nan)
-            if len(known):
-                parts[known] = rank_correlation_parts(observed[known], predicted[None, known], units.of_row[known])[0]
-            found["ranks", None] = nothing, parts
-        if "anomalies" in wanted:
-            first, second = anomalies(np.stack([observed, predicted]), time, units.of_row)
-            found["anomalies", None] = first, second
-        if "intervals" in wanted and within is not None:
-            found["intervals", None] = nothing, within
-        return found
 
     def _score_cells(
         self,

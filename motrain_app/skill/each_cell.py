@@ -1,0 +1,215 @@
+"""Scores of each cell by itself, of many cells at once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from motrain_app.skill.block_length import block_length
+from motrain_app.skill.blocks import bootstrap_moments, influence, time_blocks
+from motrain_app.skill.bootstrap import bootstrap_interval
+from motrain_app.skill.metrics import bias, rmse
+from motrain_app.skill.moments import FloatArray, Moments
+from motrain_app.skill.registry import Metric, best_indices, get_metric
+from motrain_app.skill.scores import Scores
+from motrain_app.skill.series import BEST, Kind, kind_of, series_of
+from motrain_app.skill.summing import moments, moments_by_group
+
+__all__ = ["score_each_cell"]
+
+_CELLS = 64  # scored at a time: their daily sums and replicates are some 50 MB
+
+IntArray = NDArray[np.integer[Any]]
+
+
+def score_each_cell(
+    observed: ArrayLike,
+    predicted: ArrayLike,
+    baselines: Mapping[str, ArrayLike],
+    time: NDArray[np.datetime64],
+    cell: IntArray,
+    *,
+    metrics: Sequence[str],
+    key: int,
+    within: ArrayLike | None = None,
+    replicates: int = 1000,
+    constant_baselines: Collection[str] = ("mean",),
+) -> tuple[IntArray, Scores]:
+    """Score each cell as `motrain_app.skill.score_outputs` scores a partition; options as there.
+
+    The blocks of the bootstrap are as long as the errors of all cells together ask for, so that cells compare.
+
+    Returns
+    -------
+    tuple
+        The cells, ascending, and their scores, [cells, outputs, metrics]. p-values are left NaN.
+    """
+    o, p = (np.atleast_2d(np.asarray(values, np.float64)) for values in (observed, predicted))
+    others = [np.atleast_2d(np.asarray(values, np.float64)) for values in baselines.values()]
+    hits = None if within is None else np.atleast_2d(np.asarray(within, np.float64))
+    cells, place = np.unique(cell, return_inverse=True)
+    order = np.argsort(place, kind="stable")
+    chosen = [get_metric(name) for name in metrics]
+    shape = (len(cells), len(o), len(chosen))
+    value, low, high, best_value = (np.full(shape, np.nan) for _ in range(4))
+    n, blocks, days = (np.zeros(shape[:2]) for _ in range(3))
+    best = np.full(shape[:2], -1, np.intp)
+    for output in range(len(o)):
+        rows = order[~(np.isnan(o[output, order]) | np.isnan(p[output, order]))]
+        beside = np.array([one[output, rows] for one in others]).reshape(len(others), len(rows))
+        cut = _Cells(o[output, rows], p[output, rows], time[rows], place[rows], len(cells))
+        n[:, output] = cut.count
+        best[:, output] = cut.best_baseline(beside)
+        reference = np.full(len(rows), np.nan)
+        if len(beside) and len(rows):
+            of_row = best[place[rows], output]
+            picked = np.take_along_axis(beside, np.maximum(of_row, 0)[None], axis=0)[0]
+            reference = np.where(of_row >= 0, picked, np.nan)
+        opponents = {BEST: reference} | dict(zip(baselines, beside, strict=True))
+        scored = cut.score(
+            chosen, opponents, None if hits is None else hits[output, rows], replicates=replicates, key=key
+        )
+        value[:, output], low[:, output], high[:, output] = scored.value, scored.low, scored.high
+        blocks[:, output], days[:, output] = scored.blocks, scored.block_days
+        alone = _Cells(cut.observed, reference, cut.time, cut.place, cut.n_cells)
+        of_best = alone.score(chosen, {BEST: reference}, None, replicates=0, key=key).value
+        constant = [number for number, name in enumerate(baselines) if name in constant_baselines]
+        association = np.array([metric.association for metric in chosen], bool)
+        of_best[np.ix_(np.isin(best[:, output], constant), association)] = np.nan
+        of_best[best[:, output] < 0] = np.nan
+        of_best[:, [metric.of == "days" for metric in chosen]] = np.nan
+        best_value[:, output] = of_best
+    each = np.full((len(cells), len(others), len(o), len(chosen)), np.nan)
+    for number in range(len(others)):
+        each[:, number] = np.where((best == number)[..., None], best_value, np.nan)
+        each[..., [metric.over != "" for metric in chosen]] = np.nan
+    for number, metric in enumerate(chosen):
+        if metric.over in baselines:  # a baseline has no skill over itself
+            each[:, list(baselines).index(metric.over), :, number] = np.where(n > 0, 0.0, np.nan)
+    return cells, Scores(
+        metrics=tuple(metrics),
+        baselines=tuple(baselines),
+        value=value,
+        low=low,
+        high=high,
+        n=n,
+        baseline=best,
+        baseline_value=best_value,
+        baseline_values=each,
+        p=np.full(each.shape[:-1], np.nan),
+        block_days=days,
+        blocks=blocks,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scored:
+    """Of one output: [cells, metrics], and [cells]."""
+
+    value: FloatArray
+    low: FloatArray
+    high: FloatArray
+    blocks: FloatArray
+    block_days: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Cells:
+    """The rows of one output, cell after cell."""
+
+    observed: FloatArray
+    predicted: FloatArray
+    time: NDArray[np.datetime64]
+    place: IntArray
+    n_cells: int
+
+    @property
+    def count(self) -> FloatArray:
+        return np.bincount(self.place, minlength=self.n_cells).astype(np.float64)
+
+    def best_baseline(self, baselines: FloatArray) -> NDArray[np.intp]:
+        """Index of the baseline with the lowest RMSE in each cell; one that misses rows gives way to complete ones."""
+        if not len(baselines):
+            return np.full(self.n_cells, -1, np.intp)
+        of_cell = [moments_by_group(self.observed, one, self.place, self.n_cells) for one in baselines]
+        complete = np.array([one.n == self.count for one in of_cell])
+        mse = np.array([one.mse for one in of_cell])
+        return best_indices(np.where(complete | ~complete.any(axis=0), mse, np.nan), "rmse")
+
+    def score(
+        self,
+        metrics: Sequence[Metric],
+        opponents: Mapping[str, FloatArray],
+        within: FloatArray | None,
+        *,
+        replicates: int,
+        key: int,
+    ) -> _Scored:
+        value, low, high = (np.full((self.n_cells, len(metrics)), np.nan) for _ in range(3))
+        value[:, [metric.name == "n" or metric.of == "days" for metric in metrics]] = 0.0
+        blocks = np.zeros(self.n_cells)
+        if not len(self.time):
+            return _Scored(value, low, high, blocks, np.nan)
+        day = self.time.astype("datetime64[D]").astype(np.int64)
+        day, n_days = day - day.min(), int(day.max() - day.min()) + 1
+        length, missing = self._block_length(day, n_days) if replicates else (1.0, 0.0)
+        kinds = self._kinds(metrics, opponents, within)
+        for first in range(0, self.n_cells, _CELLS):
+            last = min(first + _CELLS, self.n_cells)
+            rows = slice(*np.searchsorted(self.place, [first, last]))
+            group = (self.place[rows] - first) * n_days + day[rows]
+            for series, baseline, numbers in kinds:
+                against = None if baseline is None else baseline[rows]
+                daily = _daily(series[0][rows], series[1][rows], against, group, last - first, n_days)
+                total = daily.merged()
+                cut = time_blocks(daily, days=length)
+                if baseline is None and series[1] is self.predicted:
+                    blocks[first:last] = cut.effective
+                able = [number for number in numbers if metrics[number].has_interval] if replicates else []
+                drawn = bootstrap_moments(cut, replicates=replicates, rng=np.random.default_rng(key)) if able else None
+                for number in numbers:
+                    metric = metrics[number]
+                    found = metric.function(daily if metric.of == "days" else total)
+                    value[first:last, number] = found
+                    if drawn is not None and number in able:
+                        low[first:last, number], high[first:last, number] = bootstrap_interval(
+                            metric.function(drawn), blocks=cut.effective, missing=missing / cut.days
+                        )
+        return _Scored(value, low, high, blocks, length)
+
+    def _kinds(
+        self, metrics: Sequence[Metric], opponents: Mapping[str, FloatArray], within: FloatArray | None
+    ) -> list[tuple[tuple[FloatArray, FloatArray], FloatArray | None, list[int]]]:
+        """Return the series to sum, beside a baseline or none, and the metrics that are taken of them."""
+        series = series_of(metrics, self.observed, self.predicted, self.time, self.place, within)
+        numbers: dict[Kind, list[int]] = {("values", None): []}
+        for number, metric in enumerate(metrics):
+            kind = ("values", None) if metric.of == "days" else kind_of(metric)
+            numbers.setdefault(kind, []).append(number)
+        found: list[tuple[tuple[FloatArray, FloatArray], FloatArray | None, list[int]]] = []
+        for (of, over), mine in numbers.items():
+            if over is not None and over in opponents:
+                found.append((series["values", None], opponents[over], mine))
+            elif over is None and (of, None) in series:
+                found.append((series[of, None], None, mine))
+        return found
+
+    def _block_length(self, day: IntArray, n_days: int) -> tuple[float, float]:
+        """Return how long blocks must be, and the days of which they miss the variance."""
+        about = moments(self.observed, self.predicted)
+        daily = moments_by_group(self.observed, self.predicted, day, n_days, about=about)
+        length = block_length(influence(daily.merged(), daily, [bias, rmse]), daily.weight > 0)
+        return float(length.days.max()), float(length.leakage.max())
+
+
+def _daily(
+    first: FloatArray, second: FloatArray, baseline: FloatArray | None, group: IntArray, n_cells: int, n_days: int
+) -> Moments:
+    """Moments of each day of each cell, [cells, days]."""
+    about = moments(first, second, baseline=baseline)
+    flat = moments_by_group(first, second, group, n_cells * n_days, baseline=baseline, about=about)
+    return Moments(*(part.reshape(len(part), n_cells, n_days) for part in (flat.sums, flat.shift)))

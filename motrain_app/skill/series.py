@@ -1,0 +1,61 @@
+"""The two series whose moments a metric takes: the values, or what is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motrain_app.skill.anomalies import anomalies
+from motrain_app.skill.moments import FloatArray
+from motrain_app.skill.ranks import rank_correlation_parts
+from motrain_app.skill.registry import Metric
+
+__all__ = ["BEST", "Kind", "kind_of", "series_of"]
+
+BEST = ""  # the baseline of a score that is bound to none
+Kind = tuple[str, str | None]  # what moments are of, and the baseline beside it
+
+
+def kind_of(metric: Metric) -> Kind:
+    """Return the kind of moments that a metric takes."""
+    return metric.of, (metric.over or BEST) if metric.needs_baseline else None
+
+
+def series_of(
+    metrics: Sequence[Metric],
+    observed: FloatArray,
+    predicted: FloatArray,
+    time: NDArray[np.datetime64],
+    cell: NDArray[np.integer[Any]],
+    within: FloatArray | None = None,
+) -> dict[Kind, tuple[FloatArray, FloatArray]]:
+    """Return the series by kind, as far as metrics ask for them; the values always.
+
+    Parameters
+    ----------
+    observed, predicted
+        Shape (rows); the latter NaN for gaps.
+    time
+        Shape (rows).
+    cell
+        0 … n − 1, shape (rows): within each, ranks are taken and the season is fitted.
+    within
+        1 or 0, whether a row lies in its interval, NaN without one; shape (rows).
+    """
+    found: dict[Kind, tuple[FloatArray, FloatArray]] = {("values", None): (observed, predicted)}
+    wanted, nothing = {metric.of for metric in metrics}, np.zeros(len(observed))
+    known = np.flatnonzero(~np.isnan(predicted))
+    if "ranks" in wanted:
+        parts = np.full(len(observed), np.nan)
+        if len(known):
+            parts[known] = rank_correlation_parts(observed[known], predicted[None, known], cell[known])[0]
+        found["ranks", None] = nothing, parts
+    if "anomalies" in wanted:
+        first, second = anomalies(np.stack([observed, predicted]), time, cell)
+        found["anomalies", None] = first, second
+    if "intervals" in wanted and within is not None:
+        found["intervals", None] = nothing, within
+    return found
