@@ -160,7 +160,7 @@ def make_plan(layout: Layout, rows: StagedRows, kind: LearnerKind, options: Any)
         inputs=rows.inputs,
         outputs=rows.outputs,
         metrics=metric_names(),
-        baselines=baselines_of(kind, options, {}),
+        baselines=baselines_of(kind, options, rows.references),
         padded_rows=padded_rows,
         stack_slots=stack_slots,
     )
