@@ -135,7 +135,7 @@ class Run:
         training rows of each fold: "mean" and "climatology" (the day of the year, two harmonics) of each cell, and
         "ridge" (linear; not where the learner is just that). A cell with too few training rows in a fold (5 for the
         mean, 25 for the climatology), such as one that the fold's members have never seen, takes those of its
-        partition.
+        partition. "reference" is the variable of the file that the design names for the output, as it stands.
         """
         return self._table({row.name: row.scores for row in self._rows() if row.scores is not None})
 
