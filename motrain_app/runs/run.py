@@ -131,8 +131,8 @@ class Run:
 
         Notes
         -----
-        `baseline` is the best by RMSE of those that the run is compared with, each fitted as the members are, on the
-        training rows of each fold: "mean" and "climatology" (the day of the year, two harmonics) of each cell, and
+        `baseline` is the best by RMSE of those that the run is compared with and that lack no row. They are fitted as
+        the members are, on the training rows of each fold: "mean" and "climatology" (the day of the year, two harmonics) of each cell, and
         "ridge" (linear; not where the learner is just that). A cell with too few training rows in a fold (5 for the
         mean, 25 for the climatology), such as one that the fold's members have never seen, takes those of its
         partition. "reference" is the variable of the file that the design names for the output, as it stands.
