@@ -10,7 +10,7 @@ from motrain_app.design import Folds
 from motrain_app.learning import Block, Fitted
 from motrain_app.operators import AnyMember
 from motrain_app.runs.blockfile import TEST, Judged
-from motrain_app.skill import Scores, day_of_year, fit_climatology, score_outputs
+from motrain_app.skill import COVERAGE_LEVEL, Scores, day_of_year, fit_climatology, judge_folds, score_outputs
 
 Array = NDArray[np.floating]
 BASELINES = {"mean": 0, "climatology": 2}  # harmonics of the year, fitted per cell
@@ -73,8 +73,7 @@ def judge(block: Block, fitted: Fitted, axes: Axes, metrics: Sequence[str]) -> J
         Names of the scores to keep.
     """
     parts = [_predict(block, fitted, axes, partition) for partition in range(len(block))]
-    keys = [(block.seed, int(number)) for number in block.ids]
-    scores = [score_held_out(part, key, metrics).pack() for part, key in zip(parts, keys, strict=True)]
+    scores = [score_held_out(part, block.seed, metrics).pack() for part in parts]
     of_test = [
         np.concatenate([part.baselines[name][:, part.fold == TEST] for part in parts], axis=1) for name in BASELINES
     ]
@@ -90,17 +89,21 @@ def judge(block: Block, fitted: Fitted, axes: Axes, metrics: Sequence[str]) -> J
     )
 
 
-def score_held_out(part: _Predictions, key: tuple[int, int], metrics: Sequence[str]) -> Scores:
+def score_held_out(part: _Predictions, seed: int, metrics: Sequence[str]) -> Scores:
     """Score the held-out rows of a partition, pooled over folds, beside the baselines."""
     rows = part.fold >= 0
+    there = part.axes.part(np.flatnonzero(rows))
+    observed, predicted = part.observed[:, rows], part.predicted[:, rows]
     return score_outputs(
-        part.observed[:, rows],
-        part.predicted[:, rows],
+        observed,
+        predicted,
         {name: values[:, rows] for name, values in part.baselines.items()},
-        part.axes.part(np.flatnonzero(rows)).day,
+        there.times[there.time],
+        cell=there.cell,
+        within=judge_folds(observed - predicted, there.times[there.time], part.fold[rows], level=COVERAGE_LEVEL)[0],
         metrics=metrics,
         replicates=REPLICATES,
-        key=key,
+        key=seed,
     )
 
 

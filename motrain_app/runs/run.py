@@ -30,7 +30,7 @@ from motrain_app.runs.store import DONE, PartitionRow, RunStore
 from motrain_app.runs.trials import trial_frame
 from motrain_app.skill import score_frame, unpack_scores
 
-SKILL_COLUMNS = ("partition", "output", "metric", "value", "low", "high", "n", "baseline", "baseline_value")
+SKILL_COLUMNS = ("partition", "output", "metric", "value", "low", "high", "n", "baseline", "baseline_value", "p")
 
 
 class Run:
@@ -127,8 +127,11 @@ class Run:
         Returns
         -------
         pandas.DataFrame
-            Columns partition, output, metric, value, low, high (95 % interval), n, baseline, baseline_value; one row a
-            partition, output and metric. Values have the output's unit, where the metric has one.
+            Columns partition, output, metric, value, low, high (95 % interval), n, baseline, baseline_value, p; one row
+            a partition, output and metric. Values have the output's unit, where the metric has one. The baseline is the
+            best one by RMSE, that of a ``skill_over_…`` the one it names; p is the p-value of no difference in mean
+            squared error from it. Scores over time (ubrmse, r, spearman, r2, kge, sd_ratio, anomaly_r) of several cells
+            are the median over them.
         """
         return self._table({row.name: row.scores for row in self._rows() if row.scores is not None})
 

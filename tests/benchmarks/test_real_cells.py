@@ -124,6 +124,7 @@ def test_networks_are_better_than_the_peers_for_each_output(learner, train, tabl
     assert (np.mean(of_seeds, axis=0) < PEER_PICK.mean(axis=0)).all()
 
 
+@pytest.mark.timeout(3600)  # it trains every learner, where no test before it has
 def test_cpu_seconds_of_a_cell(train, python, table):
     peer = f"the peer {np.mean(PEER_CPU):,.0f} for eleven candidates a fold"
     title = f"CPU-seconds a cell, ten folds, one core; {peer}"
