@@ -12,7 +12,7 @@ from motrain_app.runs.axes import Axes
 from motrain_app.runs.baselines import Baselines
 from motrain_app.runs.blockfile import TEST, Judged
 from motrain_app.runs.predicting import members_of, predict_rows
-from motrain_app.skill import Scores, score_outputs
+from motrain_app.skill import COVERAGE_LEVEL, Scores, judge_folds, score_outputs
 
 Array = NDArray[np.floating]
 REPLICATES = 1000
@@ -43,8 +43,7 @@ def judge(block: Block, fitted: Fitted, baselines: Baselines, axes: Axes, metric
         Names of the scores to keep.
     """
     parts = [_predict(block, fitted, baselines, axes, partition) for partition in range(len(block))]
-    keys = [(block.seed, int(number)) for number in block.ids]
-    scores = [score_held_out(part, key, metrics).pack() for part, key in zip(parts, keys, strict=True)]
+    scores = [score_held_out(part, block.seed, metrics).pack() for part in parts]
     beside = [np.stack(list(part.baselines.values())).astype(np.float32) for part in parts]
     return Judged(
         row_start=np.cumsum([0, *(len(part.fold) for part in parts)]).astype(np.int64),
@@ -58,17 +57,21 @@ def judge(block: Block, fitted: Fitted, baselines: Baselines, axes: Axes, metric
     )
 
 
-def score_held_out(part: _Predictions, key: tuple[int, int], metrics: Sequence[str]) -> Scores:
+def score_held_out(part: _Predictions, seed: int, metrics: Sequence[str]) -> Scores:
     """Score the held-out rows of a partition, pooled over folds, beside the baselines."""
     rows = part.fold >= 0
+    there = part.axes.part(np.flatnonzero(rows))
+    observed, predicted = part.observed[:, rows], part.predicted[:, rows]
     return score_outputs(
-        part.observed[:, rows],
-        part.predicted[:, rows],
+        observed,
+        predicted,
         {name: values[:, rows] for name, values in part.baselines.items()},
-        part.axes.part(np.flatnonzero(rows)).day,
+        there.times[there.time],
+        cell=there.cell,
+        within=judge_folds(observed - predicted, there.times[there.time], part.fold[rows], level=COVERAGE_LEVEL)[0],
         metrics=metrics,
         replicates=REPLICATES,
-        key=key,
+        key=seed,
     )
 
 

@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from motrain_app.operators.seasons import season_of
 from motrain_app.runs.blockfile import TEST, BlockFile
+from motrain_app.runs.calibration import Residuals
 from motrain_app.runs.durable import write_json_durably
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.judging import REPLICATES
 from motrain_app.runs.plan import Plan
 from motrain_app.runs.store import DONE, RunStore
-from motrain_app.skill import score_outputs
+from motrain_app.skill import COVERAGE_LEVEL, judge_rows, score_outputs
 
 
 def openings(run: RunFolder) -> list[dict[str, Any]]:
@@ -58,20 +60,26 @@ def open_test(run: RunFolder) -> None:
 def _score_file(path: Path, positions: dict[int, int], plan: Plan, seed: int) -> dict[int, NDArray[np.float64]]:
     """Return the test scores of the partitions, by number, that stand at some positions of a block file."""
     scores = {}
-    days = plan.time.astype("datetime64[D]").astype(np.int64)
     with BlockFile.open(path) as file:
-        ids = file.array("ids")
         for number, position in positions.items():
             rows = file.rows(position)
             test = rows["fold"] == TEST
             of_test = file.baselines(position)[..., test]
+            time = plan.time[rows["time"][test]]
+            residual = rows["observed"][:, test] - rows["predicted"][:, test]
+            quantiles = Residuals.read(file, position, plan).quantiles()
+            within = None
+            if quantiles is not None:
+                within = judge_rows(quantiles, residual, season_of(time), level=COVERAGE_LEVEL)
             scores[number] = score_outputs(
                 rows["observed"][:, test],
                 rows["predicted"][:, test],
                 dict(zip(plan.baselines, of_test, strict=True)),
-                days[rows["time"][test]],
+                time,
+                cell=rows["cell"][test],
+                within=within,
                 metrics=plan.metrics,
                 replicates=REPLICATES,
-                key=(seed, int(ids[position])),
+                key=seed,
             ).pack()
     return scores

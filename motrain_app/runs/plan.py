@@ -24,6 +24,7 @@ from motrain_app.runs.durable import write_durably
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.staged_rows import StagedRows, offsets
 from motrain_app.skill import metric_names
+from motrain_app.skill.registry import OVER
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,7 @@ def make_plan(layout: Layout, rows: StagedRows, kind: LearnerKind, options: Any)
     need = needs(kind, options, members=layout.folds.n_members, n_inputs=len(rows.inputs), n_outputs=len(rows.outputs))
     refuse_beyond_memory(training + test, layout.partitions.names, need)
     block_of, padded_rows, stack_slots = cut(training + test, training > 0, need, kind)
+    baselines = baselines_of(kind, options, rows.references)
     return Plan(
         ids=layout.partitions.ids,
         block_of=block_of,
@@ -159,8 +161,8 @@ def make_plan(layout: Layout, rows: StagedRows, kind: LearnerKind, options: Any)
         n_periods=len(layout.partitions.times),
         inputs=rows.inputs,
         outputs=rows.outputs,
-        metrics=metric_names(),
-        baselines=baselines_of(kind, options, {}),
+        metrics=(*metric_names(), *(f"{OVER}{name}" for name in baselines)),
+        baselines=baselines,
         padded_rows=padded_rows,
         stack_slots=stack_slots,
     )

@@ -29,7 +29,7 @@ from motrain_app.runs.store import DONE, PartitionRow, RunStore
 from motrain_app.runs.trials import trial_frame
 from motrain_app.skill import score_frame, unpack_scores
 
-SKILL_COLUMNS = ("partition", "output", "metric", "value", "low", "high", "n", "baseline", "baseline_value")
+SKILL_COLUMNS = ("partition", "output", "metric", "value", "low", "high", "n", "baseline", "baseline_value", "p")
 
 
 class Run:
@@ -126,16 +126,19 @@ class Run:
         Returns
         -------
         pandas.DataFrame
-            Columns partition, output, metric, value, low, high (95 % interval), n, baseline, baseline_value; one row a
-            partition, output and metric. Values have the output's unit, where the metric has one.
+            Columns partition, output, metric, value, low, high (95 % interval), n, baseline, baseline_value, p; one row
+            a partition, output and metric. Values have the output's unit, where the metric has one. The baseline is the
+            best one by RMSE, that of a ``skill_over_…`` the one it names; p is the p-value of no difference in mean
+            squared error from it. Scores over time (ubrmse, r, spearman, r2, kge, sd_ratio, anomaly_r) of several cells
+            are the median over them.
 
         Notes
         -----
-        `baseline` is the best by RMSE of those that the run is compared with, each fitted as the members are, on the
-        training rows of each fold: "mean" and "climatology" (the day of the year, two harmonics) of each cell, and
-        "ridge" (linear; not where the learner is just that). A cell with too few training rows in a fold (5 for the
-        mean, 25 for the climatology), such as one that the fold's members have never seen, takes those of its
-        partition.
+        A run is compared with baselines that are fitted as the members are, on the training rows of each fold: "mean"
+        and "climatology" (the day of the year, two harmonics) of each cell, and "ridge" (linear; not where the learner
+        is just that). A cell with too few training rows in a fold (5 for the mean, 25 for the climatology), such as one
+        that the fold's members have never seen, takes those of its partition. "reference" is the variable of the file
+        that the design names for the output, as it stands. The best one is of those that lack no row.
         """
         return self._table({row.name: row.scores for row in self._rows() if row.scores is not None})
 

@@ -5,6 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from motrain_app.design import Design, Folds
@@ -83,10 +84,10 @@ def train_block(folder: str, task: Task, modules: tuple[Registered, ...] = ()) -
     numbers = bench.plan.partitions(task.block)
     kind, options = resolve_learner(bench.design.learner)
     with threadpool_limits(1):  # one process a core; and the same sums in the same order everywhere
-        block, axes = read_block(bench, task, numbers, control)
+        block, axes, references = read_block(bench, task, numbers, control)
         try:
             fitted = kind.fit(block, options)
-            baselines = Baselines.fit(bench.plan.baselines, block)
+            baselines = Baselines.fit(bench.plan.baselines, block, references)
         except Stopped:
             return Outcome()
     with threadpool_limits(1):  # once more: it holds for what is loaded, and the learner has loaded more
@@ -96,8 +97,20 @@ def train_block(folder: str, task: Task, modules: tuple[Registered, ...] = ()) -
     return Outcome(name, write_block(run.blocks / name, numbers, block, fitted, judged))
 
 
-def read_block(bench: Workbench, task: Task, numbers: np.ndarray, control: Control) -> tuple[Block, Axes]:
-    """Read the rows of a block's partitions that are not masked, partition after partition."""
+def read_block(
+    bench: Workbench, task: Task, numbers: np.ndarray, control: Control
+) -> tuple[Block, Axes, NDArray[np.float32] | None]:
+    """Read the rows of a block's partitions that are not masked, partition after partition.
+
+    Returns
+    -------
+    block : Block
+        All that a learner sees.
+    axes : Axes
+        Where and when its rows are.
+    references : numpy.ndarray, optional
+        What else the file says of the outputs, [n_outputs, rows]: beside the block, so that no fit comes near it.
+    """
     plan = bench.plan
     masked = np.zeros(len(numbers), bool) if task.only is None else ~np.isin(numbers, task.only)
     slot_of = np.full(plan.n_partitions + 1, -1, np.int64)  # the last entry serves rows of no partition
@@ -123,7 +136,8 @@ def read_block(bench: Workbench, task: Task, numbers: np.ndarray, control: Contr
         masked=masked,
         stopped=lambda: control.asked("cancel"),
     )
-    return block, Axes(rows.cell[order], rows.time[order], bench.rows.time)
+    references = None if rows.references is None else rows.references[:, order]
+    return block, Axes(rows.cell[order], rows.time[order], bench.rows.time), references
 
 
 def add_offsets(stack: AnyStack, rows: StagedRows) -> AnyStack:

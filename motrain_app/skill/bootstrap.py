@@ -40,7 +40,7 @@ from motrain_app.skill.blocks import bootstrap_moments, influence, time_blocks
 from motrain_app.skill.moments import FloatArray, Moments
 from motrain_app.skill.registry import Score
 
-__all__ = ["MIN_BLOCKS", "Intervals", "bootstrap", "bootstrap_interval"]
+__all__ = ["MIN_BLOCKS", "Intervals", "bootstrap", "bootstrap_interval", "widening"]
 
 MIN_BLOCKS = 10.0
 # A missing share of the variance over one half is a guess; the blocks are too short to be mended.
@@ -107,8 +107,7 @@ def bootstrap_interval(
         return np.full(n_statistics, np.nan), np.full(n_statistics, np.nan)
     ordered = np.sort(replicates, axis=-1)  # NaN last
     known = (~np.isnan(ordered)).sum(axis=-1)
-    widening = blocks / ((blocks - 1) * (1 - min(missing, _MAX_MISSING)))
-    reach = stdtrit(blocks - 1, (1 + level) / 2) * np.sqrt(widening)
+    reach = stdtrit(blocks - 1, (1 + level) / 2) * np.sqrt(widening(blocks, missing))
     ends = []
     for share in (ndtr(-reach), ndtr(reach)):
         position = np.clip(share * (known + 1) - 1, 0, np.maximum(known - 1, 0))
@@ -118,6 +117,19 @@ def bootstrap_interval(
         end = before + (position - first) * (after - before)
         ends.append(np.where(known >= (1 - _MAX_UNDEFINED) * n_replicates, end, np.nan))
     return ends[0], ends[1]
+
+
+def widening(blocks: float, missing: float) -> float:
+    """Return by how much the variance of replicates is too small: for few blocks, and for what blocks miss.
+
+    Parameters
+    ----------
+    blocks
+        Effective number of blocks, over 1.
+    missing
+        Share of the variance that the blocks miss; taken as at most one half.
+    """
+    return blocks / ((blocks - 1) * (1 - min(missing, _MAX_MISSING)))
 
 
 def bootstrap(

@@ -100,7 +100,8 @@ def test_test_rmse_of_every_cell_and_output(train, table):
         "network",
         *SEARCHES,
     ):  # of every cell, states tell more of slope than the season
-        skill = scores[learner].value[:, 1, metric_names().index("skill")]
+        of_learner = scores[learner]
+        skill = of_learner.value[:, 1, of_learner.metrics.index("skill_over_climatology")]
         assert (skill > 0).all(), learner
 
 
@@ -126,6 +127,7 @@ def test_networks_are_better_than_the_peers_for_each_output(learner, train, tabl
     assert (np.mean(of_seeds, axis=0) < PEER_PICK.mean(axis=0)).all()
 
 
+@pytest.mark.timeout(3600)  # it trains every learner, where no test before it has
 def test_cpu_seconds_of_a_cell(train, python, table):
     peer = f"the peer {np.mean(PEER_CPU):,.0f} for eleven candidates a fold"
     title = f"CPU-seconds a cell, ten folds, one core; {peer}"

@@ -8,8 +8,9 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from motrain_app.design import Learner
+from motrain_app.design import DesignError, Learner
 from motrain_app.learning import resolve_learner
+from motrain_app.runs import create_run
 from motrain_app.runs.baselines import CLIMATOLOGY, MEAN, RIDGE, baselines_of
 from motrain_app.runs.blockfile import TEST, BlockFile
 from motrain_app.runs.folder import RunFolder
@@ -17,7 +18,7 @@ from motrain_app.runs.plan import Plan
 from motrain_app.runs.predicting import predict_rows
 from motrain_app.skill import day_of_year, season_harmonics, unpack_scores
 from tests.runs.conftest import make_dataset
-from tests.runs.takeovers import THREE, rows_of, trained
+from tests.runs.takeovers import THREE, rows_of, take_over_only, trained
 
 
 def _plan(run):
@@ -142,6 +143,63 @@ def test_a_cell_that_no_training_row_has_seen_takes_the_climatology_of_its_parti
     season, *_ = np.linalg.lstsq(x[np.nonzero(training)[1]], data["y"].values[training], rcond=None)
     np.testing.assert_allclose(beside[CLIMATOLOGY][0, unseen], x[rows["time"][unseen]] @ season, atol=1e-4)
     np.testing.assert_allclose(beside[MEAN][0, unseen], data["y"].values[training].mean(), atol=1e-4)
+
+
+# A variable of the file
+
+
+@pytest.fixture
+def with_model(design):
+    """A design whose outputs have a reference with gaps, and the data that it is on."""
+    data = make_dataset()
+    random = np.random.default_rng(5)
+    data["model"] = data["y"] + random.normal(size=data["y"].shape)
+    data["model"][:, ::3] = np.nan
+    data["model"].attrs["units"] = "dB"
+    return design(data=data, regions=THREE, references={"y": "model"}, learner="ridge2"), data
+
+
+def test_a_reference_is_taken_as_it_stands_and_scored_on_the_rows_that_have_it(with_model, tmp_path):
+    chosen, data = with_model
+    run = trained(chosen, tmp_path / "runs")
+    plan = _plan(run)
+    assert plan.baselines == ("mean", "climatology", "ridge", "reference")
+    for name in run.partitions:
+        rows, beside = _stored(run, name)
+        model = data["model"].values[rows["cell"], rows["time"]]
+        np.testing.assert_allclose(beside["reference"][0], model, rtol=1e-6)
+        assert np.isnan(beside["reference"][1]).all(), "nothing is said of bend"
+        held = rows["fold"] >= 0
+        error = (model - rows["observed"][0])[held & np.isfinite(rows["predicted"][0])]
+        scores, n, rmse = _scores(run, name), plan.metrics.index("n"), plan.metrics.index("rmse")
+        assert scores.baseline_values[3, 0, n] == np.isfinite(error).sum() < scores.n[0]
+        assert scores.baseline_values[3, 0, rmse] == pytest.approx(np.sqrt(np.nanmean(error**2)), rel=1e-5)
+        assert scores.baseline_values[3, 1, n] == 0
+
+
+def test_a_reference_touches_no_fit(with_model, tmp_path):
+    chosen, _ = with_model
+    beside, alone = trained(chosen, tmp_path / "runs"), trained(chosen.change(references=None), tmp_path / "alone")
+    for name in alone.partitions:
+        (rows, baselines), (others, fewer) = _stored(beside, name), _stored(alone, name)
+        assert all(rows[key].tobytes() == others[key].tobytes() for key in rows)
+        assert all(baselines[key].tobytes() == fewer[key].tobytes() for key in fewer)
+        pairs = zip(beside.operator(name).members, alone.operator(name).members, strict=True)
+        for one, other in pairs:
+            assert all(array.tobytes() == other.to_arrays()[key].tobytes() for key, array in one.to_arrays().items())
+
+
+def test_a_run_with_a_reference_takes_over_none_without(with_model, tmp_path):
+    chosen, _ = with_model
+    trained(chosen.change(references=None), tmp_path / "runs")
+    assert take_over_only(chosen, tmp_path / "runs").taken_over == {}
+
+
+def test_a_reference_in_another_unit_leaves_no_run(with_model, tmp_path):
+    chosen, _ = with_model
+    with pytest.raises(DesignError, match="'b' has the unit 'm3 m-3', and its output 'y' has 'dB'"):
+        create_run(chosen.change(references={"y": "b"}), tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
 
 
 # How they are kept
