@@ -127,12 +127,7 @@ def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
     _add_cluster(part)
     part.add_argument("--quiet", action="store_true", help="no progress bar")
 
-    part = add("skill", _skill, "Print the out-of-fold scores of a run.")
-    part.add_argument("run", type=Path, metavar="RUN")
-    form = part.add_mutually_exclusive_group()
-    form.add_argument("--csv", action="store_true", help="every metric, as CSV")
-    form.add_argument("--json", action="store_true", help="every metric, as JSON")
-    part.add_argument("--open-test", action="store_true", help="open the test, which is recorded, and print its scores")
+    _add_skill(add("skill", _skill, "Print the out-of-fold scores of a run, or write them to a file."))
 
     part = add("export", _export, "Write the operators of a run as files.")
     part.add_argument("run", type=Path, metavar="RUN")
@@ -144,6 +139,26 @@ def _add_cluster(part: argparse.ArgumentParser) -> None:
     where = part.add_mutually_exclusive_group()
     where.add_argument("--workers", type=int, help="processes on this machine (one a core)")
     where.add_argument("--scheduler", help="address or scheduler file of a dask cluster to use instead")
+
+
+def _add_skill(part: argparse.ArgumentParser) -> None:
+    part.add_argument("run", type=Path, metavar="RUN")
+    part.add_argument(
+        "--by",
+        action="append",
+        metavar="GROUP",
+        help="season, year, month, fold, cell, or a variable of the data; all: of all partitions together (repeat: "
+        "--by all --by season)",
+    )
+    part.add_argument(
+        "--bins", type=float, nargs="+", metavar="END", help="ends of the ranges of the variable that --by names"
+    )
+    part.add_argument("--metric", action="append", metavar="NAME", help="this metric (repeat for several)")
+    form = part.add_mutually_exclusive_group()
+    form.add_argument("--csv", action="store_true", help="every metric, as CSV")
+    form.add_argument("--json", action="store_true", help="every metric, as JSON")
+    form.add_argument("--to", type=Path, metavar="FILE", help="every metric, as FILE.csv, .json, .parquet or .nc")
+    part.add_argument("--open-test", action="store_true", help="open the test, which is recorded, and print its scores")
 
 
 def _add_register(part: argparse.ArgumentParser) -> None:
@@ -308,50 +323,39 @@ def _taken_over(run: "Run") -> str:
 
 def _skill(options: argparse.Namespace) -> int:
     from motrain_app.runs import Run
+    from motrain_app.runs.score_files import check_ending, to_csv, to_json, why_no_scores, write_scores
+    from motrain_app.runs.score_table import SHOWN, print_scores
 
     run = Run.open(options.run)
-    frame = run.open_test() if options.open_test else run.skill()
+    if options.to is not None:
+        check_ending(options.to)  # before a test is opened
+    metrics = options.metric
+    printed = not (options.csv or options.json or options.to)
+    if printed and options.by and metrics is None:
+        metrics = SHOWN
+    if options.open_test:
+        run.open_test()
+    rows = "test" if options.open_test else "held-out"
+    frame = run.skill(by=options.by, metrics=metrics, rows=rows, bins=options.bins)
     if options.csv:
-        frame.to_csv(sys.stdout, index=False)
+        print(to_csv(frame), end="")
     elif options.json:
-        trained_in = frame["partition"].map(run.taken_over)  # null where it was this run
-        print(frame.assign(taken_over=trained_in).to_json(orient="records", indent=2, double_precision=15))
+        # null where it was trained in this run
+        told = frame.assign(taken_over=frame["partition"].map(run.taken_over).astype(object))
+        print(to_json(told))
+    elif options.to is not None:
+        replaced = ", in place of the file that was there" if options.to.exists() else ""
+        write_scores(run, frame, options.to)
+        print(f"{len(frame)} scores in {options.to}{replaced}.")
     else:
-        _print_skill(run, frame, test=options.open_test)
-    return USABLE if len(frame) else WARNINGS
-
-
-def _print_skill(run: "Run", frame: Any, *, test: bool) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    of = "test rows, mean of the members" if test else "out-of-fold rows, each by the member that withheld it"
-    console = Console(width=None if sys.stdout.isatty() else 140)
-    wide = Table(title=f"Scores on {of}", caption=_partial(run))
-    for column in ("partition", "output"):
-        wide.add_column(column, no_wrap=True)
-    for column in ("RMSE [95 % interval]", "n", "best baseline", "skill [95 %]"):
-        wide.add_column(column, no_wrap=True, justify="right")
-    units = {variable.name: variable.unit for variable in run.outputs}
-    skill = frame[frame["metric"] == "skill"].set_index(["partition", "output"])[["value", "low", "high"]]
-    for row in frame[frame["metric"] == "rmse"].itertuples():
-        interval = f"{_number(row.value)} [{_number(row.low)}, {_number(row.high)}] {units[row.output]}"
-        baseline = f"{row.baseline} {_number(row.baseline_value)}"
-        over = "{:.2f} [{:.2f}, {:.2f}]".format(*skill.loc[(row.partition, row.output)])
-        cells = [row.partition, row.output, interval, f"{row.n}", baseline, over]
-        wide.add_row(*(escape(str(cell)) for cell in cells))
-    console.print(wide)
-
-
-def _partial(run: "Run") -> str | None:
-    counts = run.counts
-    done, total = counts.get("done", 0), sum(counts.values())
-    return None if done == total else f"{done} of {total} partitions; the run is {run.state}"
-
-
-def _number(value: float) -> str:
-    return "–" if value != value else f"{value:.4g}"
+        print_scores(run, frame)
+        for remark in () if options.by or options.open_test or frame.empty else run.remarks():
+            print(remark)
+    if frame.empty:
+        _say(f"There is no score: {why_no_scores(run)}")
+    elif not printed and run.partial:
+        _say(f"The scores are partial: {run.partial}; the run is {run.state}.")
+    return WARNINGS if frame.empty else USABLE
 
 
 def _export(options: argparse.Namespace) -> int:

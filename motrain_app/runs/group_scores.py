@@ -6,9 +6,10 @@ not grow with their number; also metrics that were registered after the run was 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from motrain_app.design import Design
 from motrain_app.design.errors import did_you_mean
@@ -72,8 +73,15 @@ class ScoreQuestion:
         return others[0] if others else None
 
 
-def score_groups(folder: RunFolder, design: Design, question: ScoreQuestion) -> "pd.DataFrame":
+def score_groups(
+    folder: RunFolder, design: Design, question: ScoreQuestion, *, baselines: bool = True
+) -> "pd.DataFrame":
     """Answer a question; see `motrain_app.runs.Run.skill` for the columns.
+
+    Parameters
+    ----------
+    baselines
+        Whether to compare with them; to leave that is a good deal faster.
 
     Raises
     ------
@@ -84,7 +92,13 @@ def score_groups(folder: RunFolder, design: Design, question: ScoreQuestion) -> 
     _check_metrics(question.metrics, plan.baselines)
     by = question.grouped_by
     intervals = any(get_metric(name).of == "intervals" for name in question.metrics)
-    reader = JudgedReader(folder, question.rows, partitions=question.partitions, with_intervals=intervals)
+    reader = JudgedReader(
+        folder,
+        question.rows,
+        partitions=question.partitions,
+        baselines=plan.baselines if baselines else (),
+        with_intervals=intervals,
+    )
     grouping = _grouping(folder, design, plan, question)
     if question.pooled:
         return _of_all(reader, design, question, grouping)
@@ -138,28 +152,28 @@ def _of_partitions(
             for group, rows in zip(there.tolist(), np.split(order, first[1:]), strict=True):
                 if group < 0:
                     continue
-                packed.append(_score(part, np.sort(rows), reader.plan, design, question).pack())
+                packed.append(_score(part, np.sort(rows), reader, design, question).pack())
                 partitions.append(part.name)
                 groups.append(grouping.names[group])
     shape = (len(packed), len(reader.plan.outputs), -1)
     scores = (
-        unpack_scores(np.array(packed).reshape(shape), metrics=question.metrics, baselines=reader.plan.baselines)
+        unpack_scores(np.array(packed).reshape(shape), metrics=question.metrics, baselines=reader.baselines)
         if packed
         else None
     )
-    return _frame(scores, reader.plan, question, partitions, groups if named else None)
+    return _frame(scores, reader, question, partitions, groups if named else None)
 
 
 def _score(
-    part: JudgedRows, rows: "np.typing.NDArray[np.integer]", plan: Plan, design: Design, question: ScoreQuestion
+    part: JudgedRows, rows: NDArray[np.integer[Any]], reader: JudgedReader, design: Design, question: ScoreQuestion
 ) -> Scores:
     every = len(rows) == len(part.time)
     kept = slice(None) if every else rows
     return score_outputs(
         part.observed[:, kept],
         part.predicted[:, kept],
-        dict(zip(plan.baselines, part.baselines[..., kept], strict=True)),
-        plan.time[part.time[kept]],
+        dict(zip(reader.baselines, part.baselines[..., kept], strict=True)),
+        reader.plan.time[part.time[kept]],
         metrics=question.metrics,
         key=design.seed,
         cell=part.cell[kept],
@@ -179,7 +193,7 @@ def _of_cells(reader: JudgedReader, design: Design, question: ScoreQuestion) -> 
             cells, scores = score_each_cell(
                 part.observed,
                 part.predicted,
-                dict(zip(plan.baselines, part.baselines, strict=True)),
+                dict(zip(reader.baselines, part.baselines, strict=True)),
                 plan.time[part.time],
                 part.cell,
                 metrics=question.metrics,
@@ -191,9 +205,9 @@ def _of_cells(reader: JudgedReader, design: Design, question: ScoreQuestion) -> 
             partitions += [part.name] * len(cells)
             groups += map(str, cells.tolist())
     scores_of_all = (
-        unpack_scores(np.concatenate(packed), metrics=question.metrics, baselines=plan.baselines) if packed else None
+        unpack_scores(np.concatenate(packed), metrics=question.metrics, baselines=reader.baselines) if packed else None
     )
-    return _frame(scores_of_all, plan, question, partitions, groups)
+    return _frame(scores_of_all, reader, question, partitions, groups)
 
 
 def _of_all(reader: JudgedReader, design: Design, question: ScoreQuestion, grouping: Grouping) -> "pd.DataFrame":
@@ -201,14 +215,15 @@ def _of_all(reader: JudgedReader, design: Design, question: ScoreQuestion, group
     plan = reader.plan
     areas = cell_areas(plan.lat, plan.lon)
     sizes = {"n_groups": len(grouping.names)}
-    finder = BestBaselines(areas.weight, n_outputs=len(plan.outputs), n_baselines=len(plan.baselines), **sizes)
-    for chunk in JudgedReader(reader.folder, question.rows, partitions=question.partitions).chunks():
-        finder.add(_piece(chunk, plan, grouping))
+    finder = BestBaselines(areas.weight, n_outputs=len(plan.outputs), n_baselines=len(reader.baselines), **sizes)
+    if reader.baselines:
+        for chunk in reader.without_intervals().chunks():
+            finder.add(_piece(chunk, plan, grouping))
     totals = Totals(
         areas.weight,
         (plan.time.min(), plan.time.max()),
         metrics=question.metrics,
-        baselines=plan.baselines,
+        baselines=reader.baselines,
         best=finder.best(),
         sampled=reader.cells,
         **sizes,
@@ -217,9 +232,9 @@ def _of_all(reader: JudgedReader, design: Design, question: ScoreQuestion, group
         totals.add(_piece(chunk, plan, grouping))
     scores = totals.scores(key=design.seed, replicates=REPLICATES)
     there = np.flatnonzero((scores.n > 0).any(axis=1))
-    kept = unpack_scores(scores.pack()[there], metrics=question.metrics, baselines=plan.baselines)
+    kept = unpack_scores(scores.pack()[there], metrics=question.metrics, baselines=reader.baselines)
     names = [grouping.names[group] for group in there.tolist()]
-    frame = _frame(kept if names else None, plan, question, [TOTAL] * len(names), names)
+    frame = _frame(kept if names else None, reader, question, [TOTAL] * len(names), names)
     frame.attrs["weights"] = areas.how
     return frame
 
@@ -240,11 +255,15 @@ def _piece(chunk: list[JudgedRows], plan: Plan, grouping: Grouping) -> Piece:
 
 
 def _frame(
-    scores: Scores | None, plan: Plan, question: ScoreQuestion, partitions: list[str], groups: list[str] | None
+    scores: Scores | None,
+    reader: JudgedReader,
+    question: ScoreQuestion,
+    partitions: list[str],
+    groups: list[str] | None,
 ) -> "pd.DataFrame":
-    outputs = [variable.name for variable in plan.outputs]
+    outputs = [variable.name for variable in reader.plan.outputs]
     if scores is None:
-        scores = _no_scores(question.metrics, plan.baselines, len(outputs))
+        scores = no_scores(question.metrics, reader.baselines, len(outputs))
     frame = score_frame(scores, partitions=partitions, outputs=outputs)
     if groups is not None:
         each = len(outputs) * len(question.metrics)
@@ -253,16 +272,9 @@ def _frame(
     return frame
 
 
-def _no_scores(metrics: Sequence[str], baselines: Sequence[str], n_outputs: int) -> Scores:
-    """Scores of no partition, so that an empty table has its columns."""
-    width = len(
-        score_outputs(
-            np.zeros((1, 0)),
-            np.zeros((1, 0)),
-            {name: np.zeros((1, 0)) for name in baselines},
-            np.zeros(0, "datetime64[D]"),
-            metrics=metrics,
-            key=0,
-        ).pack()[0]
-    )
-    return unpack_scores(np.zeros((0, n_outputs, width)), metrics=metrics, baselines=baselines)
+def no_scores(metrics: Sequence[str], baselines: Sequence[str], n_outputs: int) -> Scores:
+    """Return scores of no partition, so that an empty table has its columns."""
+    nothing = np.zeros((n_outputs, 0))
+    none = dict.fromkeys(baselines, nothing)
+    one = score_outputs(nothing, nothing, none, np.zeros(0, "datetime64[D]"), metrics=metrics, key=0, replicates=0)
+    return unpack_scores(one.pack()[None][:0], metrics=metrics, baselines=baselines)

@@ -31,7 +31,7 @@ class JudgedRows:
     observed, predicted
         float32 minus the output's offset, [n_outputs, rows].
     baselines
-        float32 minus the output's offset, [n_baselines, n_outputs, rows].
+        float32 minus the output's offset, [n_baselines, n_outputs, rows]: those that the reader was asked for.
     within
         Whether the row lies in its interval of 90 %, 1 or 0, NaN without one, [n_outputs, rows]; None where it was not
         asked for.
@@ -59,6 +59,8 @@ class JudgedReader:
         `HELD_OUT`: out-of-fold; `OF_TEST`: rows of the test, which must have been opened.
     partitions
         Names of those to read; by default all.
+    baselines
+        Names of those to read, of the plan's; by default none.
     with_intervals
         Whether to say which rows lie within their interval.
     """
@@ -69,14 +71,19 @@ class JudgedReader:
         rows: str = HELD_OUT,
         *,
         partitions: Sequence[str] | None = None,
+        baselines: Sequence[str] = (),
         with_intervals: bool = False,
     ) -> None:
-        self.folder, self._rows, self._with_intervals = folder, rows, with_intervals
-        self.plan = Plan.load(folder.plan)
+        self._folder, self._rows, self._with_intervals = folder, rows, with_intervals
+        self.plan, self.baselines, self._names = Plan.load(folder.plan), tuple(baselines), partitions
         with RunStore(folder.store) as store:
             done = [row for row in store.partitions() if row.state == DONE]
         wanted = None if partitions is None else set(partitions)
         self.partitions = [row for row in done if wanted is None or row.name in wanted]
+
+    def without_intervals(self) -> "JudgedReader":
+        """Return a reader of the same rows that does not look for intervals."""
+        return JudgedReader(self._folder, self._rows, partitions=self._names, baselines=self.baselines)
 
     @property
     def most_rows(self) -> int:
@@ -109,14 +116,18 @@ class JudgedReader:
     def _read(self, partitions: list[PartitionRow]) -> list[JudgedRows]:
         found: dict[int, JudgedRows] = {}
         for name in dict.fromkeys(row.file for row in partitions):
-            with BlockFile.open(self.folder.blocks / str(name)) as file:
+            with BlockFile.open(self._folder.blocks / str(name)) as file:
                 found |= {row.number: self._read_one(file, row) for row in partitions if row.file == name}
         return [found[row.number] for row in partitions]
 
     def _read_one(self, file: BlockFile, row: PartitionRow) -> JudgedRows:
         position = int(row.position or 0)
-        values, baselines = file.rows(position), file.baselines(position)
+        values = file.rows(position)
         kept = np.flatnonzero(values["fold"] >= 0 if self._rows == HELD_OUT else values["fold"] == TEST)
+        beside = np.zeros((0, len(self.plan.outputs), len(kept)), np.float32)
+        if self.baselines:
+            places = [self.plan.baselines.index(name) for name in self.baselines]
+            beside = file.baselines(position)[places][..., kept]
         one = JudgedRows(
             number=row.number,
             name=row.name,
@@ -125,7 +136,7 @@ class JudgedReader:
             fold=values["fold"][kept],
             observed=values["observed"][:, kept],
             predicted=values["predicted"][:, kept],
-            baselines=baselines[..., kept],
+            baselines=beside,
             within=None,
         )
         return replace(one, within=self._within(file, position, one)) if self._with_intervals else one

@@ -1,7 +1,7 @@
 """A run as its owner sees it: scores, predictions, operators, the sealed test. It reads the run folder alone."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from motrain_app.design import Design, Folds
 from motrain_app.design.splits import make_folds
@@ -22,14 +21,13 @@ from motrain_app.runs.comparing import compare_runs
 from motrain_app.runs.durable import write_json_durably
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
+from motrain_app.runs.judged_rows import OF_TEST
 from motrain_app.runs.lock import is_driven
 from motrain_app.runs.origins import Origins
 from motrain_app.runs.plan import Plan
+from motrain_app.runs.scoring import bias_remarks, partial_words, skill_frame
 from motrain_app.runs.store import DONE, PartitionRow, RunStore
 from motrain_app.runs.trials import trial_frame
-from motrain_app.skill import score_frame, unpack_scores
-
-SKILL_COLUMNS = ("partition", "output", "metric", "value", "low", "high", "n", "baseline", "baseline_value", "p")
 
 
 class Run:
@@ -84,6 +82,11 @@ class Run:
         with self._store() as store:
             return store.counts()
 
+    @property
+    def partial(self) -> str:
+        """How many partitions are finished, in words, where that is not all; else empty."""
+        return partial_words(self._folder)
+
     @cached_property
     def partitions(self) -> list[str]:
         """Names of all partitions, in order."""
@@ -120,8 +123,32 @@ class Run:
         with self._store() as store:
             return Origins(store).taken_over()
 
-    def skill(self) -> pd.DataFrame:
+    def skill(
+        self,
+        *,
+        by: str | Sequence[str] | None = None,
+        metrics: Sequence[str] | None = None,
+        partitions: Sequence[str] | None = None,
+        rows: str = "held-out",
+        bins: Sequence[float] | None = None,
+    ) -> pd.DataFrame:
         """Return out-of-fold scores: of members, on the rows each withheld, pooled over folds.
+
+        Parameters
+        ----------
+        by
+            What rows are grouped by: "season" (DJF, MAM, JJA, SON), "year", "month", "fold", "cell", or the name of a
+            variable of the data. "all" takes all partitions together; ("all", "season") does so season by season. By
+            default every partition is scored as a whole.
+        metrics
+            Names, also of metrics that were registered since the run was trained; by default those that it stored.
+        partitions
+            Names; by default all that are finished.
+        rows
+            "held-out", or "test" once the test was opened.
+        bins
+            Ends of the ranges of the variable that `by` names, ascending, in its unit. By default its whole numbers are
+            classes, where there are at most 50, and other variables have five ranges with equally many withheld rows.
 
         Returns
         -------
@@ -130,7 +157,19 @@ class Run:
             a partition, output and metric. Values have the output's unit, where the metric has one. The baseline is the
             best one by RMSE, that of a ``skill_over_…`` the one it names; p is the p-value of no difference in mean
             squared error from it. Scores over time (ubrmse, r, spearman, r2, kge, sd_ratio, anomaly_r) of several cells
-            are the median over them.
+            are the median over them. Grouped scores have the columns by and group behind partition; a group is scored
+            by its rows alone, also its best baseline and its season. Rows that are in no group, as the variable is
+            missing there, are left out.
+
+            Of all partitions together (partition "all partitions") each cell counts by its area, not by its number of
+            rows: the RMSE is the root of the area-weighted mean over cells of each cell's mean squared error.
+            ``frame.attrs["weights"]`` says whether areas differ, and ``frame.attrs["partial"]`` how many partitions are
+            finished, where that is not all.
+
+        Raises
+        ------
+        RunError
+            Where the test is sealed, a name is unknown, or a variable can no longer be had.
 
         Notes
         -----
@@ -140,7 +179,11 @@ class Run:
         that the fold's members have never seen, takes those of its partition. "reference" is the variable of the file
         that the design names for the output, as it stands. The best one is of those that lack no row.
         """
-        return self._table({row.name: row.scores for row in self._rows() if row.scores is not None})
+        return skill_frame(self._folder, by=by, metrics=metrics, partitions=partitions, rows=rows, bins=bins)
+
+    def remarks(self) -> list[str]:
+        """Return what the scores of the year hide: of which outputs bias cancels over it, as sentences."""
+        return bias_remarks(self._folder)
 
     def open_test(self) -> pd.DataFrame:
         """Open the test: return the scores of the members' mean on the test rows. The opening is recorded, dated.
@@ -155,9 +198,7 @@ class Run:
 
     def test_skill(self) -> pd.DataFrame:
         """Return the scores on the test rows once more, as `open_test` did; RunError while the test is sealed."""
-        if not self.openings:
-            raise RunError("The test is sealed. run.open_test() opens it, and records that.")
-        return self._table({row.name: row.test_scores for row in self._rows() if row.test_scores is not None})
+        return skill_frame(self._folder, rows=OF_TEST)
 
     @property
     def openings(self) -> list[str]:
@@ -332,14 +373,6 @@ class Run:
     @cached_property
     def _folds(self) -> Folds:
         return make_folds(self.design.test, self.design.jackknife, self._plan.time)
-
-    def _table(self, packed: Mapping[str, NDArray[np.float64]]) -> pd.DataFrame:
-        if not packed:
-            return pd.DataFrame(columns=list(SKILL_COLUMNS))
-        outputs = [variable.name for variable in self._plan.outputs]
-        stacked = np.array(list(packed.values())).reshape(len(packed), len(outputs), -1)
-        scores = unpack_scores(stacked, metrics=self._plan.metrics, baselines=self._plan.baselines)
-        return score_frame(scores, partitions=list(packed), outputs=outputs)
 
     def _operator(self, row: PartitionRow) -> Operator:
         with BlockFile.open(self._folder.blocks / str(row.file)) as file:

@@ -71,7 +71,7 @@ class Intervals:
 
 
 def bootstrap_interval(
-    replicates: FloatArray, *, blocks: float, missing: float = 0.0, level: float = 0.95
+    replicates: FloatArray, *, blocks: FloatArray | float, missing: FloatArray | float = 0.0, level: float = 0.95
 ) -> tuple[FloatArray, FloatArray]:
     """Widened percentile intervals of statistics.
 
@@ -83,9 +83,9 @@ def bootstrap_interval(
     replicates
         Values in the replicates, NaN where there is none; shape (statistics, replicates).
     blocks
-        Effective number of blocks; under 10 there is no interval.
+        Effective number of blocks, of all or of each, shape (statistics); under 10 there is no interval.
     missing
-        Share of the variance that the blocks miss; taken as at most one half.
+        Share of the variance that the blocks miss, likewise; taken as at most one half.
     level
         Nominal coverage.
 
@@ -103,8 +103,10 @@ def bootstrap_interval(
     (array([24.]), array([975.]))
     """
     n_statistics, n_replicates = replicates.shape
-    if blocks < MIN_BLOCKS:
+    enough = np.asarray(blocks) >= MIN_BLOCKS
+    if not enough.any():
         return np.full(n_statistics, np.nan), np.full(n_statistics, np.nan)
+    blocks = np.where(enough, blocks, MIN_BLOCKS)
     ordered = np.sort(replicates, axis=-1)  # NaN last
     known = (~np.isnan(ordered)).sum(axis=-1)
     reach = stdtrit(blocks - 1, (1 + level) / 2) * np.sqrt(widening(blocks, missing))
@@ -115,11 +117,11 @@ def bootstrap_interval(
         both = np.minimum(np.stack([first, first + 1], axis=-1), np.maximum(known - 1, 0)[:, None])
         before, after = np.take_along_axis(ordered, both, axis=-1).T
         end = before + (position - first) * (after - before)
-        ends.append(np.where(known >= (1 - _MAX_UNDEFINED) * n_replicates, end, np.nan))
+        ends.append(np.where(enough & (known >= (1 - _MAX_UNDEFINED) * n_replicates), end, np.nan))
     return ends[0], ends[1]
 
 
-def widening(blocks: float, missing: float) -> float:
+def widening(blocks: FloatArray | float, missing: FloatArray | float) -> FloatArray:
     """Return by how much the variance of replicates is too small: for few blocks, and for what blocks miss.
 
     Parameters
@@ -129,7 +131,7 @@ def widening(blocks: float, missing: float) -> float:
     missing
         Share of the variance that the blocks miss; taken as at most one half.
     """
-    return blocks / ((blocks - 1) * (1 - min(missing, _MAX_MISSING)))
+    return np.asarray(blocks / ((blocks - 1) * (1 - np.minimum(missing, _MAX_MISSING))))
 
 
 def bootstrap(

@@ -186,18 +186,22 @@ class Totals:
             series = series_of(self._metrics, observed, predicted, time, units.of_row, within)
             for kind, (first, second) in series.items():
                 sums.daily(kind).add(slots, first, second, weight=weight)
-            for name in {BEST, *(metric.over for metric in self._metrics if metric.over in self._baselines)}:
+            for name in {
+                *([BEST] if len(others) else []),
+                *(metric.over for metric in self._metrics if metric.over in self._baselines),
+            }:
                 against = others[self._baselines.index(name)] if name else reference
                 sums.daily(("values", name)).add(slots, observed, predicted, baseline=against, weight=weight)
             if any(metric.of == "days" for metric in self._metrics):
                 sums.unweighted.add(slots, observed, predicted)
-            of_best = series_of(self._metrics, observed, reference, time, units.of_row)
             self._score_cells(sums.of_cells, series, units)
-            self._score_cells(sums.of_cells_best, of_best, units)
-            for kind, (first, second) in of_best.items():
-                # The best baseline beside itself, so that its skill is 0.
-                beside = second if kind == ("values", None) else None
-                sums.best_daily(kind).add(slots, first, second, baseline=beside, weight=weight)
+            if len(others):
+                of_best = series_of(self._metrics, observed, reference, time, units.of_row)
+                self._score_cells(sums.of_cells_best, of_best, units)
+                for kind, (first, second) in of_best.items():
+                    # The best baseline beside itself, so that its skill is 0.
+                    beside = second if kind == ("values", None) else None
+                    sums.best_daily(kind).add(slots, first, second, baseline=beside, weight=weight)
             kept = np.flatnonzero(self._sampled[piece.cell[rows]])
             if len(kept):
                 columns = [observed, predicted, reference, np.full(len(rows), np.nan) if within is None else within]

@@ -1,0 +1,123 @@
+"""Scores of a run as tables: those that were stored as they stand, others computed from what the run predicted."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from motrain_app.design.errors import did_you_mean
+from motrain_app.runs.errors import RunError
+from motrain_app.runs.group_scores import ScoreQuestion, no_scores, score_groups
+from motrain_app.runs.judged_rows import HELD_OUT, OF_TEST
+from motrain_app.runs.opening import openings
+from motrain_app.runs.plan import Plan
+from motrain_app.runs.remarks import cancelling_bias
+from motrain_app.runs.store import DONE, PartitionRow, RunStore
+from motrain_app.skill import score_frame, unpack_scores
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from motrain_app.runs.folder import RunFolder
+
+_ROWS = {HELD_OUT: "out-of-fold", OF_TEST: "test"}  # in the attributes of a table
+_MANY = 200  # partitions: the seasons of more are not scored one by one for a remark
+
+
+def skill_frame(
+    folder: "RunFolder",
+    *,
+    by: str | Sequence[str] | None = None,
+    metrics: Sequence[str] | None = None,
+    partitions: Sequence[str] | None = None,
+    rows: str = HELD_OUT,
+    bins: Sequence[float] | None = None,
+) -> "pd.DataFrame":
+    """Return scores as a table; see `motrain_app.runs.Run.skill`."""
+    _check_rows(folder, rows)
+    plan, states = Plan.load(folder.plan), _states(folder)
+    if partitions is not None:
+        partitions = (partitions,) if isinstance(partitions, str) else tuple(partitions)
+        _check_partitions(partitions, states)
+    grouped = () if by is None else (by,) if isinstance(by, str) else tuple(by)
+    wanted = plan.metrics if metrics is None else (metrics,) if isinstance(metrics, str) else tuple(metrics)
+    if not grouped and bins is None and set(wanted) <= set(plan.metrics):
+        frame = _stored(plan, states, wanted, partitions, rows)
+    else:
+        ends = None if bins is None else tuple(bins)
+        frame = score_groups(folder, folder.design(), ScoreQuestion(grouped, wanted, partitions, rows, ends))
+    frame.attrs |= {"rows": _ROWS[rows], "partial": partial_words(folder, states)}
+    return frame
+
+
+def partial_words(folder: "RunFolder", states: Sequence[PartitionRow] | None = None) -> str:
+    """Say how much of a run is finished, where that is not all; empty where it is."""
+    states = _states(folder) if states is None else states
+    done = sum(row.state == DONE for row in states)
+    return "" if done == len(states) else f"{done} of {len(states)} partitions"
+
+
+def bias_remarks(folder: "RunFolder") -> list[str]:
+    """Say of which outputs bias cancels over the year; see `motrain_app.runs.remarks`.
+
+    Of all partitions together and, where they are not many, of how many of them that holds.
+    """
+    plan, design = Plan.load(folder.plan), folder.design()
+
+    def biases(*by: str) -> "pd.DataFrame":
+        return score_groups(folder, design, ScoreQuestion(by, ("bias",), None, HELD_OUT), baselines=False)
+
+    found = cancelling_bias(biases("all", "season"), biases("all"), plan.outputs)
+    done = [row for row in _states(folder) if row.state == DONE]
+    if not 1 < len(done) <= _MANY:
+        return found
+    seasons, of_year = biases("season"), dict(list(biases().groupby("partition")))
+    for output in plan.outputs:
+        number = sum(
+            bool(cancelling_bias(part, of_year[name], [output])) for name, part in seasons.groupby("partition")
+        )
+        if number:
+            found.append(f"{output.name}: bias cancels over the year in {number} of {len(done)} partitions.")
+    return found
+
+
+def _states(folder: "RunFolder") -> list[PartitionRow]:
+    with RunStore(folder.store) as store:
+        return store.partitions()
+
+
+def _check_rows(folder: "RunFolder", rows: str) -> None:
+    if rows not in _ROWS:
+        raise RunError(f"rows is {rows!r}: give {HELD_OUT!r} or {OF_TEST!r}.")
+    if rows == OF_TEST and folder.design().test is None:
+        raise RunError("The design of this run has no test rows. Give it a test date, and train again.")
+    if rows == OF_TEST and not openings(folder):
+        raise RunError("The test is sealed. run.open_test() opens it, and records that.")
+
+
+def _check_partitions(names: Sequence[str], states: Sequence[PartitionRow]) -> None:
+    known = [row.name for row in states]
+    missing = sorted(set(names) - set(known))
+    if missing:
+        raise RunError(f"The run has no partition {missing[0]!r}. {did_you_mean(missing[0], known)}")
+
+
+def _stored(
+    plan: Plan, states: Sequence[PartitionRow], metrics: Sequence[str], partitions: Sequence[str] | None, rows: str
+) -> "pd.DataFrame":
+    """Return the scores that were stored when the partitions were trained, or the test was opened."""
+    wanted = None if partitions is None else set(partitions)
+    found = {row.name: row.scores if rows == HELD_OUT else row.test_scores for row in states}
+    packed = {
+        name: scores for name, scores in found.items() if scores is not None and (wanted is None or name in wanted)
+    }
+    outputs = [variable.name for variable in plan.outputs]
+    if packed:
+        stacked = np.array(list(packed.values())).reshape(len(packed), len(outputs), -1)
+        scores = unpack_scores(stacked, metrics=plan.metrics, baselines=plan.baselines)
+    else:
+        scores = no_scores(plan.metrics, plan.baselines, len(outputs))
+    frame = score_frame(scores, partitions=list(packed), outputs=outputs)
+    places = [plan.metrics.index(name) for name in metrics]
+    lines = np.arange(len(packed) * len(outputs))[:, None] * len(plan.metrics) + places
+    return frame.iloc[lines.ravel()].reset_index(drop=True)
