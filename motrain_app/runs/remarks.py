@@ -6,6 +6,7 @@ errors without any bias, two of four seasons are beyond doubt with opposite sign
 outputs.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -43,10 +44,10 @@ def cancelling_bias(seasons: "pd.DataFrame", year: "pd.DataFrame", outputs: Sequ
             continue
         unit = f" {output.unit}" if output.unit not in ("", "1") else ""
         first, second = sorted((most, least), key=mine.index)
+        digits = max(first.digits, second.digits)
         found.append(
-            f"{output.name}: bias {first.value:+.2g}{unit} {first.interval} in {first.season} and "
-            f"{second.value:+.2g} {second.interval} in {second.season} cancel over the year "
-            f"({whole[output.name]:+.2g})."
+            f"{output.name}: bias {first.words(digits, unit)} in {first.season} and {second.words(digits)} in "
+            f"{second.season} cancel over the year ({whole[output.name]:+.{digits}f})."
         )
     return found
 
@@ -61,8 +62,13 @@ class _Bias:
     high: float
 
     @property
-    def interval(self) -> str:
-        return f"[{self.low:.2g}, {self.high:.2g}]"
+    def digits(self) -> int:
+        """Digits behind the point that tell the ends of the interval apart."""
+        return max(0, -math.floor(math.log10(self.high - self.low))) if self.high > self.low else 3
+
+    def words(self, digits: int, unit: str = "") -> str:
+        """Return the bias with its interval."""
+        return f"{self.value:+.{digits}f}{unit} [{self.low:.{digits}f}, {self.high:.{digits}f}]"
 
 
 def _value(bias: _Bias) -> float:
