@@ -322,9 +322,10 @@ def _taken_over(run: "Run") -> str:
 
 
 def _skill(options: argparse.Namespace) -> int:
-    from motrain_app.runs import Run
+    from motrain_app.runs import Run, RunFolder
     from motrain_app.runs.score_files import check_ending, to_csv, to_json, why_no_scores, write_scores
     from motrain_app.runs.score_table import SHOWN, print_scores
+    from motrain_app.runs.scoring import check_question
 
     run = Run.open(options.run)
     if options.to is not None:
@@ -333,9 +334,10 @@ def _skill(options: argparse.Namespace) -> int:
     printed = not (options.csv or options.json or options.to)
     if printed and options.by and metrics is None:
         metrics = SHOWN
-    if options.open_test:
-        run.open_test()
     rows = "test" if options.open_test else "held-out"
+    if options.open_test:
+        check_question(RunFolder(run.path), by=options.by, metrics=metrics, rows=rows, bins=options.bins)
+        run.open_test()
     frame = run.skill(by=options.by, metrics=metrics, rows=rows, bins=options.bins)
     if options.csv:
         print(to_csv(frame), end="")

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from motrain_app.runs.blockfile import BlockFile
 from motrain_app.runs.folder import RunFolder
+from motrain_app.runs.judged_rows import JudgedReader, joined
 from motrain_app.runs.plan import Plan
-from motrain_app.runs.store import DONE, RunStore
-from motrain_app.skill import get_metric, moments_by_group
+from motrain_app.skill import get_metric, score_each_cell
 
 
 def score_cells(run: RunFolder, metric: str, partitions: Sequence[str] | None = None) -> xr.Dataset:
@@ -18,7 +17,7 @@ def score_cells(run: RunFolder, metric: str, partitions: Sequence[str] | None = 
     Parameters
     ----------
     metric
-        Name of a metric that needs no baseline, such as "bias" or "rmse".
+        Name of a metric, such as "bias" or "rmse". One that needs a baseline takes the best one of each cell.
     partitions
         Names of the partitions to look into; by default all that are finished.
 
@@ -31,25 +30,30 @@ def score_cells(run: RunFolder, metric: str, partitions: Sequence[str] | None = 
     -----
     A cell that several partitions share (seasons) is scored over all of them together.
     """
-    plan, score = Plan.load(run.plan), get_metric(metric)
-    n_cells, n_outputs = len(plan.lat), len(plan.outputs)
-    total = None
-    with RunStore(run.store) as store:
-        rows = [row for row in store.partitions() if row.state == DONE and (not partitions or row.name in partitions)]
-    for name in dict.fromkeys(row.file for row in rows):
-        positions = [int(row.position or 0) for row in rows if row.file == name]
-        with BlockFile.open(run.blocks / str(name)) as file:
-            parts = [file.rows(position) for position in positions]
-        held = [part["fold"] >= 0 for part in parts]
-        cell = np.concatenate([part["cell"][keep] for part, keep in zip(parts, held, strict=True)])
-        observed, predicted = (
-            np.concatenate([part[which][:, keep] for part, keep in zip(parts, held, strict=True)], axis=1)
-            for which in ("observed", "predicted")
+    score = get_metric(metric)
+    plan = Plan.load(run.plan)
+    reader = JudgedReader(
+        run,
+        partitions=partitions or None,
+        baselines=plan.baselines if score.needs_baseline else (),
+        with_intervals=score.of == "intervals",
+    )
+    shape = len(plan.outputs), len(plan.lat)
+    values, count = np.full(shape, np.nan), np.zeros(shape)
+    for chunk in reader.chunks():
+        piece = joined(chunk)
+        cells, found = score_each_cell(
+            piece.observed,
+            piece.predicted,
+            dict(zip(reader.baselines, piece.baselines, strict=True)),
+            plan.time[piece.time],
+            piece.cell,
+            metrics=[metric],
+            within=piece.within,
+            replicates=0,
+            key=0,
         )
-        found = moments_by_group(observed, predicted, cell, n_cells)
-        total = found if total is None else total + found
-    values = np.full((n_outputs, n_cells), np.nan) if total is None else score.function(total)
-    count = np.zeros((n_outputs, n_cells)) if total is None else total.n
+        values[:, cells], count[:, cells] = found.value[..., 0].T, found.n.T
     unit = [score.unit_of(variable.unit) for variable in plan.outputs]
     fields = {
         variable.name: ("space", values[number], {"units": unit[number], "long_name": f"{metric} of {variable.name}"})

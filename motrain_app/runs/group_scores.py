@@ -16,15 +16,23 @@ from motrain_app.design.errors import did_you_mean
 from motrain_app.design.splits import make_folds
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
-from motrain_app.runs.grouping import ALL, CELL, FOLD, KEYWORDS, Grouping, group_by_axis, group_by_variable
-from motrain_app.runs.judged_rows import OF_TEST, JudgedReader, JudgedRows
+from motrain_app.runs.grouping import ALL, CELL, FOLD, KEYWORDS, Grouping, check_bins, group_by_axis, group_by_variable
+from motrain_app.runs.judged_rows import OF_TEST, JudgedReader, JudgedRows, joined
 from motrain_app.runs.judging import REPLICATES
 from motrain_app.runs.plan import Plan
 from motrain_app.runs.row_values import row_values
-from motrain_app.skill import Scores, get_metric, score_frame, score_outputs, unpack_scores
-from motrain_app.skill.areas import cell_areas
-from motrain_app.skill.each_cell import score_each_cell
-from motrain_app.skill.totals import BestBaselines, Piece, Totals
+from motrain_app.skill import (
+    BestBaselines,
+    Piece,
+    Scores,
+    Totals,
+    cell_areas,
+    get_metric,
+    score_each_cell,
+    score_frame,
+    score_outputs,
+    unpack_scores,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,7 +97,7 @@ def score_groups(
         Where it cannot be answered, with the reason.
     """
     plan = Plan.load(folder.plan)
-    _check_metrics(question.metrics, plan.baselines)
+    check_scores(folder, plan, question)
     by = question.grouped_by
     intervals = any(get_metric(name).of == "intervals" for name in question.metrics)
     reader = JudgedReader(
@@ -107,6 +115,19 @@ def score_groups(
     return _of_partitions(reader, design, question, grouping, named=by is not None)
 
 
+def check_scores(folder: RunFolder, plan: Plan, question: ScoreQuestion) -> None:
+    """Raise RunError where a question cannot be answered, whatever the rows hold."""
+    _check_metrics(question.metrics, plan.baselines)
+    by = question.grouped_by or ALL
+    if by not in KEYWORDS:
+        row_values(folder, plan, by, others=KEYWORDS)
+        check_bins(question.bins)
+    elif question.bins is not None:
+        raise RunError("bins are the ends of ranges of a variable: give its name as `by`.")
+    if by == FOLD and question.rows == OF_TEST:
+        raise RunError("Test rows belong to no fold. Group them by season, year, month, cell or a variable.")
+
+
 def _check_metrics(metrics: Sequence[str], baselines: Sequence[str]) -> None:
     for name in metrics:
         try:
@@ -120,10 +141,6 @@ def _check_metrics(metrics: Sequence[str], baselines: Sequence[str]) -> None:
 def _grouping(folder: RunFolder, design: Design, plan: Plan, question: ScoreQuestion) -> Grouping:
     by = question.grouped_by or ALL
     if by in KEYWORDS:
-        if question.bins is not None:
-            raise RunError("bins are the ends of ranges of a variable: give its name as `by`.")
-        if by == FOLD and question.rows == OF_TEST:
-            raise RunError("Test rows belong to no fold. Group them by season, year, month, cell or a variable.")
         return group_by_axis(by, plan, make_folds(design.test, design.jackknife, plan.time).names)
     values = row_values(folder, plan, by, others=KEYWORDS)
     withheld = JudgedReader(folder, partitions=question.partitions)
@@ -240,17 +257,15 @@ def _of_all(reader: JudgedReader, design: Design, question: ScoreQuestion, group
 
 
 def _piece(chunk: list[JudgedRows], plan: Plan, grouping: Grouping) -> Piece:
-    with_intervals = all(part.within is not None for part in chunk)
+    rows = joined(chunk)
     return Piece(
-        observed=np.concatenate([part.observed for part in chunk], axis=1),
-        predicted=np.concatenate([part.predicted for part in chunk], axis=1),
-        baselines=np.concatenate([part.baselines for part in chunk], axis=2),
-        time=plan.time[np.concatenate([part.time for part in chunk])],
-        cell=np.concatenate([part.cell for part in chunk]),
-        group=np.concatenate([grouping.label(part) for part in chunk]),
-        within=np.concatenate([part.within for part in chunk if part.within is not None], axis=1)
-        if with_intervals
-        else None,
+        observed=rows.observed,
+        predicted=rows.predicted,
+        baselines=rows.baselines,
+        time=plan.time[rows.time],
+        cell=rows.cell,
+        group=grouping.label(rows),
+        within=rows.within,
     )
 
 

@@ -84,21 +84,18 @@ def group_by_variable(
     n_rows
         At least as many as these.
     bins
-        Ends of the ranges, ascending; by default five ranges with equally many withheld rows, the first and the last of
-        them open.
+        Ends of the ranges, as `check_bins` lets them pass; by default of five ranges with equally many withheld rows,
+        the first and the last of them open.
     others
         Further rows whose classes count.
 
     Raises
     ------
     RunError
-        Where the ends are none, or no row has a value.
+        Where no row has a value.
     """
     if bins is not None:
-        edges = np.asarray(bins, np.float64)
-        if edges.ndim != 1 or len(edges) < 2 or not np.isfinite(edges).all() or not (np.diff(edges) > 0).all():
-            raise RunError(f"bins are {list(bins)}: give two or more numbers, each larger than the one before.")
-        return _ranges(values, edges)
+        return _ranges(values, np.asarray(bins, np.float64))
     step = max(1, -(-n_rows // _SAMPLE))
     sample: list[NDArray[np.float64]] = []
     classes: NDArray[np.float64] | None = np.zeros(0)
@@ -118,6 +115,13 @@ def group_by_variable(
         return _classes(values, classes)
     inner = np.unique(np.quantile(taken, np.arange(1, N_RANGES) / N_RANGES))
     return _ranges(values, np.array([-np.inf, *inner, np.inf]))
+
+
+def check_bins(bins: Sequence[float] | None) -> None:
+    """Raise RunError where the ends of ranges are none."""
+    edges = np.asarray([0, 1] if bins is None else bins, np.float64)
+    if edges.ndim != 1 or len(edges) < 2 or not np.isfinite(edges).all() or not (np.diff(edges) > 0).all():
+        raise RunError(f"bins are {edges.tolist()}: give two or more numbers, each larger than the one before.")
 
 
 def _with_classes(classes: NDArray[np.float64] | None, found: NDArray[np.float64]) -> NDArray[np.float64] | None:

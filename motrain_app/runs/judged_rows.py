@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,19 @@ class JudgedRows:
     predicted: NDArray[np.float32]
     baselines: NDArray[np.float32]
     within: NDArray[np.float64] | None
+
+
+def joined(parts: Sequence[JudgedRows]) -> JudgedRows:
+    """Return the rows of several partitions as if they were one, which has the name and number of the first."""
+    if len(parts) == 1:
+        return parts[0]
+    fields = ("cell", "time", "fold", "observed", "predicted", "baselines")
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts], axis=-1) for name in fields
+    }
+    within = [part.within for part in parts if part.within is not None]
+    whole = np.concatenate(within, axis=-1) if len(within) == len(parts) else None
+    return replace(parts[0], **columns, within=whole)
 
 
 class JudgedReader:

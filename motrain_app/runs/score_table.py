@@ -21,7 +21,8 @@ def print_scores(run: "Run", frame: "pd.DataFrame") -> None:
     """Print RMSE and skill beside the best baseline, with intervals; of other metrics, each by itself."""
     test = frame.attrs.get("rows") == "test"
     of = "test rows, mean of the members" if test else "out-of-fold rows, each by the member that withheld it"
-    caption = [frame.attrs.get("weights", ""), frame.attrs.get("partial", "")]
+    partial = frame.attrs.get("partial", "")
+    caption = [frame.attrs.get("weights", ""), f"{partial}; the run is {run.state}" if partial else ""]
     table = Table(title=f"Scores on {of}", caption="; ".join(filter(None, caption)) or None)
     names = ["partition", *(["group"] if "group" in frame else []), "output"]
     for name in names:

@@ -7,7 +7,7 @@ import numpy as np
 
 from motrain_app.design.errors import did_you_mean
 from motrain_app.runs.errors import RunError
-from motrain_app.runs.group_scores import ScoreQuestion, no_scores, score_groups
+from motrain_app.runs.group_scores import ScoreQuestion, check_scores, no_scores, score_groups
 from motrain_app.runs.judged_rows import HELD_OUT, OF_TEST
 from motrain_app.runs.opening import openings
 from motrain_app.runs.plan import Plan
@@ -35,19 +35,55 @@ def skill_frame(
 ) -> "pd.DataFrame":
     """Return scores as a table; see `motrain_app.runs.Run.skill`."""
     _check_rows(folder, rows)
-    plan, states = Plan.load(folder.plan), _states(folder)
-    if partitions is not None:
-        partitions = (partitions,) if isinstance(partitions, str) else tuple(partitions)
-        _check_partitions(partitions, states)
-    grouped = () if by is None else (by,) if isinstance(by, str) else tuple(by)
-    wanted = plan.metrics if metrics is None else (metrics,) if isinstance(metrics, str) else tuple(metrics)
-    if not grouped and bins is None and set(wanted) <= set(plan.metrics):
-        frame = _stored(plan, states, wanted, partitions, rows)
+    states = _states(folder)
+    plan = Plan.load(folder.plan)
+    if rows == OF_TEST and not openings(folder):
+        raise RunError("The test is sealed. run.open_test() opens it, and records that.")
+    question = _question(plan, by, metrics, partitions, rows, bins)
+    if question.partitions is not None:
+        _check_partitions(question.partitions, states)
+    if not question.by and bins is None and set(question.metrics) <= set(plan.metrics):
+        frame = _stored(plan, states, question)
     else:
-        ends = None if bins is None else tuple(bins)
-        frame = score_groups(folder, folder.design(), ScoreQuestion(grouped, wanted, partitions, rows, ends))
+        frame = score_groups(folder, folder.design(), question)
     frame.attrs |= {"rows": _ROWS[rows], "partial": partial_words(folder, states)}
     return frame
+
+
+def check_question(
+    folder: "RunFolder",
+    *,
+    by: str | Sequence[str] | None = None,
+    metrics: Sequence[str] | None = None,
+    rows: str = HELD_OUT,
+    bins: Sequence[float] | None = None,
+) -> None:
+    """Raise RunError where `skill_frame` would refuse to answer, be the test sealed or not; nothing is scored."""
+    _check_rows(folder, rows)
+    _states(folder)
+    plan = Plan.load(folder.plan)
+    check_scores(folder, plan, _question(plan, by, metrics, None, rows, bins))
+
+
+def _question(
+    plan: Plan,
+    by: str | Sequence[str] | None,
+    metrics: str | Sequence[str] | None,
+    partitions: str | Sequence[str] | None,
+    rows: str,
+    bins: Sequence[float] | None,
+) -> ScoreQuestion:
+    return ScoreQuestion(
+        by=() if by is None else _listed(by),
+        metrics=plan.metrics if metrics is None else _listed(metrics),
+        partitions=None if partitions is None else _listed(partitions),
+        rows=rows,
+        bins=None if bins is None else tuple(bins),
+    )
+
+
+def _listed(names: str | Sequence[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
 
 
 def partial_words(folder: "RunFolder", states: Sequence[PartitionRow] | None = None) -> str:
@@ -91,8 +127,6 @@ def _check_rows(folder: "RunFolder", rows: str) -> None:
         raise RunError(f"rows is {rows!r}: give {HELD_OUT!r} or {OF_TEST!r}.")
     if rows == OF_TEST and folder.design().test is None:
         raise RunError("The design of this run has no test rows. Give it a test date, and train again.")
-    if rows == OF_TEST and not openings(folder):
-        raise RunError("The test is sealed. run.open_test() opens it, and records that.")
 
 
 def _check_partitions(names: Sequence[str], states: Sequence[PartitionRow]) -> None:
@@ -102,12 +136,10 @@ def _check_partitions(names: Sequence[str], states: Sequence[PartitionRow]) -> N
         raise RunError(f"The run has no partition {missing[0]!r}. {did_you_mean(missing[0], known)}")
 
 
-def _stored(
-    plan: Plan, states: Sequence[PartitionRow], metrics: Sequence[str], partitions: Sequence[str] | None, rows: str
-) -> "pd.DataFrame":
+def _stored(plan: Plan, states: Sequence[PartitionRow], question: ScoreQuestion) -> "pd.DataFrame":
     """Return the scores that were stored when the partitions were trained, or the test was opened."""
-    wanted = None if partitions is None else set(partitions)
-    found = {row.name: row.scores if rows == HELD_OUT else row.test_scores for row in states}
+    wanted = None if question.partitions is None else set(question.partitions)
+    found = {row.name: row.scores if question.rows == HELD_OUT else row.test_scores for row in states}
     packed = {
         name: scores for name, scores in found.items() if scores is not None and (wanted is None or name in wanted)
     }
@@ -118,6 +150,6 @@ def _stored(
     else:
         scores = no_scores(plan.metrics, plan.baselines, len(outputs))
     frame = score_frame(scores, partitions=list(packed), outputs=outputs)
-    places = [plan.metrics.index(name) for name in metrics]
+    places = [plan.metrics.index(name) for name in question.metrics]
     lines = np.arange(len(packed) * len(outputs))[:, None] * len(plan.metrics) + places
     return frame.iloc[lines.ravel()].reset_index(drop=True)

@@ -5,12 +5,14 @@ of; the registry of metrics; the climatology; and the block bootstrap. `held_out
 """
 
 from motrain_app.skill.anomalies import anomalies
+from motrain_app.skill.areas import CellAreas, cell_areas
 from motrain_app.skill.baselines import Climatology, fit_climatology
 from motrain_app.skill.block_length import BlockLength, block_length
 from motrain_app.skill.blocks import Blocks, bootstrap_moments, group_blocks, influence, time_blocks
 from motrain_app.skill.bootstrap import MIN_BLOCKS, Intervals, bootstrap, bootstrap_interval
 from motrain_app.skill.comparison import mae_difference, mse_difference, rmse_change, rmse_difference
 from motrain_app.skill.coverage import Coverage, calibrate_by_fold, held_out_coverage, judge_folds, judge_rows
+from motrain_app.skill.each_cell import score_each_cell
 from motrain_app.skill.metrics import (
     COVERAGE_LEVEL,
     anomaly_r,
@@ -35,19 +37,24 @@ from motrain_app.skill.scores import Scores, score_outputs, unpack_scores
 from motrain_app.skill.season import DAYS_PER_YEAR, day_of_year, season_harmonics
 from motrain_app.skill.summing import moments, moments_by_group
 from motrain_app.skill.tables import score_frame, score_table
+from motrain_app.skill.totals import BestBaselines, Piece, Totals
 
 __all__ = [
     "COVERAGE_LEVEL",
     "DAYS_PER_YEAR",
     "MIN_BLOCKS",
+    "BestBaselines",
     "BlockLength",
     "Blocks",
+    "CellAreas",
     "Climatology",
     "Coverage",
     "Intervals",
     "Metric",
     "Moments",
+    "Piece",
     "Scores",
+    "Totals",
     "anomalies",
     "anomaly_r",
     "best_index",
@@ -58,6 +65,7 @@ __all__ = [
     "bootstrap_interval",
     "bootstrap_moments",
     "calibrate_by_fold",
+    "cell_areas",
     "coverage",
     "day_of_year",
     "fit_climatology",
@@ -83,6 +91,7 @@ __all__ = [
     "rmse",
     "rmse_change",
     "rmse_difference",
+    "score_each_cell",
     "score_frame",
     "score_outputs",
     "score_table",

@@ -21,7 +21,8 @@ from motrain_app.skill.summing import moments, moments_by_group
 
 __all__ = ["score_each_cell"]
 
-_CELLS = 64  # scored at a time: their daily sums and replicates are some 50 MB
+_CELLS = 64  # resampled at a time: their replicates are some 10 MB
+_SLOTS = 500_000  # cells × days that are summed at a time: some 50 MB
 
 IntArray = NDArray[np.integer[Any]]
 
@@ -154,30 +155,34 @@ class _Cells:
         blocks = np.zeros(self.n_cells)
         if not len(self.time):
             return _Scored(value, low, high, blocks, np.nan)
-        day = self.time.astype("datetime64[D]").astype(np.int64)
-        day, n_days = day - day.min(), int(day.max() - day.min()) + 1
+        day, n_days = np.zeros(len(self.time), np.int64), 1
+        if replicates or any(metric.of == "days" for metric in metrics):
+            day = self.time.astype("datetime64[D]").astype(np.int64)
+            day, n_days = day - day.min(), int(day.max() - day.min()) + 1
         length, missing = self._block_length(day, n_days) if replicates else (1.0, 0.0)
         kinds = self._kinds(metrics, opponents, within)
-        for first in range(0, self.n_cells, _CELLS):
-            last = min(first + _CELLS, self.n_cells)
+        step = max(1, min(_SLOTS // n_days, _CELLS if replicates else self.n_cells))
+        for first in range(0, self.n_cells, step):
+            last = min(first + step, self.n_cells)
             rows = slice(*np.searchsorted(self.place, [first, last]))
             group = (self.place[rows] - first) * n_days + day[rows]
             for series, baseline, numbers in kinds:
                 against = None if baseline is None else baseline[rows]
                 daily = _daily(series[0][rows], series[1][rows], against, group, last - first, n_days)
                 total = daily.merged()
+                for number in numbers:
+                    metric = metrics[number]
+                    value[first:last, number] = metric.function(daily if metric.of == "days" else total)
+                if not replicates:
+                    continue
                 cut = time_blocks(daily, days=length)
                 if baseline is None and series[1] is self.predicted:
                     blocks[first:last] = cut.effective
-                able = [number for number in numbers if metrics[number].has_interval] if replicates else []
-                drawn = bootstrap_moments(cut, replicates=replicates, rng=np.random.default_rng(key)) if able else None
+                drawn = bootstrap_moments(cut, replicates=replicates, rng=np.random.default_rng(key))
                 for number in numbers:
-                    metric = metrics[number]
-                    found = metric.function(daily if metric.of == "days" else total)
-                    value[first:last, number] = found
-                    if drawn is not None and number in able:
+                    if metrics[number].has_interval:
                         low[first:last, number], high[first:last, number] = bootstrap_interval(
-                            metric.function(drawn), blocks=cut.effective, missing=missing / cut.days
+                            metrics[number].function(drawn), blocks=cut.effective, missing=missing / cut.days
                         )
         return _Scored(value, low, high, blocks, length)
 

@@ -292,3 +292,18 @@ def test_some_partitions_may_be_asked_for(run):
     frame, table = run.skill(by="all", partitions=["cell-3"], metrics=["rmse"]), errors(run)
     mine = table[table["partition"] == "cell-3"]
     assert of(frame, "rmse").iloc[0]["value"] == pytest.approx(np.sqrt((mine["error"] ** 2).mean()), rel=1e-6)
+
+
+def test_the_map_of_a_cell_is_its_score_over_all_periods(regions):
+    table = errors(regions)
+    for name, of_errors in (("rmse", lambda e: np.sqrt((e**2).mean())), ("bias", np.mean)):
+        found, expected = regions.by_cell(name)["y"], table.groupby("cell")["error"].agg(of_errors)
+        np.testing.assert_allclose(found[expected.index], expected, rtol=1e-4, atol=1e-7)
+    np.testing.assert_array_equal(regions.by_cell("rmse")["n_y"], table.groupby("cell").size())
+
+
+def test_the_map_knows_every_metric(run):
+    stored = run.skill()
+    for name in LONG_METRICS:
+        got = run.by_cell(name)["y"]
+        np.testing.assert_allclose(got, of(stored, name)["value"], rtol=1e-4, atol=1e-5)

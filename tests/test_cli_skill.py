@@ -1,0 +1,167 @@
+"""The command ``motrain skill``: tables, groups, files, and that what cannot be had is said in sentences."""
+
+import io
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from motrain_app.cli import main
+from motrain_app.design import Design
+from motrain_app.operators.seasons import season_of
+from motrain_app.runs import Run, create_run
+from motrain_app.runs.folder import RunFolder
+from motrain_app.runs.store import RunStore
+from tests.runs.conftest import make_dataset
+from tests.runs.takeovers import trained
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("skill")
+    data = make_dataset(years=6)
+    data["y"] = data["y"] + np.array([1.5, 0, -1.5, 0])[season_of(data["time"].values)]
+    data.to_netcdf(folder / "cells.nc")
+    design = Design(folder / "cells.nc", ["a", "b"], ["y", "bend"], regions="cells", test="2015-01-01", learner="ridge")
+    return trained(design, folder / "runs")
+
+
+@pytest.fixture
+def run(finished, tmp_path, monkeypatch):
+    """A copy of the run that a test may change; commands run in the test's folder."""
+    shutil.copytree(finished.path.parent, tmp_path / "runs")
+    monkeypatch.chdir(tmp_path)
+    return Run.open(tmp_path / "runs" / finished.path.name)
+
+
+def skill(run, *arguments):
+    return main(["skill", str(run.path), *map(str, arguments)])
+
+
+def test_the_table_stands_alone_with_the_remarks_under_it(run, capfd):
+    assert skill(run) == 0
+    out, err = capfd.readouterr()
+    assert "RMSE [95 % interval]" in out
+    assert "cell-3" in out
+    assert "y: bias -1." in out
+    assert "cancel over the year" in out.splitlines()[-2]
+    assert err == ""
+
+
+def test_groups_are_rows_of_the_table_and_of_csv(run, capfd):
+    assert skill(run, "--by", "season") == 0
+    out = capfd.readouterr().out
+    assert "group" in out
+    assert "DJF" in out
+    assert "cancel" not in out
+    assert skill(run, "--by", "all", "--by", "year", "--metric", "bias", "--csv") == 0
+    frame = pd.read_csv(io.StringIO(capfd.readouterr().out), dtype={"group": str})
+    assert set(frame["partition"]) == {"all partitions"}
+    assert set(frame["metric"]) == {"bias"}
+    assert sorted(set(frame["group"])) == ["2010", "2011", "2012", "2013", "2014"]
+    assert skill(run, "--by", "a", "--bins", "270", "285", "300", "--json", "--metric", "rmse") == 0
+    assert {row["group"] for row in json.loads(capfd.readouterr().out)} == {"270 – 285 K", "285 – 300 K"}
+
+
+def test_all_partitions_together_tell_how_cells_count(run, capfd):
+    assert skill(run, "--by", "all") == 0
+    assert "cells count by their area" in capfd.readouterr().out
+
+
+def test_any_metric_has_a_table(run, capfd):
+    assert skill(run, "--metric", "kge", "--metric", "bias") == 0
+    out = capfd.readouterr().out
+    assert "kge" in out
+    assert "RMSE" not in out
+
+
+def _read_json(path):
+    return pd.DataFrame(json.loads(path.read_text()))
+
+
+@pytest.mark.parametrize("ending", ["csv", "json", "parquet", "nc"])
+def test_files_hold_what_the_run_says(run, capfd, tmp_path, ending):
+    path = tmp_path / f"scores.{ending}"
+    assert skill(run, "--to", path) == 0
+    out = capfd.readouterr().out
+    assert str(path) in out
+    assert "in place of" not in out
+    read = {"csv": pd.read_csv, "json": _read_json, "parquet": pd.read_parquet}
+    expected = run.skill()
+    if ending == "nc":
+        with xr.open_dataset(path) as found:
+            assert found["value"].size == len(expected)
+    else:
+        np.testing.assert_array_equal(read[ending](path)["value"], expected["value"])
+    assert skill(run, "--to", path) == 0
+    assert "in place of the file that was there" in capfd.readouterr().out
+
+
+def test_a_file_of_no_known_form_is_refused_before_the_test_is_opened(run, capfd, tmp_path):
+    assert skill(run, "--open-test", "--to", tmp_path / "scores.xlsx") == 2
+    assert "must end in .csv" in capfd.readouterr().err
+    assert run.openings == []
+    assert skill(run, "--to", tmp_path / "nowhere" / "scores.csv") == 2
+    assert "No such file" in capfd.readouterr().err
+
+
+def test_the_test_is_opened_only_as_asked(run, capfd, tmp_path):
+    assert skill(run, "--by", "season", "--to", tmp_path / "held-out.nc") == 0
+    assert run.openings == []
+    assert skill(run, "--open-test", "--by", "season", "--to", tmp_path / "test.nc") == 0
+    assert len(run.openings) == 1
+    with xr.open_dataset(tmp_path / "test.nc") as found:
+        assert found.attrs["test_opened"] == run.openings[0]
+        assert found.attrs["rows"] == "test"
+    capfd.readouterr()
+    assert skill(run, "--open-test") == 0
+    assert "test rows, mean of the members" in capfd.readouterr().out
+
+
+def test_a_question_that_cannot_be_answered_does_not_open_the_test(run, capfd):
+    for question in (["--by", "sesaon"], ["--metric", "rmsd"], ["--by", "fold"], ["--by", "cell", "--by", "all"]):
+        assert skill(run, "--open-test", *question) == 2
+        err = capfd.readouterr().err
+        assert err.startswith("motrain: ")
+        assert "Traceback" not in err
+    assert run.openings == []
+
+
+def test_a_run_without_test_rows_says_so(capfd, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_dataset().to_netcdf(tmp_path / "cells.nc")
+    run = trained(Design(tmp_path / "cells.nc", ["a"], ["y"], regions=None, test=None, learner="ridge"), tmp_path / "r")
+    assert skill(run, "--open-test") == 2
+    assert "has no test rows" in capfd.readouterr().err
+
+
+def test_an_interrupted_run_gives_what_is_there_and_says_that_it_is_partial(run, capfd, tmp_path):
+    with RunStore(RunFolder(run.path).store, write=True) as store:
+        store.wait_again([1, 4])
+    assert skill(run) == 0
+    assert "4 of 6 partitions; the run is" in capfd.readouterr().out
+    assert skill(run, "--csv") == 0
+    out, err = capfd.readouterr()
+    assert set(pd.read_csv(io.StringIO(out))["partial"]) == {"4 of 6 partitions"}
+    assert "partial: 4 of 6 partitions" in err
+
+
+def test_a_run_without_a_finished_partition_has_no_scores_and_says_how_to_go_on(run, capfd, tmp_path):
+    with RunStore(RunFolder(run.path).store, write=True) as store:
+        store.wait_again(range(6))
+    for arguments in ([], ["--csv"], ["--json"], ["--by", "season"], ["--by", "all"], ["--by", "cell"]):
+        assert skill(run, *arguments) == 1
+        err = capfd.readouterr().err
+        assert "no partition is finished yet" in err
+        assert f"motrain resume {run.path}" in err
+    assert skill(run, "--to", tmp_path / "s.nc") == 2
+    assert not (tmp_path / "s.nc").exists()
+
+
+def test_a_run_that_never_started_says_so(run, capfd, tmp_path):
+    folder = create_run(run.design, tmp_path / "new")
+    assert main(["skill", str(folder.path)]) == 2
+    assert "its rows are still being staged, or it never started" in capfd.readouterr().err
