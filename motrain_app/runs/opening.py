@@ -14,7 +14,7 @@ from motrain_app.runs.calibration import Residuals
 from motrain_app.runs.durable import write_json_durably
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
-from motrain_app.runs.judging import BASELINES, REPLICATES
+from motrain_app.runs.judging import REPLICATES
 from motrain_app.runs.plan import Plan
 from motrain_app.runs.store import DONE, RunStore
 from motrain_app.skill import COVERAGE_LEVEL, judge_rows, score_outputs
@@ -61,23 +61,21 @@ def _score_file(path: Path, positions: dict[int, int], plan: Plan, seed: int) ->
     """Return the test scores of the partitions, by number, that stand at some positions of a block file."""
     scores = {}
     with BlockFile.open(path) as file:
-        start, fold = file.array("row_start"), file.array("fold")
-        tests_before = np.r_[0, np.cumsum(fold == TEST)]
         for number, position in positions.items():
             rows = file.rows(position)
             test = rows["fold"] == TEST
-            first, last = tests_before[start[position : position + 2]].tolist()
-            of_test = file.part("test_baselines", first, last, axis=-1)
-            time = plan.time[rows["time"][test]]
-            residual = rows["observed"][:, test] - rows["predicted"][:, test]
-            quantiles = Residuals.read(file, position, plan).quantiles()
-            within = None
-            if quantiles is not None:
-                within = judge_rows(quantiles, residual, season_of(time), level=COVERAGE_LEVEL)
-            scores[number] = score_outputs(
+            time, observed, predicted = (
+                plan.time[rows["time"][test]],
                 rows["observed"][:, test],
                 rows["predicted"][:, test],
-                dict(zip(BASELINES, of_test, strict=True)),
+            )
+            quantiles, within = Residuals.read(file, position, plan).quantiles(), None
+            if quantiles is not None:
+                within = judge_rows(quantiles, observed - predicted, season_of(time), level=COVERAGE_LEVEL)
+            scores[number] = score_outputs(
+                observed,
+                predicted,
+                dict(zip(plan.baselines, file.baselines(position)[..., test], strict=True)),
                 time,
                 cell=rows["cell"][test],
                 within=within,

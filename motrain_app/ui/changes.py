@@ -8,6 +8,7 @@ _WORDS = {
     "filters": "the filters",
     "inputs": "the inputs",
     "outputs": "the outputs",
+    "references": "the references",
     "regions": "the regions",
     "periods": "the periods",
     "test": "the test",

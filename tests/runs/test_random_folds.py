@@ -57,7 +57,8 @@ def test_crossfit_gives_the_predictions_of_the_run_from_a_file_too(design, tmp_p
 
 def test_intervals_of_scores_come_from_calendar_days_whatever_the_folds(design, tmp_path):
     """The same predictions, judged: a block of days is drawn whole, though its days lie in all folds."""
-    from motrain_app.runs.judging import BASELINES, REPLICATES
+    from motrain_app.runs.baselines import ALWAYS
+    from motrain_app.runs.judging import REPLICATES
     from motrain_app.skill import score_outputs
 
     run = _trained(design(data=make_dataset(cells=2), jackknife=RANDOM), tmp_path / "runs")
@@ -70,4 +71,4 @@ def test_intervals_of_scores_come_from_calendar_days_whatever_the_folds(design, 
     np.testing.assert_allclose(scores.value[:, 0], mine["value"], rtol=1e-5)
     for ends, name in ((scores.low, "low"), (scores.high, "high")):
         np.testing.assert_allclose(ends[:, 0], mine[name], rtol=0.2)  # beside a baseline blocks may be longer
-    assert set(mine["baseline"]) <= set(BASELINES)
+    assert set(mine["baseline"]) <= set(ALWAYS)
