@@ -45,6 +45,8 @@ class Judged:
         out-of-fold as the predictions are.
     scores
         Packed, [n_partitions, n]. Of out-of-fold rows only: no score of a test row exists before it is opened.
+    influence, sensitivity, outside
+        float32, partitions first; see `motrain_app.runs.diagnosing.Diagnosis`.
     """
 
     row_start: NDArray[np.int64]
@@ -55,6 +57,9 @@ class Judged:
     predicted: NDArray[np.float32]
     baselines: NDArray[np.float32]
     scores: NDArray[np.float64]
+    influence: NDArray[np.float32]
+    sensitivity: NDArray[np.float32]
+    outside: NDArray[np.float32]
 
 
 def write_block(path: Path, numbers: NDArray[np.int64], block: Block, fitted: Fitted, judged: Judged) -> str:

@@ -27,6 +27,7 @@ from motrain_app.runs.origins import Origins
 from motrain_app.runs.plan import Plan
 from motrain_app.runs.store import DONE, PartitionRow, RunStore
 from motrain_app.runs.trials import trial_frame
+from motrain_app.runs.verdicts import verdict_frame
 from motrain_app.skill import score_frame, unpack_scores
 
 SKILL_COLUMNS = ("partition", "output", "metric", "value", "low", "high", "n", "baseline", "baseline_value", "p")
@@ -164,6 +165,22 @@ class Run:
     def openings(self) -> list[str]:
         """When the test was opened, as ISO times in UTC; empty while it is sealed."""
         return [str(entry["opened"]) for entry in opening.openings(self._folder)]
+
+    def verdicts(self) -> pd.DataFrame:
+        """Say of each operator and output whether it is to be used, from the rows that its members withheld.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns partition, output, verdict, reason (a sentence), n, n_effective (how many independent rows it was
+            judged on), skill, low, high (over the climatology, with its 95 % interval) and outside (share of its rows
+            with an input beyond what the predicting member learned from). The verdict is the first that holds of
+            "no operator"; "thin", with under 30 independent rows or no interval; "no better than climatology", where
+            the interval includes 0; "unstable", where members disagree on the sign of the mean derivative by an input
+            (beyond 0.05 standard deviations of the output for one of the input); "outside its range", where over 5 % of
+            the rows are; and "ready". Test rows do not enter.
+        """
+        return verdict_frame(self._folder)
 
     def by_cell(self, metric: str = "bias", *, partitions: Sequence[str] | None = None) -> xr.Dataset:
         """Return an out-of-fold score of each cell, as maps show it; see `motrain_app.runs.cell_scores.score_cells`."""

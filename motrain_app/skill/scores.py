@@ -129,6 +129,7 @@ def score_outputs(
     within: ArrayLike | None = None,
     replicates: int = 1000,
     constant_baselines: Collection[str] = ("mean",),
+    seasonal_baselines: Collection[str] = ("climatology",),
 ) -> Scores:
     """Score the outputs of one partition over all rows given: all held-out rows pooled, or all test rows.
 
@@ -158,6 +159,8 @@ def score_outputs(
     constant_baselines
         Baselines that are one number in each fold and cell: what correlates in them is only that a fold
         without high values has a lower mean, so their correlations are NaN.
+    seasonal_baselines
+        Baselines that are one season in each fold and cell: so it is with the correlations of their anomalies.
 
     Raises
     ------
@@ -205,7 +208,9 @@ def score_outputs(
         rows = _rows(o[i, kept], time[kept], place[kept], n_cells)
         beside = {name: b[i, kept] for name, b in others.items()}
         outputs.append(_sum_output(rows, p[i, kept], beside, None if hits is None else hits[i, kept], wanted))
-    value, each = _values(outputs, chosen, tuple(others), constant_baselines)
+    value, each = _values(outputs, chosen, tuple(others))
+    for place, name in enumerate(others):
+        each[place][:, [_degenerate(m, name, constant_baselines, seasonal_baselines) for m in chosen]] = np.nan
     found = bootstrap_outputs(
         [one.prediction for one in outputs],
         chosen,
@@ -302,8 +307,13 @@ def _costly(rows: OutputRows, series: Sequence[FloatArray], wanted: frozenset[st
     return found
 
 
+def _degenerate(metric: Metric, name: str, constant: Collection[str], seasonal: Collection[str]) -> bool:
+    """Say whether all that a score tells of a baseline is how folds differ."""
+    return metric.association and (name in constant or (name in seasonal and metric.of == "anomalies"))
+
+
 def _values(
-    outputs: Sequence[_Output], metrics: Sequence[Metric], baselines: Sequence[str], constant: Collection[str]
+    outputs: Sequence[_Output], metrics: Sequence[Metric], baselines: Sequence[str]
 ) -> tuple[FloatArray, FloatArray]:
     """Return the scores of the predictions, [outputs, metrics], and of the baselines, [baselines, outputs, metrics]."""
     of_all = [[one.prediction, *one.baselines] for one in outputs]
@@ -316,9 +326,6 @@ def _values(
     for number, metric in enumerate(metrics):
         if metric.of == "days":
             scores[:, 0, number] = [metric.function(one.prediction.daily()) for one in outputs]
-        for place, name in enumerate(baselines, 1):
-            if metric.association and name in constant:
-                scores[:, place, number] = np.nan
     return scores[:, 0], scores[:, 1:].swapaxes(0, 1)
 
 
