@@ -23,8 +23,7 @@ from motrain_app.runs.cutting import cut, needs, refuse_beyond_memory
 from motrain_app.runs.durable import write_durably
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.staged_rows import StagedRows, offsets
-from motrain_app.skill import metric_names
-from motrain_app.skill.registry import OVER
+from motrain_app.skill import OVER, metric_names
 
 
 @dataclass(frozen=True)
@@ -161,7 +160,7 @@ def make_plan(layout: Layout, rows: StagedRows, kind: LearnerKind, options: Any)
         n_periods=len(layout.partitions.times),
         inputs=rows.inputs,
         outputs=rows.outputs,
-        metrics=(*metric_names(), *(f"{OVER}{name}" for name in baselines)),
+        metrics=(*metric_names(), *(OVER + name for name in baselines)),
         baselines=baselines,
         padded_rows=padded_rows,
         stack_slots=stack_slots,

@@ -127,18 +127,19 @@ class Run:
         -------
         pandas.DataFrame
             Columns partition, output, metric, value, low, high (95 % interval), n, baseline, baseline_value, p; one row
-            a partition, output and metric. Values have the output's unit, where the metric has one. The baseline is the
-            best one by RMSE, that of a ``skill_over_…`` the one it names; p is the p-value of no difference in mean
-            squared error from it. Scores over time (ubrmse, r, spearman, r2, kge, sd_ratio, anomaly_r) of several cells
-            are the median over them.
+            a partition, output and metric. Values have the output's unit, where the metric has one. p is the p-value of
+            no difference in mean squared error from the baseline, for skills alone.
 
         Notes
         -----
-        A run is compared with baselines that are fitted as the members are, on the training rows of each fold: "mean"
-        and "climatology" (the day of the year, two harmonics) of each cell, and "ridge" (linear; not where the learner
-        is just that). A cell with too few training rows in a fold (5 for the mean, 25 for the climatology), such as one
-        that the fold's members have never seen, takes those of its partition. "reference" is the variable of the file
-        that the design names for the output, as it stands. The best one is of those that lack no row.
+        `baseline` is the best by RMSE of those that the run is compared with and that lack no row; of a
+        ``skill_over_…`` it is the one named. Baselines are fitted as the members are, on the training rows of each
+        fold: "mean" and "climatology" (the day of the year, two harmonics) of each cell, and "ridge" (linear; not where
+        the learner is just that). A cell with too few training rows in a fold (5 for the mean, 25 for the climatology),
+        such as one that the fold's members have never seen, takes those of its partition. "reference" is the variable
+        of the file that the design names for the output, as it stands.
+
+        Scores over time (ubrmse, r, spearman, r2, kge, sd_ratio, anomaly_r) of several cells are the median over them.
         """
         return self._table({row.name: row.scores for row in self._rows() if row.scores is not None})
 

@@ -30,7 +30,7 @@ from motrain_app.skill.metrics import (
 )
 from motrain_app.skill.moments import Moments
 from motrain_app.skill.ranks import rank_correlation_parts
-from motrain_app.skill.registry import Metric, best_index, best_indices, get_metric, metric, metric_names
+from motrain_app.skill.registry import OVER, POOLED, Metric, best_index, best_indices, get_metric, metric, metric_names
 from motrain_app.skill.scores import Scores, score_outputs, unpack_scores
 from motrain_app.skill.season import DAYS_PER_YEAR, day_of_year, season_harmonics
 from motrain_app.skill.summing import moments, moments_by_group
@@ -40,6 +40,8 @@ __all__ = [
     "COVERAGE_LEVEL",
     "DAYS_PER_YEAR",
     "MIN_BLOCKS",
+    "OVER",
+    "POOLED",
     "BlockLength",
     "Blocks",
     "Climatology",
