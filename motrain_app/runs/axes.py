@@ -25,11 +25,6 @@ class Axes:
     times: NDArray[np.datetime64]
 
     @property
-    def day(self) -> NDArray[np.int64]:
-        """Days since 1970 of each row."""
-        return self.times.astype("datetime64[D]").astype(np.int64)[self.time]
-
-    @property
     def day_of_year(self) -> NDArray[np.float64]:
         """Day of the year, 1 to 366 with fractions, of each row."""
         return np.asarray(day_of_year(self.times)[self.time])

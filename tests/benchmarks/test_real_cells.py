@@ -100,7 +100,8 @@ def test_test_rmse_of_every_cell_and_output(train, table):
         "network",
         *SEARCHES,
     ):  # of every cell, states tell more of slope than the season
-        skill = scores[learner].value[:, 1, metric_names().index("skill")]
+        of_learner = scores[learner]
+        skill = of_learner.value[:, 1, of_learner.metrics.index("skill_over_climatology")]
         assert (skill > 0).all(), learner
 
 

@@ -177,6 +177,32 @@ def test_a_reference_is_taken_as_it_stands_and_scored_on_the_rows_that_have_it(w
         assert scores.baseline_values[3, 1, n] == 0
 
 
+def test_a_table_has_the_skill_over_each_baseline_on_the_rows_of_both(with_model, tmp_path):
+    chosen, _ = with_model
+    run = trained(chosen, tmp_path / "runs")
+    frame = run.skill().query("partition == 'n'").set_index(["output", "metric"])
+    rows, beside = _stored(run, "n")
+    held = rows["fold"] >= 0
+    observed, predicted = (rows[name][:, held].astype(np.float64) for name in ("observed", "predicted"))
+    for number, output in enumerate(["y", "bend"]):
+        for baseline, values in beside.items():
+            row = frame.loc[(output, f"skill_over_{baseline}")]
+            assert row["baseline"] == baseline
+            both = np.isfinite(values[number, held] + observed[number] + predicted[number])
+            if not both.any():
+                assert (output, baseline) == ("bend", "reference")
+                assert np.isnan(row["value"])
+                continue
+            mse, of_baseline = (
+                np.mean((one[both] - observed[number, both]) ** 2)
+                for one in (predicted[number], values[number, held].astype(np.float64))
+            )
+            assert row["value"] == pytest.approx(1 - mse / of_baseline, abs=1e-5)
+            assert row["low"] < row["value"] < row["high"]
+            assert 0 < row["p"] <= 1
+    assert set(run.open_test()["metric"]) == set(run.skill()["metric"])
+
+
 def test_a_reference_touches_no_fit(with_model, tmp_path):
     chosen, _ = with_model
     beside, alone = trained(chosen, tmp_path / "runs"), trained(chosen.change(references=None), tmp_path / "alone")
