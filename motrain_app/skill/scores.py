@@ -244,9 +244,9 @@ def _intervals(
     shared = rows & ~np.isnan(reference)
     plain = [i for i, m in enumerate(metrics) if not m.needs_baseline and m.name != "n"]
     comparing = [i for i, m in enumerate(metrics) if m.needs_baseline]
-    low, high = np.full((2, len(metrics)), np.nan)
+    low, high, p = np.full((3, len(metrics)), np.nan)
     if replicates == 0:
-        return Intervals(value=low, low=low, high=high, block_days=np.nan, blocks=0.0)
+        return Intervals(value=low, low=low, high=high, block_days=np.nan, blocks=0.0, p=low)
     # What compares with a baseline that lacks rows has replicates of its own, of the rows they share.
     groups = [(rows, plain, False), (shared, comparing, True)]
     if rows.any() and (rows == shared).all():
@@ -262,9 +262,9 @@ def _intervals(
             replicates=replicates,
             rng=np.random.default_rng(key),
         )
-        low[indices], high[indices] = result.low, result.high
+        low[indices], high[indices], p[indices] = result.low, result.high, result.p
         results.append(result)
-    return Intervals(low, low, high, results[0].block_days, results[0].blocks)
+    return Intervals(low, low, high, results[0].block_days, results[0].blocks, p)
 
 
 def _daily_moments(
