@@ -186,6 +186,14 @@ def test_of_an_interrupted_run_what_is_there_is_compared_and_told_to_be_partial(
     assert turned.notes == (note,)
 
 
+def test_partitions_without_any_row_are_not_missing(run_on, data):
+    empty = data.copy(deep=True)
+    empty["y"].values[5] = empty["bend"].values[5] = np.nan
+    whole = run_on(empty)
+    assert whole.counts == {"done": 5, "skipped": 1}
+    assert compare_runs(whole, whole).notes == ()
+
+
 def test_a_run_without_finished_partitions_is_refused(run, run_on, data):
     stopped = _interrupted(run_on, data, left=6)
     for pair in ((run, stopped), (stopped, run)):
