@@ -143,14 +143,15 @@ class RunComparison:
                 yield f"{output.name}: no common row."
                 continue
             change = change_words(*(float(of[number]) for of in (self.pooled.value, self.pooled.low, self.pooled.high)))
-            yield (
-                f"{output.name}: {change} on {self.pooled.n[number]:,} rows; lower in {wins[number]:,} of "
-                f"{len(self.partitions):,} partitions, significantly lower in {gains[number]:,} and higher in "
-                f"{losses[number]:,}."
+            where = (
+                f"; lower in {wins[number]:,} of {len(self.partitions):,} partitions, significantly lower in "
+                f"{gains[number]:,} and higher in {losses[number]:,}"
             )
+            several = len(self.partitions) > 1
+            yield f"{output.name}: {change} on {self.pooled.n[number]:,} rows{where if several else ''}."
 
     def _lines(self) -> Iterator[str]:
-        yield f"{self.run} beside {self.other}, on the rows that members of both withheld"
+        yield f"{self.run} beside {self.other}, on rows that members of both withheld; negative where it is better:"
         yield from self._sentences()
         yield from self.notes
         designs = "; ".join(self.differences) or "the same"

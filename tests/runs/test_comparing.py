@@ -166,6 +166,12 @@ def test_it_shows_itself_in_words(trained):
     assert found.notes == ()
 
 
+def test_of_one_partition_no_partition_is_counted(trained):
+    found = trained("everywhere").compare(trained("a alone, warm rows"))
+    assert found.sentence().count("partition") == 0
+    assert found.sentence().count(" rows.") == 2
+
+
 def test_what_differs_in_the_designs_is_told(trained):
     found = trained("a alone, warm rows").compare(trained("cells"))
     assert found.differences == (
