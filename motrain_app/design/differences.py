@@ -93,6 +93,12 @@ def _remedy(remedy: Mapping[str, Any]) -> str:
     return code if options == "none" else f"{code} ({options})"
 
 
+def _references(before: Design, after: Design) -> Iterator[Difference]:
+    old, new = before.references, after.references
+    for output in {**old, **new}:
+        yield from _change(f"reference of {output}", old.get(output, "none"), new.get(output, "none"))
+
+
 def _regions(before: Design, after: Design) -> Iterator[Difference]:
     old, new = before.regions, after.regions
     words = regions_words(old), regions_words(new)
@@ -168,6 +174,7 @@ _PARTS: dict[str, Callable[[Design, Design], Iterator[Difference]]] = {
     "the filters": lambda before, after: _lists("filter", _texts(before.filters), _texts(after.filters)),
     "the inputs": lambda before, after: _lists("input", before.inputs, after.inputs),
     "the outputs": lambda before, after: _lists("output", before.outputs, after.outputs),
+    "the references": _references,
     "the regions": _regions,
     "the periods": _periods,
     "the test": lambda before, after: _change("test", split_words(before.test), split_words(after.test)),

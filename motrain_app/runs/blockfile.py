@@ -40,8 +40,9 @@ class Judged:
         int16, shape (rows,): the member that withheld the row; `TEST` for test rows, which all members predict.
     observed, predicted
         float32 minus the output's offset, [n_outputs, rows].
-    test_baselines
-        float32 minus the output's offset, [n_baselines, n_outputs, test rows].
+    baselines
+        float32 minus the output's offset, [n_baselines, n_outputs, rows]: what each baseline of the plan says there,
+        out-of-fold as the predictions are.
     scores
         Packed, [n_partitions, n]. Of out-of-fold rows only: no score of a test row exists before it is opened.
     """
@@ -52,7 +53,7 @@ class Judged:
     fold: NDArray[np.int16]
     observed: NDArray[np.float32]
     predicted: NDArray[np.float32]
-    test_baselines: NDArray[np.float32]
+    baselines: NDArray[np.float32]
     scores: NDArray[np.float64]
 
 
@@ -156,6 +157,19 @@ class BlockFile:
         start, stop = self.part("row_start", position, position + 2).tolist()
         one = {name: self.part(name, start, stop) for name in ("cell", "time", "fold")}
         return one | {name: self.part(name, start, stop, axis=-1) for name in ("observed", "predicted")}
+
+    def baselines(self, position: int) -> NDArray[np.float32]:
+        """Return what baselines say of the rows of the partition at a position, [n_baselines, n_outputs, rows]."""
+        start, stop = self.part("row_start", position, position + 2).tolist()
+        if "baselines" in self.names:
+            return self.part("baselines", start, stop, axis=-1)
+        # Files of older versions hold those of test rows alone.
+        test = self.array("fold") == TEST
+        first, last = (int(test[:row].sum()) for row in (start, stop))
+        of_test = self.part("test_baselines", first, last, axis=-1)
+        values = np.full((*of_test.shape[:-1], stop - start), np.nan, np.float32)
+        values[..., test[start:stop]] = of_test
+        return values
 
 
 def sha256_of(path: Path) -> str:

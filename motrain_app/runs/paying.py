@@ -122,4 +122,4 @@ def _alike(design: Design) -> dict[str, Any]:
     """Return what two designs must share for the one to tell what partitions bring to the other."""
     document = design.to_json()
     document["filters"] = sorted(document["filters"])
-    return {name: value for name, value in document.items() if name not in ("data", "regions", "periods")}
+    return {name: value for name, value in document.items() if name not in ("data", "references", "regions", "periods")}

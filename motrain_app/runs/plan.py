@@ -18,11 +18,12 @@ from motrain_app.design import Layout
 from motrain_app.design.identity import IdArray
 from motrain_app.learning import LearnerKind
 from motrain_app.operators import Variable
+from motrain_app.runs.baselines import ALWAYS, baselines_of
 from motrain_app.runs.cutting import cut, needs, refuse_beyond_memory
 from motrain_app.runs.durable import write_durably
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.staged_rows import StagedRows, offsets
-from motrain_app.skill import metric_names
+from motrain_app.skill import OVER, metric_names
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class Plan:
         Variables with units. With the axes they make a run readable without its data.
     metrics
         Names of the scores that are kept, so that a metric registered later does not shift them.
+    baselines
+        Names of what the members are compared with, in the order in which block files and scores hold them.
     padded_rows, stack_slots
         The shape that stacked learners give every block: rows, and members trained at once.
     """
@@ -64,6 +67,7 @@ class Plan:
     inputs: tuple[Variable, ...]
     outputs: tuple[Variable, ...]
     metrics: tuple[str, ...]
+    baselines: tuple[str, ...]
     padded_rows: int
     stack_slots: int
 
@@ -94,6 +98,7 @@ class Plan:
             "inputs": [astuple(variable) for variable in self.inputs],
             "outputs": [astuple(variable) for variable in self.outputs],
             "metrics": self.metrics,
+            "baselines": self.baselines,
             "padded_rows": self.padded_rows,
             "stack_slots": self.stack_slots,
         }
@@ -110,7 +115,8 @@ class Plan:
         for name in ("inputs", "outputs"):
             arrays[name] = tuple(Variable(*pair) for pair in values[name])
         numbers = {name: values[name] for name in ("n_periods", "padded_rows", "stack_slots")}
-        return cls(**arrays, **numbers, metrics=tuple(values["metrics"]))
+        baselines = tuple(values.get("baselines", ALWAYS))  # plans of older versions do not say
+        return cls(**arrays, **numbers, metrics=tuple(values["metrics"]), baselines=baselines)
 
 
 _ARRAYS = (
@@ -140,6 +146,7 @@ def make_plan(layout: Layout, rows: StagedRows, kind: LearnerKind, options: Any)
     need = needs(kind, options, members=layout.folds.n_members, n_inputs=len(rows.inputs), n_outputs=len(rows.outputs))
     refuse_beyond_memory(training + test, layout.partitions.names, need)
     block_of, padded_rows, stack_slots = cut(training + test, training > 0, need, kind)
+    baselines = baselines_of(kind, options, rows.references)
     return Plan(
         ids=layout.partitions.ids,
         block_of=block_of,
@@ -153,7 +160,8 @@ def make_plan(layout: Layout, rows: StagedRows, kind: LearnerKind, options: Any)
         n_periods=len(layout.partitions.times),
         inputs=rows.inputs,
         outputs=rows.outputs,
-        metrics=metric_names(),
+        metrics=(*metric_names(), *(OVER + name for name in baselines)),
+        baselines=baselines,
         padded_rows=padded_rows,
         stack_slots=stack_slots,
     )

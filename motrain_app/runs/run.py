@@ -22,7 +22,6 @@ from motrain_app.runs.comparing import compare_runs
 from motrain_app.runs.durable import write_json_durably
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
-from motrain_app.runs.judging import BASELINES
 from motrain_app.runs.lock import is_driven
 from motrain_app.runs.origins import Origins
 from motrain_app.runs.plan import Plan
@@ -31,7 +30,7 @@ from motrain_app.runs.store import DONE, PartitionRow, RunStore
 from motrain_app.runs.trials import trial_frame
 from motrain_app.skill import score_frame, unpack_scores
 
-SKILL_COLUMNS = ("partition", "output", "metric", "value", "low", "high", "n", "baseline", "baseline_value")
+SKILL_COLUMNS = ("partition", "output", "metric", "value", "low", "high", "n", "baseline", "baseline_value", "p")
 
 
 class Run:
@@ -128,8 +127,20 @@ class Run:
         Returns
         -------
         pandas.DataFrame
-            Columns partition, output, metric, value, low, high (95 % interval), n, baseline, baseline_value; one row a
-            partition, output and metric. Values have the output's unit, where the metric has one.
+            Columns partition, output, metric, value, low, high (95 % interval), n, baseline, baseline_value, p; one row
+            a partition, output and metric. Values have the output's unit, where the metric has one. p is the p-value of
+            no difference in mean squared error from the baseline, for skills alone.
+
+        Notes
+        -----
+        `baseline` is the best by RMSE of those that the run is compared with and that lack no row; of a
+        ``skill_over_…`` it is the one named. Baselines are fitted as the members are, on the training rows of each
+        fold: "mean" and "climatology" (the day of the year, two harmonics) of each cell, and "ridge" (linear; not where
+        the learner is just that). A cell with too few training rows in a fold (5 for the mean, 25 for the climatology),
+        such as one that the fold's members have never seen, takes those of its partition. "reference" is the variable
+        of the file that the design names for the output, as it stands.
+
+        Scores over time (ubrmse, r, spearman, r2, kge, sd_ratio, anomaly_r) of several cells are the median over them.
         """
         return self._table({row.name: row.scores for row in self._rows() if row.scores is not None})
 
@@ -328,7 +339,7 @@ class Run:
             return pd.DataFrame(columns=list(SKILL_COLUMNS))
         outputs = [variable.name for variable in self._plan.outputs]
         stacked = np.array(list(packed.values())).reshape(len(packed), len(outputs), -1)
-        scores = unpack_scores(stacked, metrics=self._plan.metrics, baselines=tuple(BASELINES))
+        scores = unpack_scores(stacked, metrics=self._plan.metrics, baselines=self._plan.baselines)
         return score_frame(scores, partitions=list(packed), outputs=outputs)
 
     def _operator(self, row: PartitionRow) -> Operator:

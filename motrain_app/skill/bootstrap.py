@@ -40,7 +40,15 @@ from motrain_app.skill.blocks import bootstrap_moments, group_blocks, influence,
 from motrain_app.skill.moments import FloatArray, Moments
 from motrain_app.skill.registry import Score
 
-__all__ = ["MIN_BLOCKS", "Intervals", "bootstrap", "bootstrap_groups", "bootstrap_interval", "bootstrap_p"]
+__all__ = [
+    "MIN_BLOCKS",
+    "Intervals",
+    "bootstrap",
+    "bootstrap_groups",
+    "bootstrap_interval",
+    "bootstrap_p",
+    "widening",
+]
 
 MIN_BLOCKS = 10.0
 # A missing share of the variance over one half is a guess; the blocks are too short to be mended.
@@ -111,7 +119,7 @@ def bootstrap_interval(
         return np.full(n_statistics, np.nan), np.full(n_statistics, np.nan)
     ordered = np.sort(replicates, axis=-1)  # NaN last
     known = (~np.isnan(ordered)).sum(axis=-1)
-    reach = stdtrit(blocks - 1, (1 + level) / 2) * _widening(blocks, missing)
+    reach = stdtrit(blocks - 1, (1 + level) / 2) * np.sqrt(widening(blocks, missing))
     ends = []
     for share in (ndtr(-reach), ndtr(reach)):
         position = np.clip(share * (known + 1) - 1, 0, np.maximum(known - 1, 0))
@@ -159,16 +167,24 @@ def bootstrap_p(value: FloatArray, replicates: FloatArray, *, blocks: float, mis
     p = np.full(len(value), np.nan)
     if blocks < MIN_BLOCKS or not usable.any():
         return p
-    spread = np.nanstd(replicates[usable], axis=-1) * _widening(blocks, missing)
+    spread = np.nanstd(replicates[usable], axis=-1) * np.sqrt(widening(blocks, missing))
     with np.errstate(divide="ignore", invalid="ignore"):  # without any spread a value is nothing, or certain
         distance = np.where(value[usable] == 0, 0.0, np.abs(value[usable]) / spread)
     p[usable] = 2 * stdtr(blocks - 1, -distance)
     return p
 
 
-def _widening(blocks: float, missing: float) -> float:
-    """Factor of a standard deviation for the number of blocks, and for the share of the variance that they miss."""
-    return float(np.sqrt(blocks / ((blocks - 1) * (1 - min(missing, _MAX_MISSING)))))
+def widening(blocks: float, missing: float) -> float:
+    """Return by how much the variance of replicates is too small: for few blocks, and for what blocks miss.
+
+    Parameters
+    ----------
+    blocks
+        Effective number of blocks, over 1.
+    missing
+        Share of the variance that the blocks miss; taken as at most one half.
+    """
+    return blocks / ((blocks - 1) * (1 - min(missing, _MAX_MISSING)))
 
 
 def bootstrap(

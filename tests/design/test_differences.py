@@ -55,6 +55,8 @@ SAID = [
     ("inputs", ["TG1", "WG1"], ["TG1", "LAI"], ["input WG1 removed", "input LAI added"]),
     ("inputs", ["TG1", "WG1"], ["WG1", "TG1"], ["inputs in another order: TG1, WG1 → WG1, TG1"]),
     ("outputs", ["sig"], ["sig", "slop"], ["output slop added"]),
+    ("references", None, "model", ["reference of sig: none → model"]),
+    ("references", "model", "other", ["reference of sig: model → other"]),
     ("regions", [NORTH, SOUTH, REST], None, ["regions: 3 regions → one operator everywhere"]),
     ("regions", "cells", Blocks(2.5), ["regions: one partition a cell → blocks of 2.5°"]),
     ("regions", Blocks(2.5), Blocks(5.0), ["region block: size 2.5 → 5"]),
