@@ -25,6 +25,7 @@ from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.lock import is_driven
 from motrain_app.runs.origins import Origins
 from motrain_app.runs.plan import Plan
+from motrain_app.runs.run_comparison import RunComparison
 from motrain_app.runs.store import DONE, PartitionRow, RunStore
 from motrain_app.runs.trials import trial_frame
 from motrain_app.runs.verdicts import verdict_frame
@@ -186,22 +187,21 @@ class Run:
         """Return an out-of-fold score of each cell, as maps show it; see `motrain_app.runs.cell_scores.score_cells`."""
         return score_cells(self._folder, metric, partitions)
 
-    def compare(self, other: "Run") -> pd.DataFrame:
+    def compare(self, other: "Run") -> RunComparison:
         """Compare with another run on the rows that members of both withheld; test rows do not enter.
 
         Returns
         -------
-        pandas.DataFrame
-            Columns partition ("all partitions", then each), output, unit, n, rmse, other_rmse (in the output's unit),
-            and change of the RMSE in per cent, negative where this run is better, with its paired 95 % interval low,
-            high.
+        RunComparison
+            Shows itself in words: the change of the RMSE with its paired interval, wins, and what differs in the
+            designs. Its `frame()` is the table of partitions.
 
         Raises
         ------
         RunError
             Where the runs cannot be compared, with the reason.
         """
-        return compare_runs(self, other).frame()
+        return compare_runs(self, other)
 
     def predictions(self, partition: str) -> xr.Dataset:
         """Return observations beside what members that had not seen them predicted.

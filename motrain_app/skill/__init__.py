@@ -8,7 +8,14 @@ from motrain_app.skill.anomalies import anomalies
 from motrain_app.skill.baselines import Climatology, fit_climatology
 from motrain_app.skill.block_length import BlockLength, block_length
 from motrain_app.skill.blocks import Blocks, bootstrap_moments, group_blocks, influence, time_blocks
-from motrain_app.skill.bootstrap import MIN_BLOCKS, Intervals, bootstrap, bootstrap_interval
+from motrain_app.skill.bootstrap import (
+    MIN_BLOCKS,
+    Intervals,
+    bootstrap,
+    bootstrap_groups,
+    bootstrap_interval,
+    bootstrap_p,
+)
 from motrain_app.skill.comparison import mae_difference, mse_difference, rmse_change, rmse_difference
 from motrain_app.skill.coverage import Coverage, calibrate_by_fold, held_out_coverage, judge_folds, judge_rows
 from motrain_app.skill.metrics import (
@@ -33,6 +40,7 @@ from motrain_app.skill.ranks import rank_correlation_parts
 from motrain_app.skill.registry import OVER, POOLED, Metric, best_index, best_indices, get_metric, metric, metric_names
 from motrain_app.skill.scores import Scores, score_outputs, unpack_scores
 from motrain_app.skill.season import DAYS_PER_YEAR, day_of_year, season_harmonics
+from motrain_app.skill.significance import adjusted_p, discoveries
 from motrain_app.skill.summing import moments, moments_by_group
 from motrain_app.skill.tables import score_frame, score_table
 
@@ -50,6 +58,7 @@ __all__ = [
     "Metric",
     "Moments",
     "Scores",
+    "adjusted_p",
     "anomalies",
     "anomaly_r",
     "best_index",
@@ -57,11 +66,14 @@ __all__ = [
     "bias",
     "block_length",
     "bootstrap",
+    "bootstrap_groups",
     "bootstrap_interval",
     "bootstrap_moments",
+    "bootstrap_p",
     "calibrate_by_fold",
     "coverage",
     "day_of_year",
+    "discoveries",
     "fit_climatology",
     "get_metric",
     "group_blocks",
