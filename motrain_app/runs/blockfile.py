@@ -166,15 +166,7 @@ class BlockFile:
     def baselines(self, position: int) -> NDArray[np.float32]:
         """Return what baselines say of the rows of the partition at a position, [n_baselines, n_outputs, rows]."""
         start, stop = self.part("row_start", position, position + 2).tolist()
-        if "baselines" in self.names:
-            return self.part("baselines", start, stop, axis=-1)
-        # Files of older versions hold those of test rows alone.
-        test = self.array("fold") == TEST
-        first, last = (int(test[:row].sum()) for row in (start, stop))
-        of_test = self.part("test_baselines", first, last, axis=-1)
-        values = np.full((*of_test.shape[:-1], stop - start), np.nan, np.float32)
-        values[..., test[start:stop]] = of_test
-        return values
+        return self.part("baselines", start, stop, axis=-1)
 
 
 def sha256_of(path: Path) -> str:

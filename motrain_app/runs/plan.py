@@ -18,7 +18,7 @@ from motrain_app.design import Layout
 from motrain_app.design.identity import IdArray
 from motrain_app.learning import LearnerKind
 from motrain_app.operators import Variable
-from motrain_app.runs.baselines import ALWAYS, baselines_of
+from motrain_app.runs.baselines import baselines_of
 from motrain_app.runs.cutting import cut, needs, refuse_beyond_memory
 from motrain_app.runs.durable import write_durably
 from motrain_app.runs.errors import RunError
@@ -115,8 +115,7 @@ class Plan:
         for name in ("inputs", "outputs"):
             arrays[name] = tuple(Variable(*pair) for pair in values[name])
         numbers = {name: values[name] for name in ("n_periods", "padded_rows", "stack_slots")}
-        baselines = tuple(values.get("baselines", ALWAYS))  # plans of older versions do not say
-        return cls(**arrays, **numbers, metrics=tuple(values["metrics"]), baselines=baselines)
+        return cls(**arrays, **numbers, metrics=tuple(values["metrics"]), baselines=tuple(values["baselines"]))
 
 
 _ARRAYS = (

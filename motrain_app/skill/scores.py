@@ -209,8 +209,8 @@ def score_outputs(
         beside = {name: b[i, kept] for name, b in others.items()}
         outputs.append(_sum_output(rows, p[i, kept], beside, None if hits is None else hits[i, kept], wanted))
     value, each = _values(outputs, chosen, tuple(others))
-    for place, name in enumerate(others):
-        each[place][:, [_degenerate(m, name, constant_baselines, seasonal_baselines) for m in chosen]] = np.nan
+    for number, name in enumerate(others):
+        each[number][:, [_degenerate(m, name, constant_baselines, seasonal_baselines) for m in chosen]] = np.nan
     found = bootstrap_outputs(
         [one.prediction for one in outputs],
         chosen,
