@@ -45,6 +45,8 @@ class Judged:
         out-of-fold as the predictions are.
     scores
         Packed, [n_partitions, n]. Of out-of-fold rows only: no score of a test row exists before it is opened.
+    influence, sensitivity, outside
+        float32, partitions first; see `motrain_app.runs.diagnosing.Diagnosis`.
     """
 
     row_start: NDArray[np.int64]
@@ -55,6 +57,9 @@ class Judged:
     predicted: NDArray[np.float32]
     baselines: NDArray[np.float32]
     scores: NDArray[np.float64]
+    influence: NDArray[np.float32]
+    sensitivity: NDArray[np.float32]
+    outside: NDArray[np.float32]
 
 
 def write_block(path: Path, numbers: NDArray[np.int64], block: Block, fitted: Fitted, judged: Judged) -> str:
@@ -161,15 +166,7 @@ class BlockFile:
     def baselines(self, position: int) -> NDArray[np.float32]:
         """Return what baselines say of the rows of the partition at a position, [n_baselines, n_outputs, rows]."""
         start, stop = self.part("row_start", position, position + 2).tolist()
-        if "baselines" in self.names:
-            return self.part("baselines", start, stop, axis=-1)
-        # Files of older versions hold those of test rows alone.
-        test = self.array("fold") == TEST
-        first, last = (int(test[:row].sum()) for row in (start, stop))
-        of_test = self.part("test_baselines", first, last, axis=-1)
-        values = np.full((*of_test.shape[:-1], stop - start), np.nan, np.float32)
-        values[..., test[start:stop]] = of_test
-        return values
+        return self.part("baselines", start, stop, axis=-1)
 
 
 def sha256_of(path: Path) -> str:

@@ -11,6 +11,7 @@ from motrain_app.learning import Block, Fitted
 from motrain_app.runs.axes import Axes
 from motrain_app.runs.baselines import Baselines
 from motrain_app.runs.blockfile import TEST, Judged
+from motrain_app.runs.diagnosing import Diagnosis, diagnose
 from motrain_app.runs.predicting import members_of, predict_rows
 from motrain_app.skill import COVERAGE_LEVEL, Scores, judge_folds, score_outputs
 
@@ -28,6 +29,7 @@ class _Predictions:
     observed: Array
     predicted: Array
     baselines: Mapping[str, Array]
+    diagnosis: Diagnosis
 
 
 def judge(block: Block, fitted: Fitted, baselines: Baselines, axes: Axes, metrics: Sequence[str]) -> Judged:
@@ -54,6 +56,9 @@ def judge(block: Block, fitted: Fitted, baselines: Baselines, axes: Axes, metric
         predicted=np.concatenate([part.predicted for part in parts], axis=1).astype(np.float32),
         baselines=np.concatenate(beside, axis=-1),
         scores=np.stack(scores),
+        influence=np.stack([part.diagnosis.influence for part in parts]),
+        sensitivity=np.stack([part.diagnosis.sensitivity for part in parts]),
+        outside=np.stack([part.diagnosis.outside for part in parts]),
     )
 
 
@@ -85,9 +90,12 @@ def _predict(block: Block, fitted: Fitted, baselines: Baselines, axes: Axes, par
     )
     fold = _fold_of_rows(atom, block.folds, present)
     kept = np.flatnonzero(fold > _NOT_JUDGED)
-    predicted = predict_rows(members_of(fitted, partition), inputs[:, kept], fold[kept], len(outputs))
-    beside = baselines.predict(block, partition, there, kept, fold[kept])
-    return _Predictions(there.part(kept), fold[kept], outputs[:, kept], predicted, beside)
+    members = members_of(fitted, partition)
+    inputs, outputs, fold = inputs[:, kept], outputs[:, kept], fold[kept]
+    predicted = predict_rows(members, inputs, fold, len(outputs))
+    beside = baselines.predict(block, partition, there, kept, fold)
+    found = diagnose(members, inputs, outputs, fold, n_members=block.folds.n_members)
+    return _Predictions(there.part(kept), fold, outputs, predicted, beside, found)
 
 
 def _fold_of_rows(atom: NDArray[np.int32], folds: Folds, present: NDArray[np.bool_]) -> NDArray[np.int16]:

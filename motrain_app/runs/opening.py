@@ -64,17 +64,18 @@ def _score_file(path: Path, positions: dict[int, int], plan: Plan, seed: int) ->
         for number, position in positions.items():
             rows = file.rows(position)
             test = rows["fold"] == TEST
-            of_test = file.baselines(position)[..., test]
-            time = plan.time[rows["time"][test]]
-            residual = rows["observed"][:, test] - rows["predicted"][:, test]
-            quantiles = Residuals.read(file, position, plan).quantiles()
-            within = None
-            if quantiles is not None:
-                within = judge_rows(quantiles, residual, season_of(time), level=COVERAGE_LEVEL)
-            scores[number] = score_outputs(
+            time, observed, predicted = (
+                plan.time[rows["time"][test]],
                 rows["observed"][:, test],
                 rows["predicted"][:, test],
-                dict(zip(plan.baselines, of_test, strict=True)),
+            )
+            quantiles, within = Residuals.read(file, position, plan).quantiles(), None
+            if quantiles is not None:
+                within = judge_rows(quantiles, observed - predicted, season_of(time), level=COVERAGE_LEVEL)
+            scores[number] = score_outputs(
+                observed,
+                predicted,
+                dict(zip(plan.baselines, file.baselines(position)[..., test], strict=True)),
                 time,
                 cell=rows["cell"][test],
                 within=within,

@@ -9,6 +9,7 @@ from motrain_app.design import Design, DesignError
 from motrain_app.runs.comparing import compare_runs
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
+from motrain_app.runs.run_comparison import change_words
 from motrain_app.runs.siblings import runs_on
 
 if TYPE_CHECKING:
@@ -62,13 +63,7 @@ class Payoff:
         of = f" for {self.output}" if named else ""
         subject = f"Whether partitioning pays{of} cannot be told"
         subject = subject if self.verdict == "cannot be told" else f"Partitioning {self.verdict}{of}"
-        has_interval = self.low == self.low
-        interval = f"[{_signed(self.low)}, {_signed(self.high)}]" if has_interval else "(too few days for an interval)"
-        return f"{subject}: RMSE {_signed(self.change)} % {interval}."
-
-
-def _signed(percent: float) -> str:
-    return f"{percent:+.1f}".replace("-", "−")
+        return f"{subject}: {change_words(self.change, self.low, self.high)}."
 
 
 def pays(run: "Run", one_for_all: "Run") -> tuple[Payoff, ...]:

@@ -18,13 +18,12 @@ from motrain_app.design import Layout
 from motrain_app.design.identity import IdArray
 from motrain_app.learning import LearnerKind
 from motrain_app.operators import Variable
-from motrain_app.runs.baselines import ALWAYS, baselines_of
+from motrain_app.runs.baselines import baselines_of
 from motrain_app.runs.cutting import cut, needs, refuse_beyond_memory
 from motrain_app.runs.durable import write_durably
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.staged_rows import StagedRows, offsets
-from motrain_app.skill import metric_names
-from motrain_app.skill.registry import OVER
+from motrain_app.skill import OVER, metric_names
 
 
 @dataclass(frozen=True)
@@ -116,8 +115,7 @@ class Plan:
         for name in ("inputs", "outputs"):
             arrays[name] = tuple(Variable(*pair) for pair in values[name])
         numbers = {name: values[name] for name in ("n_periods", "padded_rows", "stack_slots")}
-        baselines = tuple(values.get("baselines", ALWAYS))  # plans of older versions do not say
-        return cls(**arrays, **numbers, metrics=tuple(values["metrics"]), baselines=baselines)
+        return cls(**arrays, **numbers, metrics=tuple(values["metrics"]), baselines=tuple(values["baselines"]))
 
 
 _ARRAYS = (
@@ -161,7 +159,7 @@ def make_plan(layout: Layout, rows: StagedRows, kind: LearnerKind, options: Any)
         n_periods=len(layout.partitions.times),
         inputs=rows.inputs,
         outputs=rows.outputs,
-        metrics=(*metric_names(), *(f"{OVER}{name}" for name in baselines)),
+        metrics=(*metric_names(), *(OVER + name for name in baselines)),
         baselines=baselines,
         padded_rows=padded_rows,
         stack_slots=stack_slots,

@@ -25,9 +25,11 @@ from motrain_app.runs.judged_rows import OF_TEST
 from motrain_app.runs.lock import is_driven
 from motrain_app.runs.origins import Origins
 from motrain_app.runs.plan import Plan
+from motrain_app.runs.run_comparison import RunComparison
 from motrain_app.runs.scoring import bias_remarks, partial_words, skill_frame
 from motrain_app.runs.store import DONE, PartitionRow, RunStore
 from motrain_app.runs.trials import trial_frame
+from motrain_app.runs.verdicts import verdict_frame
 
 
 class Run:
@@ -154,12 +156,10 @@ class Run:
         -------
         pandas.DataFrame
             Columns partition, output, metric, value, low, high (95 % interval), n, baseline, baseline_value, p; one row
-            a partition, output and metric. Values have the output's unit, where the metric has one. The baseline is the
-            best one by RMSE, that of a ``skill_over_…`` the one it names; p is the p-value of no difference in mean
-            squared error from it. Scores over time (ubrmse, r, spearman, r2, kge, sd_ratio, anomaly_r) of several cells
-            are the median over them. Grouped scores have the columns by and group behind partition; a group is scored
-            by its rows alone, also its best baseline and its season. Rows that are in no group, as the variable is
-            missing there, are left out.
+            a partition, output and metric. Values have the output's unit, where the metric has one. p is the p-value of
+            no difference in mean squared error from the baseline, for skills alone. Grouped scores have the columns by
+            and group behind partition; a group is scored by its rows alone, also its best baseline and its season. Rows
+            that are in no group, as the variable is missing there, are left out.
 
             Of all partitions together (partition "all partitions") each cell counts by its area, not by its number of
             rows: the RMSE is the root of the area-weighted mean over cells of each cell's mean squared error.
@@ -173,11 +173,14 @@ class Run:
 
         Notes
         -----
-        A run is compared with baselines that are fitted as the members are, on the training rows of each fold: "mean"
-        and "climatology" (the day of the year, two harmonics) of each cell, and "ridge" (linear; not where the learner
-        is just that). A cell with too few training rows in a fold (5 for the mean, 25 for the climatology), such as one
-        that the fold's members have never seen, takes those of its partition. "reference" is the variable of the file
-        that the design names for the output, as it stands. The best one is of those that lack no row.
+        `baseline` is the best by RMSE of those that the run is compared with and that lack no row; of a
+        ``skill_over_…`` it is the one named. Baselines are fitted as the members are, on the training rows of each
+        fold: "mean" and "climatology" (the day of the year, two harmonics) of each cell, and "ridge" (linear; not where
+        the learner is just that). A cell with too few training rows in a fold (5 for the mean, 25 for the climatology),
+        such as one that the fold's members have never seen, takes those of its partition. "reference" is the variable
+        of the file that the design names for the output, as it stands.
+
+        Scores over time (ubrmse, r, spearman, r2, kge, sd_ratio, anomaly_r) of several cells are the median over them.
         """
         return skill_frame(self._folder, by=by, metrics=metrics, partitions=partitions, rows=rows, bins=bins)
 
@@ -205,26 +208,41 @@ class Run:
         """When the test was opened, as ISO times in UTC; empty while it is sealed."""
         return [str(entry["opened"]) for entry in opening.openings(self._folder)]
 
-    def by_cell(self, metric: str = "bias", *, partitions: Sequence[str] | None = None) -> xr.Dataset:
-        """Return an out-of-fold score of each cell, as maps show it; see `motrain_app.runs.cell_scores.score_cells`."""
-        return score_cells(self._folder, metric, partitions)
-
-    def compare(self, other: "Run") -> pd.DataFrame:
-        """Compare with another run on the rows that members of both withheld; test rows do not enter.
+    def verdicts(self) -> pd.DataFrame:
+        """Say of each operator and output whether it is to be used, from the rows that its members withheld.
 
         Returns
         -------
         pandas.DataFrame
-            Columns partition ("all partitions", then each), output, unit, n, rmse, other_rmse (in the output's unit),
-            and change of the RMSE in per cent, negative where this run is better, with its paired 95 % interval low,
-            high.
+            Columns partition, output, verdict, reason (a sentence), n, n_effective (how many independent rows it was
+            judged on), skill, low, high (over the climatology, with its 95 % interval) and outside (share of its rows
+            with an input beyond what the predicting member learned from). The verdict is the first that holds of
+            "no operator"; "thin", with under 30 independent rows or no interval; "no better than climatology", where
+            the interval includes 0; "unstable", where members disagree on the sign of the mean derivative by an input
+            (beyond 0.05 standard deviations of the output for one of the input); "outside its range", where over 5 % of
+            the rows are; and "ready". Test rows do not enter.
+        """
+        return verdict_frame(self._folder)
+
+    def by_cell(self, metric: str = "bias", *, partitions: Sequence[str] | None = None) -> xr.Dataset:
+        """Return an out-of-fold score of each cell, as maps show it; see `motrain_app.runs.cell_scores.score_cells`."""
+        return score_cells(self._folder, metric, partitions)
+
+    def compare(self, other: "Run") -> RunComparison:
+        """Compare with another run on the rows that members of both withheld; test rows do not enter.
+
+        Returns
+        -------
+        RunComparison
+            Shows itself in words: the change of the RMSE with its paired interval, wins, and what differs in the
+            designs. Its `frame()` is the table of partitions.
 
         Raises
         ------
         RunError
             Where the runs cannot be compared, with the reason.
         """
-        return compare_runs(self, other).frame()
+        return compare_runs(self, other)
 
     def predictions(self, partition: str) -> xr.Dataset:
         """Return observations beside what members that had not seen them predicted.

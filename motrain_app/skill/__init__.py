@@ -9,7 +9,14 @@ from motrain_app.skill.areas import CellAreas, cell_areas
 from motrain_app.skill.baselines import Climatology, fit_climatology
 from motrain_app.skill.block_length import BlockLength, block_length
 from motrain_app.skill.blocks import Blocks, bootstrap_moments, group_blocks, influence, time_blocks
-from motrain_app.skill.bootstrap import MIN_BLOCKS, Intervals, bootstrap, bootstrap_interval
+from motrain_app.skill.bootstrap import (
+    MIN_BLOCKS,
+    Intervals,
+    bootstrap,
+    bootstrap_groups,
+    bootstrap_interval,
+    bootstrap_p,
+)
 from motrain_app.skill.comparison import mae_difference, mse_difference, rmse_change, rmse_difference
 from motrain_app.skill.coverage import Coverage, calibrate_by_fold, held_out_coverage, judge_folds, judge_rows
 from motrain_app.skill.each_cell import score_each_cell
@@ -32,9 +39,10 @@ from motrain_app.skill.metrics import (
 )
 from motrain_app.skill.moments import Moments
 from motrain_app.skill.ranks import rank_correlation_parts
-from motrain_app.skill.registry import Metric, best_index, best_indices, get_metric, metric, metric_names
+from motrain_app.skill.registry import OVER, POOLED, Metric, best_index, best_indices, get_metric, metric, metric_names
 from motrain_app.skill.scores import Scores, score_outputs, unpack_scores
 from motrain_app.skill.season import DAYS_PER_YEAR, day_of_year, season_harmonics
+from motrain_app.skill.significance import adjusted_p, discoveries
 from motrain_app.skill.summing import moments, moments_by_group
 from motrain_app.skill.tables import score_frame, score_table
 from motrain_app.skill.totals import BestBaselines, Piece, Totals
@@ -43,6 +51,8 @@ __all__ = [
     "COVERAGE_LEVEL",
     "DAYS_PER_YEAR",
     "MIN_BLOCKS",
+    "OVER",
+    "POOLED",
     "BestBaselines",
     "BlockLength",
     "Blocks",
@@ -55,6 +65,7 @@ __all__ = [
     "Piece",
     "Scores",
     "Totals",
+    "adjusted_p",
     "anomalies",
     "anomaly_r",
     "best_index",
@@ -62,12 +73,15 @@ __all__ = [
     "bias",
     "block_length",
     "bootstrap",
+    "bootstrap_groups",
     "bootstrap_interval",
     "bootstrap_moments",
+    "bootstrap_p",
     "calibrate_by_fold",
     "cell_areas",
     "coverage",
     "day_of_year",
+    "discoveries",
     "fit_climatology",
     "get_metric",
     "group_blocks",

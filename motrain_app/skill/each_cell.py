@@ -11,12 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from motrain_app.skill.block_length import block_length
 from motrain_app.skill.blocks import bootstrap_moments, influence, time_blocks
-from motrain_app.skill.bootstrap import bootstrap_interval
+from motrain_app.skill.bootstrap import bootstrap_interval, bootstrap_p
+from motrain_app.skill.comparison import mse_difference
 from motrain_app.skill.metrics import bias, rmse
 from motrain_app.skill.moments import FloatArray, Moments
 from motrain_app.skill.registry import Metric, best_indices, get_metric
 from motrain_app.skill.scores import Scores
-from motrain_app.skill.series import BEST, Kind, kind_of, series_of
+from motrain_app.skill.series import BEST, Kind, is_degenerate, kind_of, series_of
 from motrain_app.skill.summing import moments, moments_by_group
 
 __all__ = ["score_each_cell"]
@@ -39,6 +40,7 @@ def score_each_cell(
     within: ArrayLike | None = None,
     replicates: int = 1000,
     constant_baselines: Collection[str] = ("mean",),
+    seasonal_baselines: Collection[str] = ("climatology",),
 ) -> tuple[IntArray, Scores]:
     """Score each cell as `motrain_app.skill.score_outputs` scores a partition; options as there.
 
@@ -47,7 +49,7 @@ def score_each_cell(
     Returns
     -------
     tuple
-        The cells, ascending, and their scores, [cells, outputs, metrics]. p-values are left NaN.
+        The cells, ascending, and their scores, [cells, outputs, metrics]. p-values are those of the best baseline.
     """
     o, p = (np.atleast_2d(np.asarray(values, np.float64)) for values in (observed, predicted))
     others = [np.atleast_2d(np.asarray(values, np.float64)) for values in baselines.values()]
@@ -58,6 +60,7 @@ def score_each_cell(
     shape = (len(cells), len(o), len(chosen))
     value, low, high, best_value = (np.full(shape, np.nan) for _ in range(4))
     n, blocks, days = (np.zeros(shape[:2]) for _ in range(3))
+    p_values = np.full((len(cells), len(others), len(o)), np.nan)
     best = np.full(shape[:2], -1, np.intp)
     for output in range(len(o)):
         rows = order[~(np.isnan(o[output, order]) | np.isnan(p[output, order]))]
@@ -76,11 +79,16 @@ def score_each_cell(
         )
         value[:, output], low[:, output], high[:, output] = scored.value, scored.low, scored.high
         blocks[:, output], days[:, output] = scored.blocks, scored.block_days
+        for number, name in enumerate(baselines):
+            of_name = scored.p.get(name, scored.p.get(BEST))
+            if of_name is not None:
+                its = (best[:, output] == number) | (name in scored.p)
+                p_values[:, number, output] = np.where(its, of_name, np.nan)
         alone = _Cells(cut.observed, reference, cut.time, cut.place, cut.n_cells)
         of_best = alone.score(chosen, {BEST: reference}, None, replicates=0, key=key).value
-        constant = [number for number, name in enumerate(baselines) if name in constant_baselines]
-        association = np.array([metric.association for metric in chosen], bool)
-        of_best[np.ix_(np.isin(best[:, output], constant), association)] = np.nan
+        for number, name in enumerate(baselines):
+            degenerate = [is_degenerate(metric, name, constant_baselines, seasonal_baselines) for metric in chosen]
+            of_best[(best[:, output] == number)[:, None] & np.array(degenerate, bool)] = np.nan
         of_best[best[:, output] < 0] = np.nan
         of_best[:, [metric.of == "days" for metric in chosen]] = np.nan
         best_value[:, output] = of_best
@@ -101,7 +109,7 @@ def score_each_cell(
         baseline=best,
         baseline_value=best_value,
         baseline_values=each,
-        p=np.full(each.shape[:-1], np.nan),
+        p=p_values,
         block_days=days,
         blocks=blocks,
     )
@@ -116,6 +124,7 @@ class _Scored:
     high: FloatArray
     blocks: FloatArray
     block_days: float
+    p: dict[str, FloatArray]  # by baseline
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,8 +162,9 @@ class _Cells:
         value, low, high = (np.full((self.n_cells, len(metrics)), np.nan) for _ in range(3))
         value[:, [metric.name == "n" or metric.of == "days" for metric in metrics]] = 0.0
         blocks = np.zeros(self.n_cells)
+        p: dict[str, FloatArray] = {}
         if not len(self.time):
-            return _Scored(value, low, high, blocks, np.nan)
+            return _Scored(value, low, high, blocks, np.nan, {})
         day, n_days = np.zeros(len(self.time), np.int64), 1
         if replicates or any(metric.of == "days" for metric in metrics):
             day = self.time.astype("datetime64[D]").astype(np.int64)
@@ -166,7 +176,8 @@ class _Cells:
             last = min(first + step, self.n_cells)
             rows = slice(*np.searchsorted(self.place, [first, last]))
             group = (self.place[rows] - first) * n_days + day[rows]
-            for series, baseline, numbers in kinds:
+            for series, over, numbers in kinds:
+                baseline = None if over is None else opponents[over]
                 against = None if baseline is None else baseline[rows]
                 daily = _daily(series[0][rows], series[1][rows], against, group, last - first, n_days)
                 total = daily.merged()
@@ -176,29 +187,34 @@ class _Cells:
                 if not replicates:
                     continue
                 cut = time_blocks(daily, days=length)
-                if baseline is None and series[1] is self.predicted:
-                    blocks[first:last] = cut.effective
                 drawn = bootstrap_moments(cut, replicates=replicates, rng=np.random.default_rng(key))
+                if over is not None:
+                    of_over = p.setdefault(over, np.full(self.n_cells, np.nan))
+                    difference, among = mse_difference(total), mse_difference(drawn)
+                    share = missing / cut.days
+                    of_over[first:last] = bootstrap_p(difference, among, blocks=cut.effective, missing=share)
+                elif series[1] is self.predicted:
+                    blocks[first:last] = cut.effective
                 for number in numbers:
                     if metrics[number].has_interval:
                         low[first:last, number], high[first:last, number] = bootstrap_interval(
                             metrics[number].function(drawn), blocks=cut.effective, missing=missing / cut.days
                         )
-        return _Scored(value, low, high, blocks, length)
+        return _Scored(value, low, high, blocks, length, p)
 
     def _kinds(
         self, metrics: Sequence[Metric], opponents: Mapping[str, FloatArray], within: FloatArray | None
-    ) -> list[tuple[tuple[FloatArray, FloatArray], FloatArray | None, list[int]]]:
+    ) -> list[tuple[tuple[FloatArray, FloatArray], str | None, list[int]]]:
         """Return the series to sum, beside a baseline or none, and the metrics that are taken of them."""
         series = series_of(metrics, self.observed, self.predicted, self.time, self.place, within)
         numbers: dict[Kind, list[int]] = {("values", None): []}
         for number, metric in enumerate(metrics):
             kind = ("values", None) if metric.of == "days" else kind_of(metric)
             numbers.setdefault(kind, []).append(number)
-        found: list[tuple[tuple[FloatArray, FloatArray], FloatArray | None, list[int]]] = []
+        found: list[tuple[tuple[FloatArray, FloatArray], str | None, list[int]]] = []
         for (of, over), mine in numbers.items():
             if over is not None and over in opponents:
-                found.append((series["values", None], opponents[over], mine))
+                found.append((series["values", None], over, mine))
             elif over is None and (of, None) in series:
                 found.append((series[of, None], None, mine))
         return found

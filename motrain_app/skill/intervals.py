@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtr
 
 from motrain_app.skill.block_length import block_length
 from motrain_app.skill.blocks import DayBlocks, even_number, shared_counts
-from motrain_app.skill.bootstrap import MIN_BLOCKS, bootstrap_interval, widening
+from motrain_app.skill.bootstrap import MIN_BLOCKS, bootstrap_interval, bootstrap_p
+from motrain_app.skill.comparison import mse_difference
 from motrain_app.skill.moments import FloatArray
 from motrain_app.skill.output_sums import PredictionSums, evaluate
 from motrain_app.skill.registry import Metric
@@ -179,10 +179,8 @@ def _cells_resampled(one: PredictionSums, blocks: _Blocks, counts: Any) -> tuple
 
 
 def _p_value(one: PredictionSums, baseline: str, drawn: FloatArray, blocks: _Blocks) -> float:
-    """Return the p-value of no difference in MSE from a baseline: Student's t of the difference, two-sided."""
+    """Return the p-value of no difference in MSE from a baseline."""
     layout = one.layouts["values", baseline]
     whole, replicate = layout.moments(one.by_cell.sum(axis=1)), layout.moments(drawn)
-    spread = np.std(replicate.mse - replicate.baseline_mse) * np.sqrt(widening(blocks.effective, blocks.missing))
-    if not spread > 0:
-        return np.nan
-    return float(2 * stdtr(blocks.effective - 1, -abs(float(whole.mse - whole.baseline_mse) / spread)))
+    value, values = mse_difference(whole)[None], mse_difference(replicate)[None]
+    return float(bootstrap_p(value, values, blocks=blocks.effective, missing=blocks.missing)[0])

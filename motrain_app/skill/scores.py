@@ -20,6 +20,7 @@ from motrain_app.skill.moments import FloatArray
 from motrain_app.skill.output_sums import OutputRows, PredictionSums, evaluate, sum_prediction
 from motrain_app.skill.ranks import rank_correlation_parts
 from motrain_app.skill.registry import Metric, best_index, get_metric
+from motrain_app.skill.series import is_degenerate
 
 __all__ = ["Scores", "score_outputs", "unpack_scores"]
 
@@ -129,6 +130,7 @@ def score_outputs(
     within: ArrayLike | None = None,
     replicates: int = 1000,
     constant_baselines: Collection[str] = ("mean",),
+    seasonal_baselines: Collection[str] = ("climatology",),
 ) -> Scores:
     """Score the outputs of one partition over all rows given: all held-out rows pooled, or all test rows.
 
@@ -158,6 +160,8 @@ def score_outputs(
     constant_baselines
         Baselines that are one number in each fold and cell: what correlates in them is only that a fold
         without high values has a lower mean, so their correlations are NaN.
+    seasonal_baselines
+        Baselines that are one season in each fold and cell: so it is with the correlations of their anomalies.
 
     Raises
     ------
@@ -205,7 +209,9 @@ def score_outputs(
         rows = _rows(o[i, kept], time[kept], place[kept], n_cells)
         beside = {name: b[i, kept] for name, b in others.items()}
         outputs.append(_sum_output(rows, p[i, kept], beside, None if hits is None else hits[i, kept], wanted))
-    value, each = _values(outputs, chosen, tuple(others), constant_baselines)
+    value, each = _values(outputs, chosen, tuple(others))
+    for number, name in enumerate(others):
+        each[number][:, [is_degenerate(m, name, constant_baselines, seasonal_baselines) for m in chosen]] = np.nan
     found = bootstrap_outputs(
         [one.prediction for one in outputs],
         chosen,
@@ -303,7 +309,7 @@ def _costly(rows: OutputRows, series: Sequence[FloatArray], wanted: frozenset[st
 
 
 def _values(
-    outputs: Sequence[_Output], metrics: Sequence[Metric], baselines: Sequence[str], constant: Collection[str]
+    outputs: Sequence[_Output], metrics: Sequence[Metric], baselines: Sequence[str]
 ) -> tuple[FloatArray, FloatArray]:
     """Return the scores of the predictions, [outputs, metrics], and of the baselines, [baselines, outputs, metrics]."""
     of_all = [[one.prediction, *one.baselines] for one in outputs]
@@ -316,9 +322,6 @@ def _values(
     for number, metric in enumerate(metrics):
         if metric.of == "days":
             scores[:, 0, number] = [metric.function(one.prediction.daily()) for one in outputs]
-        for place, name in enumerate(baselines, 1):
-            if metric.association and name in constant:
-                scores[:, place, number] = np.nan
     return scores[:, 0], scores[:, 1:].swapaxes(0, 1)
 
 

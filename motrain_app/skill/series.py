@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from motrain_app.skill.moments import FloatArray
 from motrain_app.skill.ranks import rank_correlation_parts
 from motrain_app.skill.registry import Metric
 
-__all__ = ["BEST", "Kind", "kind_of", "series_of"]
+__all__ = ["BEST", "Kind", "is_degenerate", "kind_of", "series_of"]
 
 BEST = ""  # the baseline of a score that is bound to none
 Kind = tuple[str, str | None]  # what moments are of, and the baseline beside it
@@ -22,6 +22,11 @@ Kind = tuple[str, str | None]  # what moments are of, and the baseline beside it
 def kind_of(metric: Metric) -> Kind:
     """Return the kind of moments that a metric takes."""
     return metric.of, (metric.over or BEST) if metric.needs_baseline else None
+
+
+def is_degenerate(metric: Metric, baseline: str, constant: Collection[str], seasonal: Collection[str]) -> bool:
+    """Say whether all that a score tells of a baseline is how folds differ."""
+    return metric.association and (baseline in constant or (baseline in seasonal and metric.of == "anomalies"))
 
 
 def series_of(

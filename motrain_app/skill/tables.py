@@ -44,7 +44,8 @@ def score_table(scores: Scores, *, partitions: Sequence[str], outputs: Sequence[
     --------
     >>> import numpy as np
     >>> from motrain_app.skill import score_outputs
-    >>> scores = score_outputs([[1.0, 2.0]], [[1.5, 2.5]], {}, np.arange(2), metrics=["bias", "rmse"], key=0)
+    >>> time = np.array(["2010-01-01", "2010-01-02"], "datetime64[D]")
+    >>> scores = score_outputs([[1.0, 2.0]], [[1.5, 2.5]], {}, time, metrics=["bias", "rmse"], key=0)
     >>> table = score_table(scores, partitions=["north"], outputs=["sig"])
     >>> [str(name) for name in table["metric"]], table["value"]
     (['bias', 'rmse'], array([0.5, 0.5]))

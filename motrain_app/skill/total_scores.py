@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtr, stdtrit
 
 from motrain_app.skill.bootstrap import Intervals, bootstrap
 from motrain_app.skill.comparison import mse_difference
@@ -17,7 +16,7 @@ from motrain_app.skill.metrics import bias, rmse, skill
 from motrain_app.skill.moments import FloatArray, Moments
 from motrain_app.skill.registry import Metric
 from motrain_app.skill.scores import Scores, score_outputs
-from motrain_app.skill.series import BEST, Kind, kind_of
+from motrain_app.skill.series import BEST, Kind, is_degenerate, kind_of
 
 __all__ = ["TotalSums", "score_total"]
 
@@ -73,6 +72,7 @@ def score_total(
     best: int,
     *,
     constant: Collection[str],
+    seasonal: Collection[str],
     replicates: int,
     key: int,
 ) -> Scores:
@@ -92,8 +92,7 @@ def score_total(
         of_best = {kind: one.of_group(group) for kind, one in sums.best_by_kind.items()}
         of_best["values", BEST] = of_best.get(("values", None))
         each[best] = [_value(metric, of_best, sums, sums.of_cells_best, group) for metric in metrics]
-        if baselines[best] in constant:
-            each[best, [metric.association for metric in metrics]] = np.nan
+        each[best, [is_degenerate(metric, baselines[best], constant, seasonal) for metric in metrics]] = np.nan
     for number, metric in enumerate(metrics):
         if metric.over in baselines:  # a baseline has no skill over itself
             each[:, number] = np.nan
@@ -179,7 +178,7 @@ class _Bootstrap:
             found = self(moments, statistics, beside)
             low[numbers], high[numbers] = found.low[: len(numbers)], found.high[: len(numbers)]
             if beside:
-                p[best if kind[1] == BEST else baselines.index(str(kind[1]))] = _p_value(found)
+                p[best if kind[1] == BEST else baselines.index(str(kind[1]))] = found.p[-1]
             if kind == ("values", None):
                 cut = found
         return cut
@@ -187,16 +186,7 @@ class _Bootstrap:
 
 def _uncut() -> Intervals:
     nothing = np.zeros(0)
-    return Intervals(nothing, nothing, nothing, np.nan, 0.0)
-
-
-def _p_value(found: Intervals) -> float:
-    """Return the p-value of a difference, the last statistic, from its interval: Student's t, two-sided."""
-    value, half = found.value[-1], (found.high[-1] - found.low[-1]) / 2
-    if not half > 0:
-        return np.nan
-    quantile = stdtrit(found.blocks - 1, 0.975)
-    return float(2 * stdtr(found.blocks - 1, -abs(value) * quantile / half))
+    return Intervals(nothing, nothing, nothing, np.nan, 0.0, nothing)
 
 
 def _intervals_of_cells(

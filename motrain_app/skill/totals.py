@@ -6,7 +6,7 @@ cell over time, and the rows of a few cells for the intervals of medians.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -223,7 +223,14 @@ class Totals:
             for metric in metrics:
                 into.setdefault(metric.name, []).append((units.group, metric.function(by_unit)))
 
-    def scores(self, *, key: int, replicates: int = 1000, constant_baselines: Sequence[str] = ("mean",)) -> Scores:
+    def scores(
+        self,
+        *,
+        key: int,
+        replicates: int = 1000,
+        constant_baselines: Collection[str] = ("mean",),
+        seasonal_baselines: Collection[str] = ("climatology",),
+    ) -> Scores:
         """Return the scores, [groups, outputs, metrics]; options as in `motrain_app.skill.score_outputs`.
 
         What is not of time is taken of all rows, weighted so that each cell counts by its area: the RMSE is the root of
@@ -238,6 +245,7 @@ class Totals:
                     self._baselines,
                     int(self._best[group, output]),
                     constant=constant_baselines,
+                    seasonal=seasonal_baselines,
                     replicates=replicates,
                     key=key,
                 ).pack()

@@ -1,12 +1,7 @@
 """What a run is compared with: fitted and judged as its members are, and stored beside every judged row."""
 
-import json
-
 import numpy as np
-import pandas as pd
 import pytest
-from safetensors import safe_open
-from safetensors.numpy import save_file
 
 from motrain_app.design import DesignError, Learner
 from motrain_app.learning import resolve_learner
@@ -38,14 +33,6 @@ def _scores(run, name):
     return unpack_scores(packed, metrics=_plan(run).metrics, baselines=_plan(run).baselines)
 
 
-def _rewritten(path, change):
-    """Change arrays and header of a safetensors file in place."""
-    with safe_open(path, framework="np") as file:
-        arrays, header = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
-    change(arrays, header)
-    save_file(arrays, path, metadata=header)
-
-
 # Which
 
 
@@ -57,19 +44,6 @@ def test_whatever_is_not_linear_ridge_itself_is_compared_with_it(learner):
 
 def test_linear_ridge_is_not_compared_with_itself():
     assert baselines_of(*resolve_learner(Learner("ridge")), {}) == ("mean", "climatology")
-
-
-def test_a_plan_of_an_older_version_names_mean_and_climatology(design, tmp_path):
-    path = RunFolder(trained(design(learner="ridge2"), tmp_path / "runs").path).plan
-    assert Plan.load(path).baselines == ("mean", "climatology", "ridge")
-
-    def forget(arrays, header):
-        values = json.loads(header["plan"])
-        del values["baselines"]
-        header["plan"] = json.dumps(values)
-
-    _rewritten(path, forget)
-    assert Plan.load(path).baselines == ("mean", "climatology")
 
 
 # What they say
@@ -177,6 +151,32 @@ def test_a_reference_is_taken_as_it_stands_and_scored_on_the_rows_that_have_it(w
         assert scores.baseline_values[3, 1, n] == 0
 
 
+def test_a_table_has_the_skill_over_each_baseline_on_the_rows_of_both(with_model, tmp_path):
+    chosen, _ = with_model
+    run = trained(chosen, tmp_path / "runs")
+    frame = run.skill().query("partition == 'n'").set_index(["output", "metric"])
+    rows, beside = _stored(run, "n")
+    held = rows["fold"] >= 0
+    observed, predicted = (rows[name][:, held].astype(np.float64) for name in ("observed", "predicted"))
+    for number, output in enumerate(["y", "bend"]):
+        for baseline, values in beside.items():
+            row = frame.loc[(output, f"skill_over_{baseline}")]
+            assert row["baseline"] == baseline
+            both = np.isfinite(values[number, held] + observed[number] + predicted[number])
+            if not both.any():
+                assert (output, baseline) == ("bend", "reference")
+                assert np.isnan(row["value"])
+                continue
+            mse, of_baseline = (
+                np.mean((one[both] - observed[number, both]) ** 2)
+                for one in (predicted[number], values[number, held].astype(np.float64))
+            )
+            assert row["value"] == pytest.approx(1 - mse / of_baseline, abs=1e-5)
+            assert row["low"] < row["value"] < row["high"]
+            assert 0 < row["p"] <= 1
+    assert set(run.open_test()["metric"]) == set(run.skill()["metric"])
+
+
 def test_a_reference_touches_no_fit(with_model, tmp_path):
     chosen, _ = with_model
     beside, alone = trained(chosen, tmp_path / "runs"), trained(chosen.change(references=None), tmp_path / "alone")
@@ -214,18 +214,3 @@ def test_the_score_of_the_best_baseline_follows_from_what_is_stored(design, tmp_
     best = np.sqrt(np.nanmean(error**2, axis=-1))
     np.testing.assert_allclose(rmse["baseline_value"], best.min(axis=0), rtol=1e-5)
     assert rmse["baseline"].tolist() == [list(beside)[number] for number in best.argmin(axis=0)]
-
-
-def test_a_file_that_holds_baselines_of_test_rows_alone_opens_to_the_same_scores(design, tmp_path):
-    expected = trained(design(), tmp_path / "runs").open_test()
-    older = trained(design(), tmp_path / "older")
-
-    def forget(arrays, header):
-        arrays["test_baselines"] = np.ascontiguousarray(arrays.pop("baselines")[..., arrays["fold"] == TEST])
-
-    for path in RunFolder(older.path).blocks.iterdir():
-        _rewritten(path, forget)
-    pd.testing.assert_frame_equal(older.open_test(), expected)
-    rows, beside = _stored(older, "cell-2")
-    for values in beside.values():
-        np.testing.assert_array_equal(np.isfinite(values).all(axis=0), rows["fold"] == TEST)

@@ -111,6 +111,19 @@ def test_the_mean_that_folds_leave_behind_has_no_correlation():
     assert -0.8 < named.baseline_values[0, 0, AT["r"]] < -0.1
 
 
+def test_the_season_that_folds_leave_behind_has_no_anomaly_correlation():
+    rng = np.random.default_rng(2)
+    year = np.repeat(np.arange(6), 365)
+    observed = (rng.standard_normal(6)[year] + rng.standard_normal(2190))[None]
+    left = np.array([observed[0, year != k].mean() for k in range(6)])[year][None]
+    baselines = {"climatology": left + np.cos(np.arange(2190) / 58)}
+    scores = score(observed, observed * 0.5, baselines, DAY + np.arange(2190))
+    assert np.isnan(scores.baseline_values[0, 0, AT["anomaly_r"]])
+    assert np.isfinite(scores.baseline_values[0, 0, AT["r"]])
+    named = score(observed, observed * 0.5, baselines, DAY + np.arange(2190), seasonal_baselines=())
+    assert named.baseline_values[0, 0, AT["anomaly_r"]] < -0.1
+
+
 def test_without_baselines_there_is_no_skill():
     observed, predicted, _, day = rows()
     scores = score(observed, predicted, {}, day)
