@@ -16,7 +16,7 @@ from motrain_app.runs.store import DONE, PartitionRow, RunStore
 from motrain_app.skill import COVERAGE_LEVEL, judge_folds, judge_rows
 
 HELD_OUT, OF_TEST = "held-out", "test"  # which rows; the words of `Run.predictions`
-CHUNK_ROWS = 1 << 20  # read at a time, unless one region alone has more
+CHUNK_ROWS = 1 << 18  # read at a time, unless one region alone has more
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from motrain_app.skill.block_length import block_length
-from motrain_app.skill.blocks import bootstrap_moments, influence, time_blocks
+from motrain_app.skill.blocks import influence, shared_counts, time_blocks
 from motrain_app.skill.bootstrap import bootstrap_interval, bootstrap_p
 from motrain_app.skill.comparison import mse_difference
 from motrain_app.skill.metrics import bias, rmse
@@ -187,7 +187,9 @@ class _Cells:
                 if not replicates:
                     continue
                 cut = time_blocks(daily, days=length)
-                drawn = bootstrap_moments(cut, replicates=replicates, rng=np.random.default_rng(key))
+                drawn = cut.moments.resampled(
+                    shared_counts((cut.moments.shape[-1], cut.per_replicate), replicates, key)
+                )
                 if over is not None:
                     of_over = p.setdefault(over, np.full(self.n_cells, np.nan))
                     difference, among = mse_difference(total), mse_difference(drawn)
