@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from motrain_app.skill.anomalies import anomalies
 from motrain_app.skill.moments import FloatArray
-from motrain_app.skill.ranks import rank_correlation_parts
+from motrain_app.skill.ranks import Ranked, rank_correlation_parts
 from motrain_app.skill.registry import Metric
 
 __all__ = ["BEST", "Kind", "is_degenerate", "kind_of", "series_of"]
@@ -53,14 +53,15 @@ def series_of(
     found: dict[Kind, tuple[FloatArray, FloatArray]] = {("values", None): (observed, predicted)}
     wanted, nothing = {metric.of for metric in metrics}, np.zeros(len(observed))
     known = np.flatnonzero(~np.isnan(predicted))
+    of = cell[known]
     if "ranks" in wanted:
         parts = np.full(len(observed), np.nan)
-        if len(known):
-            parts[known] = rank_correlation_parts(observed[known], predicted[None, known], cell[known])[0]
+        parts[known] = rank_correlation_parts(Ranked.of(observed[known], of), Ranked.of(predicted[known], of))
         found["ranks", None] = nothing, parts
     if "anomalies" in wanted:
-        first, second = anomalies(np.stack([observed, predicted]), time, cell)
-        found["anomalies", None] = first, second
+        both = np.full((2, len(observed)), np.nan)
+        both[:, known] = anomalies(np.stack([observed, predicted])[:, known], time[known], of)
+        found["anomalies", None] = both[0], both[1]
     if "intervals" in wanted and within is not None:
         found["intervals", None] = nothing, within
     return found
