@@ -161,6 +161,17 @@ def test_a_run_without_a_finished_partition_has_no_scores_and_says_how_to_go_on(
     assert not (tmp_path / "s.nc").exists()
 
 
+def test_a_run_without_a_jackknife_has_no_groups_and_says_why(capfd, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_dataset().to_netcdf(tmp_path / "cells.nc")
+    design = Design(tmp_path / "cells.nc", ["a"], ["y"], regions=None, jackknife=None, learner="ridge")
+    run = trained(design, tmp_path / "runs")
+    for by in ("season", "cell", "all"):
+        assert skill(run, "--by", by) == 1
+        assert "no member withheld a row. Train with a jackknife" in capfd.readouterr().err
+    assert skill(run) in (0, 1)
+
+
 def test_a_run_that_never_started_says_so(run, capfd, tmp_path):
     folder = create_run(run.design, tmp_path / "new")
     assert main(["skill", str(folder.path)]) == 2

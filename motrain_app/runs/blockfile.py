@@ -130,6 +130,9 @@ class BlockFile:
     def part(self, name: str, start: int, stop: int, *, axis: int = 0) -> NDArray[Any]:
         """Return a range of an array along its first or last axis, without reading the rest."""
         piece = self._file.get_slice(name)
+        if start == stop and stop == piece.get_shape()[axis]:  # safetensors refuses a range that begins at the end
+            whole = self.array(name)
+            return whole[start:] if axis == 0 else whole[..., start:]
         return np.asarray(piece[start:stop] if axis == 0 else piece[..., start:stop])
 
     @property

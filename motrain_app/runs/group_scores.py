@@ -166,10 +166,11 @@ def _of_partitions(
             label = grouping.label(part)
             order = np.argsort(label, kind="stable")
             there, first = np.unique(label[order], return_index=True)
-            for group, rows in zip(there.tolist(), np.split(order, first[1:]), strict=True):
+            ends = [*first[1:].tolist(), len(order)]
+            for group, start, end in zip(there.tolist(), first.tolist(), ends[: len(there)], strict=True):
                 if group < 0:
                     continue
-                packed.append(_score(part, np.sort(rows), reader, design, question).pack())
+                packed.append(_score(part, order[start:end], reader, design, question).pack())
                 partitions.append(part.name)
                 groups.append(grouping.names[group])
     shape = (len(packed), len(reader.plan.outputs), -1)
@@ -207,6 +208,8 @@ def _of_cells(reader: JudgedReader, design: Design, question: ScoreQuestion) -> 
     packed = []
     for chunk in reader.chunks():
         for part in chunk:
+            if not len(part.time):
+                continue
             cells, scores = score_each_cell(
                 part.observed,
                 part.predicted,

@@ -71,6 +71,10 @@ def check_ending(path: str | Path) -> None:
 
 def why_no_scores(run: "Run") -> str:
     """Say why a run has no scores, and what to do."""
+    if run.finished:
+        if run.design.jackknife is None:
+            return "no member withheld a row. Train with a jackknife, or open the test."
+        return "no row lies in a group."
     if run.failures and not run.counts.get("waiting"):
         return "no partition could be trained; run.failures says why."
     return f"no partition is finished yet, and the run is {run.state}. Go on with: motrain resume {run.path}"
@@ -109,7 +113,7 @@ def _write_json(run: "Run", frame: "pd.DataFrame", path: Path) -> None:
 
 
 def _write_parquet(run: "Run", frame: "pd.DataFrame", path: Path) -> None:
-    told = _told(frame)
+    told = _told(frame).copy(deep=False)
     told.attrs.update(describe(run, frame))
     told.to_parquet(path, engine="pyarrow", index=False)
 
