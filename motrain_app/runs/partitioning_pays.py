@@ -15,7 +15,7 @@ from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.one_for_all import OneForAll, Train, fit_for_all, folds_of, one_for_all, ridge_like
 from motrain_app.runs.paired import PairedChange, PairedErrors, stack_changes
-from motrain_app.runs.paying import MAX_ROWS, Payoff, pays_sentence
+from motrain_app.runs.paying import MAX_ROWS, Payoff, Verdict, pays_sentence
 from motrain_app.runs.random_partitions import Control, judge_random_partitions
 from motrain_app.runs.withheld import Withheld
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from motrain_app.runs.run import Run
 
 PAYS_COLUMNS = ("partition", "output", "unit", "n", "rmse", "one_for_all", "change", "low", "high", "p")
-DRAWS = 20
-FITS_AT_MOST = 20_000  # of partitions, in all draws together: about a minute
+DRAWS = 39  # the fewest with which one in forty can be told
+FITS_AT_MOST = 20_000  # in all draws together: about a minute
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +64,15 @@ class PartitioningPays:
         return tuple(
             Payoff(output.name, change, low, high, n, won, len(self.partitions), p)
             for output, change, low, high, n, won, p in zip(self.outputs, *numbers, strict=True)
+        )
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """What can be said of each output: that partitioning pays only where it does so beyond random partitions."""
+        chance = np.zeros(len(self.outputs), bool) if self.control is None else ~(self.control.beyond().high < 0)
+        return tuple(
+            "cannot be told" if payoff.verdict == "pays" and by_chance else payoff.verdict
+            for payoff, by_chance in zip(self.payoffs, chance.tolist(), strict=True)
         )
 
     def sentence(self) -> str:
@@ -112,9 +121,9 @@ def measure_partitioning(
     static, max_rows, train
         As in `motrain_app.runs.one_for_all.one_for_all`.
     control
-        Random partitions to judge; None: 20, or fewer where there are very many partitions, and none where each region
-        is one cell. They are those of `motrain_app.runs.random_partitions`, always against an operator without static
-        inputs.
+        Random partitions to judge; see `motrain_app.runs.random_partitions`. None: 39, or none where each region is one
+        cell, or there are so many partitions that it takes minutes. They are held against an operator without static
+        inputs also where `static` is asked for.
     progress
         Called with the share of partitions done, 0 to 1.
 
@@ -167,7 +176,7 @@ def _control(run: "Run", withheld: Withheld, one: OneForAll, draws: int | None, 
     plan = withheld.plan
     if draws is None:
         each_cell = np.bincount(plan.region_of_cell[plan.region_of_cell >= 0]).max() == 1
-        draws = 0 if each_cell else max(1, min(DRAWS, FITS_AT_MOST // plan.n_partitions))
+        draws = 0 if each_cell or DRAWS * plan.n_partitions * len(plan.outputs) > FITS_AT_MOST else DRAWS
     if not draws:
         return None
     learner = ridge_like(run.design)

@@ -13,8 +13,15 @@ Random partitions are not expected to gain exactly nothing:
   differs from that of all N, and rows of the same cells are held out. Of what one operator a cell would gain, G groups
   of random cells gain about the share (G - 1) / (N - 1). This is no artefact, but it says nothing for the partitions.
 
-So partitions are to be held against their random counterparts, and the rank of their change among the draws is a
-p-value of its own: of the hypothesis that it does not matter which cells are put together.
+On the sample dataset (100 cells, five years, ridge; 100 draws of three groups) the second outweighs the first where the
+truth has regimes: the RMSE of `slope` changes by -0.9 % on average, and 83 of 100 intervals lie below zero, while the
+regimes themselves bring -51 %. Where its truth is the same everywhere, only the price is left: +0.12 % on average, no
+interval below zero, 66 that hold it and 34 above.
+
+So "one operator for all" is too low a bar where places differ: partitions are to be held against their random
+counterparts. If it does not matter which cells are put together, the run's partitions are one more draw: the chance
+that they are better than the best of 39 is one in forty (Phipson & Smyth 2010). `Control.beyond` adds this to the
+interval of the change.
 
 References
 ----------
@@ -44,6 +51,22 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 CONTROL_COLUMNS = ("draw", "output", "n", "rmse", "one_for_all", "change", "low", "high", "p")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Beyond:
+    """What partitions change of the RMSE beyond random ones of the same sizes, shape (n_outputs,) each.
+
+    Attributes
+    ----------
+    change, low, high
+        100 · (RMSE / mean RMSE of random partitions − 1), in per cent, with an interval of at least 95 %; the ends are
+        NaN with under 39 draws.
+    """
+
+    change: Array
+    low: Array
+    high: Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,17 +109,34 @@ class Control:
         as_good = sum((draw.change <= self.own.change).astype(np.int64) for draw in self.draws)
         return np.asarray((1 + as_good) / (1 + len(self.draws)))
 
+    def beyond(self) -> "Beyond":
+        """Return what the partitions change beyond random ones of the same sizes.
+
+        The interval is that of the change, moved by the outermost of those draws that lie between the 2.5th and the
+        97.5th percentile: a claim is wrong at most once in forty times, were the partitions random themselves.
+        """
+        own = [np.log1p(ends / 100) for ends in (self.own.change, self.own.low, self.own.high)]
+        draws = np.sort(np.log1p(np.array([draw.change for draw in self.draws]) / 100), axis=0)
+        outer = int((len(draws) + 1) * 0.025)  # so many draws lie beyond each end
+        ends = (draws[-outer], draws[outer - 1]) if outer else np.full((2, len(self.outputs)), np.nan)
+        moved = (own[0] - draws.mean(axis=0), own[1] - ends[0], own[2] - ends[1])
+        return Beyond(*(100 * np.expm1(values) for values in moved))
+
     def sentence(self, output: int = 0, *, named: bool = False) -> str:
         """Say how random partitions fare for one output, with or without its name."""
         changes = np.array([draw.change[output] for draw in self.draws])
         paying = round(len(self.draws) * float(self.paying[output]))
         of = f" for {self.outputs[output]}" if named else ""
         numbers = [f"{number:+.2f}".replace("-", "−") for number in (changes.mean(), changes.min(), changes.max())]
-        own = f"{self.own.change[output]:+.2f}".replace("-", "−")
+        beyond = self.beyond()
+        own = "{:+.1f} % [{:+.1f}, {:+.1f}]".format(
+            *(values[output] for values in (beyond.change, beyond.low, beyond.high))
+        ).replace("-", "−")
+        own = own if np.isfinite(beyond.low[output]) else own.partition(" [")[0]
         return (
             f"Control by {self.learner}{of}, {self.dealt} dealt at random {len(self.draws)} times: RMSE {numbers[0]} % "
             f"on average ({numbers[1]} to {numbers[2]}), {paying} of {len(self.draws)} claim to pay; the partitions "
-            f"themselves {own} %."
+            f"beyond them {own}."
         )
 
     def frame(self) -> "pd.DataFrame":

@@ -200,7 +200,8 @@ class Run:
             that it can tell places apart.
         control
             How many times cells, or times, are dealt at random to partitions of the same sizes, by ridge (of a run by
-            another learner: by quadratic ridge, as a stand-in). By default 20, fewer of very many partitions; 0: none.
+            another learner: by quadratic ridge, as a stand-in). By default 39, or none where each region is one cell or
+            it takes minutes; 0: none.
         workers, scheduler, register
             As in `motrain_app.train`, where something is to be trained.
 
@@ -208,7 +209,7 @@ class Run:
         -------
         motrain_app.runs.partitioning_pays.PartitioningPays
             Its ``sentence()`` says it, ``payoffs`` are the figures of each output, ``frame()`` those of each partition,
-            ``control`` is what random partitions do.
+            ``control`` is what random partitions do, ``verdicts`` what can be said for all that.
 
         Raises
         ------
