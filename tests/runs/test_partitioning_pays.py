@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from distributed import Client, LocalCluster
 
+from motrain_app.data.sample import STATES, sample_regions, write_sample
 from motrain_app.design import Design, Learner, Period, box, the_rest
 from motrain_app.runs import Run, RunError, create_run, cutting
 from motrain_app.runs.comparing import compare_runs
 from motrain_app.runs.driver import Driver
 from motrain_app.runs.partitioning_pays import DRAWS, PAYS_COLUMNS, measure_partitioning
+from motrain_app.runs.plan import Plan
 from tests.runs.conftest import drive_here, make_dataset
 
 WEST = [box("west", 4.5, 39, 5.5, 43), the_rest()]
@@ -48,7 +50,7 @@ def test_figures_are_those_of_a_comparison_with_one_operator_everywhere(run_of, 
     np.testing.assert_allclose(frame["change"], expected["change"], atol=1e-3)
     assert got.partitions == tuple(run.partitions)
     for payoff, line in zip(got.payoffs, frame.itertuples(), strict=False):
-        assert (payoff.change, payoff.low, payoff.high, payoff.n, payoff.p) == line[7:10] + (line.n, line.p)
+        assert (payoff.change, payoff.low, payoff.high, payoff.n, payoff.p) == (*line[7:10], line.n, line.p)
         assert payoff.wins == (frame.query("output == @payoff.output")["change"][1:] < 0).sum()
 
 
@@ -164,3 +166,30 @@ def test_partitions_are_not_said_to_pay_where_random_ones_do_as_well(run_of):
     assert got.control.own.change == pytest.approx(got.pooled.change, abs=1e-3)
     assert "Control by ridge for y, cells dealt at random 39 times" in got.sentence()
     assert repr(got) == got.sentence()
+
+
+@pytest.mark.slow
+def test_a_driver_process_trains_the_one_operator_beside_the_run(run_of):
+    run = run_of(learner=SVR)
+    got = run.pays(control=0, workers=1)
+    beside = Run.open(run.path.parent / got.one_for_all.run)
+    assert (beside.design.regions, beside.state) == (None, "done")
+    assert len(list(run.path.parent.glob("2*"))) == 2
+    assert run.pays(control=0, workers=1).frame().equals(got.frame())
+    assert len(list(run.path.parent.glob("2*"))) == 2
+
+
+@pytest.mark.slow
+def test_networks_along_the_regimes_of_the_sample_pay(tmp_path):
+    """Also against one network for all that learned from a sample of the rows, which is judged on all of them."""
+    pytest.importorskip("tensorflow", reason="the network needs TensorFlow")
+    path = write_sample(tmp_path / "sample.zarr", cells=60, years=5)
+    network = Learner("network", {"hidden": [8], "epochs": 20, "batch": 256, "learning_rate": 0.01})
+    design = Design(path, STATES, ["slope"], regions=sample_regions(), test="2014-01-01", learner=network)
+    run = trained(design, tmp_path / "runs")
+    got = measure_partitioning(run, max_rows=20_000, train=trained)
+    beside = Plan.load(tmp_path / "runs" / got.one_for_all.run / "plan.safetensors")
+    assert beside.training_rows[0] <= 20_000 < got.payoffs[0].n
+    assert got.payoffs[0].high < -20
+    assert got.verdicts == ("pays",)
+    assert got.control.learner == "ridge2"

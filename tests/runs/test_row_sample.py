@@ -56,7 +56,7 @@ def test_as_many_training_rows_are_taken_as_asked_for_and_of_the_test_the_same_s
 def test_below_the_limit_all_rows_are_taken_and_a_run_without_one_may_take_them_over(limited, design):
     whole, capped = limited(None), limited(1_000_000)
     assert Plan.load(capped.path / "plan.safetensors").sample is None
-    assert capped.taken_over == {name: whole.path.name for name in whole.partitions}
+    assert capped.taken_over == dict.fromkeys(whole.partitions, whole.path.name)
 
 
 def test_the_sample_depends_on_the_seed_and_never_on_the_values(limited, tmp_path):
