@@ -58,12 +58,13 @@ def _same_places(cells: Cells, wanted: Cells) -> bool:
 def _nearest(cells: Cells, wanted: Cells) -> npt.NDArray[np.intp]:
     from scipy.spatial import cKDTree  # slow to import, and rarely needed
 
-    _, order = cKDTree(_on_sphere(cells)).query(_on_sphere(wanted))
+    _, order = cKDTree(on_sphere(cells.lat, cells.lon)).query(on_sphere(wanted.lat, wanted.lon))
     return np.asarray(order, dtype=np.intp)
 
 
-def _on_sphere(cells: Cells) -> npt.NDArray[np.float64]:
-    lat, lon = np.deg2rad(cells.lat), np.deg2rad(cells.lon)
+def on_sphere(lat: npt.NDArray[np.float64], lon: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Points of a sphere of radius 1, shape (cells, 3), from degrees: near ones are near across the date line too."""
+    lat, lon = np.deg2rad(lat), np.deg2rad(lon)
     return np.column_stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
 
 

@@ -1,5 +1,6 @@
 """Designs: where, when and how operators are trained, and what is held out. Nothing here trains."""
 
+from motrain_app.design.differences import changes, differences
 from motrain_app.design.document import Design, regions_from
 from motrain_app.design.errors import DesignError
 from motrain_app.design.filters import Filter
@@ -42,6 +43,8 @@ __all__ = [
     "Region",
     "Split",
     "box",
+    "changes",
+    "differences",
     "each_cell",
     "polygon",
     "read_regions",

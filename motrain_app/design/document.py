@@ -13,6 +13,7 @@ from motrain_app.design.layout import Layout, make_layout
 from motrain_app.design.learner import Learner, learner_from
 from motrain_app.design.periods import Period, check_periods
 from motrain_app.design.plain import plain
+from motrain_app.design.references import references_from
 from motrain_app.design.regions import (
     Region,
     check_regions,
@@ -41,6 +42,9 @@ class Design:
         Path of the dataset, or several that are opened as one.
     inputs, outputs
         Names of the variables used as model states x and as observations y.
+    references
+        By output, the variable of the dataset, in the output's unit, that is somebody else's estimate of it: operators
+        are compared with it, and none learns from it. A name alone where there is one output. It may be an input.
     regions
         "cells" for one partition a cell; the path of a GeoJSON file; regions or rules, the earlier one first
         where they overlap; None for one region everywhere.
@@ -68,6 +72,7 @@ class Design:
     data: tuple[str, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    references: Mapping[str, str] = field(hash=False)
     regions: tuple[Region, ...] | None
     periods: tuple[Period, ...] | None
     filters: tuple[Filter, ...]
@@ -83,6 +88,7 @@ class Design:
         inputs: Sequence[str],
         outputs: Sequence[str],
         *,
+        references: Mapping[str, str] | str | None = None,
         regions: Any = None,
         periods: Sequence[Any] | None = None,
         filters: Sequence[str | Filter] = (),
@@ -106,6 +112,8 @@ class Design:
         put("data", lambda: _paths(data))
         put("inputs", lambda: _names(inputs, "input"))
         put("outputs", lambda: _names(outputs, "output"))
+        if hasattr(self, "outputs"):
+            put("references", lambda: references_from(references, self.outputs))
         put("regions", lambda: regions_from(regions))
         put("periods", lambda: _periods(periods))
         put("filters", lambda: _filters(filters))
@@ -122,8 +130,8 @@ class Design:
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """Every variable that the design reads: inputs, outputs, and what the filters name."""
-        asked = {name for rule in self.filters for name in rule.variables}
+        """Every variable that the design reads: inputs, outputs, their references, and what the filters name."""
+        asked = {*self.references.values(), *(name for rule in self.filters for name in rule.variables)}
         return (*self.inputs, *self.outputs, *sorted(asked - {*self.inputs, *self.outputs}))
 
     def change(self, **changes: Any) -> "Design":
@@ -138,6 +146,7 @@ class Design:
             "remedies": [dict(remedy) for remedy in self.remedies],
             "inputs": list(self.inputs),
             "outputs": list(self.outputs),
+            "references": dict(self.references),
             "filters": [str(rule) for rule in self.filters],
             "regions": None if self.regions is None else regions_to_geojson(self.regions),
             "periods": None if self.periods is None else [period.to_json() for period in self.periods],

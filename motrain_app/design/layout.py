@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from motrain_app.design.errors import DesignError, did_you_mean
 from motrain_app.design.partitions import Partitions
 from motrain_app.design.periods import label_times
+from motrain_app.design.references import other_units
 from motrain_app.design.regions import Labels, label_cells, repeated
 from motrain_app.design.splits import Folds, make_folds
 
@@ -40,7 +41,7 @@ class Layout:
 def make_layout(design: "Design", dataset: "xr.Dataset") -> Layout:
     """Return the layout of a design on a canonical dataset; as `Design.layout`."""
     time = dataset["time"].values
-    reasons = _unusable(design.variables, dataset)
+    reasons = _unusable(design.variables, dataset) + other_units(design.references, dataset)
     parts: dict[str, Any] = {}
     steps: dict[str, Callable[[], Any]] = {
         "cells": lambda: label_cells(design.regions, dataset),

@@ -40,10 +40,13 @@ class Judged:
         int16, shape (rows,): the member that withheld the row; `TEST` for test rows, which all members predict.
     observed, predicted
         float32 minus the output's offset, [n_outputs, rows].
-    test_baselines
-        float32 minus the output's offset, [n_baselines, n_outputs, test rows].
+    baselines
+        float32 minus the output's offset, [n_baselines, n_outputs, rows]: what each baseline of the plan says there,
+        out-of-fold as the predictions are.
     scores
         Packed, [n_partitions, n]. Of out-of-fold rows only: no score of a test row exists before it is opened.
+    influence, sensitivity, outside
+        float32, partitions first; see `motrain_app.runs.diagnosing.Diagnosis`.
     """
 
     row_start: NDArray[np.int64]
@@ -52,8 +55,11 @@ class Judged:
     fold: NDArray[np.int16]
     observed: NDArray[np.float32]
     predicted: NDArray[np.float32]
-    test_baselines: NDArray[np.float32]
+    baselines: NDArray[np.float32]
     scores: NDArray[np.float64]
+    influence: NDArray[np.float32]
+    sensitivity: NDArray[np.float32]
+    outside: NDArray[np.float32]
 
 
 def write_block(path: Path, numbers: NDArray[np.int64], block: Block, fitted: Fitted, judged: Judged) -> str:
@@ -156,6 +162,11 @@ class BlockFile:
         start, stop = self.part("row_start", position, position + 2).tolist()
         one = {name: self.part(name, start, stop) for name in ("cell", "time", "fold")}
         return one | {name: self.part(name, start, stop, axis=-1) for name in ("observed", "predicted")}
+
+    def baselines(self, position: int) -> NDArray[np.float32]:
+        """Return what baselines say of the rows of the partition at a position, [n_baselines, n_outputs, rows]."""
+        start, stop = self.part("row_start", position, position + 2).tolist()
+        return self.part("baselines", start, stop, axis=-1)
 
 
 def sha256_of(path: Path) -> str:

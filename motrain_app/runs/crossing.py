@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from motrain_app.design import Folds
 from motrain_app.operators import AnyMember
-from motrain_app.runs.judging import predict_rows
+from motrain_app.runs.predicting import predict_rows
 from motrain_app.runs.staged_rows import StagedRows
 
 READ_ROWS = 1 << 18  # at a time

@@ -18,7 +18,7 @@ from motrain_app.learning.registering import Registered
 from motrain_app.runs.durable import write_json_durably
 from motrain_app.runs.errors import RunError
 
-SCHEMA = 1
+SCHEMA = 2  # 1 had other scores
 _PACKAGES = ("numpy", "scipy", "xarray", "dask", "tensorflow", "scikit-learn")
 
 
@@ -68,7 +68,10 @@ class RunFolder:
         except (OSError, ValueError):
             raise RunError(f"{self.path} is no run folder. `motrain train` prints the folder of its run.") from None
         if info.get("schema") != SCHEMA:
-            raise RunError(f"The run {self.path} has schema {info.get('schema')}; this version reads {SCHEMA}.")
+            raise RunError(
+                f"The run {self.path} was made by motrain_app {info.get('versions', {}).get('motrain_app', 'of another version')}, whose runs "
+                f"this version does not read (schema {info.get('schema')}, not {SCHEMA}). Train its design.json again."
+            )
         return info
 
     def staged(self) -> Path:

@@ -129,7 +129,7 @@ def ridge_like(design: Design) -> Learner:
 
 
 def static_inputs(dataset: "xr.Dataset", design: Design, used: NDArray[np.bool_]) -> tuple[str, ...]:
-    """Return what tells places apart: variables over space only that are no input or output yet.
+    """Return what tells places apart: variables over space only that are no input, output or reference yet.
 
     Left out are those that are no numbers, or codes (they have `flag_values` or `flag_meanings`: their size says
     nothing), and those missing at, or the same in, all cells used. Where none is left, latitude and longitude.
@@ -142,7 +142,7 @@ def static_inputs(dataset: "xr.Dataset", design: Design, used: NDArray[np.bool_]
         bool, shape (n_cells,): the cells that must have them.
     """
     names = [str(name) for name, variable in dataset.data_vars.items() if variable.dims == ("space",)]
-    taken = {*design.inputs, *design.outputs}
+    taken = {*design.inputs, *design.outputs, *design.references.values()}
     found = [name for name in names if name not in taken and _tells_apart(dataset[name], used)]
     return tuple(found) or tuple(name for name in ("lat", "lon") if name not in taken)
 

@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from motrain_app.operators.seasons import season_of
 from motrain_app.runs.blockfile import TEST, BlockFile
+from motrain_app.runs.calibration import Residuals
 from motrain_app.runs.durable import write_json_durably
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
-from motrain_app.runs.judging import BASELINES, REPLICATES
+from motrain_app.runs.judging import REPLICATES
 from motrain_app.runs.plan import Plan
 from motrain_app.runs.store import DONE, RunStore
-from motrain_app.skill import score_outputs
+from motrain_app.skill import COVERAGE_LEVEL, judge_rows, score_outputs
 
 
 def openings(run: RunFolder) -> list[dict[str, Any]]:
@@ -58,22 +60,27 @@ def open_test(run: RunFolder) -> None:
 def _score_file(path: Path, positions: dict[int, int], plan: Plan, seed: int) -> dict[int, NDArray[np.float64]]:
     """Return the test scores of the partitions, by number, that stand at some positions of a block file."""
     scores = {}
-    days = plan.time.astype("datetime64[D]").astype(np.int64)
     with BlockFile.open(path) as file:
-        start, fold, ids = file.array("row_start"), file.array("fold"), file.array("ids")
-        tests_before = np.r_[0, np.cumsum(fold == TEST)]
         for number, position in positions.items():
             rows = file.rows(position)
             test = rows["fold"] == TEST
-            first, last = tests_before[start[position : position + 2]].tolist()
-            of_test = file.part("test_baselines", first, last, axis=-1)
-            scores[number] = score_outputs(
+            time, observed, predicted = (
+                plan.time[rows["time"][test]],
                 rows["observed"][:, test],
                 rows["predicted"][:, test],
-                dict(zip(BASELINES, of_test, strict=True)),
-                days[rows["time"][test]],
+            )
+            quantiles, within = Residuals.read(file, position, plan).quantiles(), None
+            if quantiles is not None:
+                within = judge_rows(quantiles, observed - predicted, season_of(time), level=COVERAGE_LEVEL)
+            scores[number] = score_outputs(
+                observed,
+                predicted,
+                dict(zip(plan.baselines, file.baselines(position)[..., test], strict=True)),
+                time,
+                cell=rows["cell"][test],
+                within=within,
                 metrics=plan.metrics,
                 replicates=REPLICATES,
-                key=(seed, int(ids[position])),
+                key=seed,
             ).pack()
     return scores

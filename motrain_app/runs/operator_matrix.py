@@ -26,9 +26,22 @@ Array = NDArray[np.float64]
 
 
 def cross_operators(run: "Run", partitions: Sequence[str] | None = None) -> xr.Dataset:
-    """Judge each operator on the withheld rows of each partition; as `motrain_app.Run.cross`.
+    """Judge each operator on the withheld rows of each partition: whether one does for two, and where it does not.
 
-    The rows of one partition are in memory at a time.
+    A row that fold k withheld is predicted by the operator's member k, which has not seen its fold either. The rows of
+    one partition are in memory at a time.
+
+    Parameters
+    ----------
+    partitions
+        Names of at most 50 finished ones; None: all, if they are no more.
+
+    Returns
+    -------
+    xarray.Dataset
+        Over (operator, partition, output): rmse in the output's unit; skill, 1 − MSE / variance of the observations;
+        change of the RMSE to that of the partition's own operator in per cent, on the rows that both predict, positive
+        where the partition's own is better; n, the rows that the operator predicts.
 
     Raises
     ------

@@ -17,12 +17,13 @@ from motrain_app.design import Design, Folds
 from motrain_app.design.splits import make_folds
 from motrain_app.learning import resolve_learner
 from motrain_app.learning.registering import Registered
+from motrain_app.runs.baselines import HARMONICS
 from motrain_app.runs.folder import versions_of
-from motrain_app.runs.judging import BASELINES, REPLICATES
+from motrain_app.runs.judging import REPLICATES
 from motrain_app.runs.plan import Plan
 from motrain_app.runs.row_sample import EVERY
 
-RESULTS = 1  # to be raised where a block file comes to hold other bits within one version of the package
+RESULTS = 2  # to be raised where a block file comes to hold other bits within one version of the package
 _PACKAGES = ("numpy", "scipy", "tensorflow", "tensorflow-cpu", "scikit-learn")  # whose arithmetic decides bits
 
 
@@ -76,7 +77,7 @@ def _shared(design: Design, plan: Plan, staged: str, modules: Sequence[Registere
         "options": repr(options),  # with the defaults of this version
         "modules": sorted([module.name, module.sha256] for module in modules),
         "shape": _shape(plan, pads=kind.pads, own=not modules),
-        "judged": [list(plan.metrics), BASELINES, REPLICATES],
+        "judged": [list(plan.metrics), list(plan.baselines), HARMONICS, REPLICATES],
     }
 
 

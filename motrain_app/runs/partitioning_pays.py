@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from motrain_app.learning import resolve_learner
 from motrain_app.operators import Variable
-from motrain_app.runs.comparing import ALL
 from motrain_app.runs.crossing import predict_by_members, predict_withheld
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.one_for_all import OneForAll, Train, fit_for_all, folds_of, one_for_all, ridge_like
-from motrain_app.runs.paired import PairedChange, PairedErrors, stack_changes
+from motrain_app.runs.paired import PairedErrors, stack_changes
 from motrain_app.runs.paying import MAX_ROWS, Payoff, Verdict, pays_sentence
 from motrain_app.runs.random_partitions import Control, judge_random_partitions
+from motrain_app.runs.run_comparison import ALL, Change
 from motrain_app.runs.withheld import Withheld
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from motrain_app.runs.run import Run
 
-PAYS_COLUMNS = ("partition", "output", "unit", "n", "rmse", "one_for_all", "change", "low", "high", "p")
+PAYS_COLUMNS = ("partition", "output", "unit", "n", "rmse", "one_for_all", "change", "low", "high", "p", "significant")
 DRAWS = 39  # the fewest with which one in forty can be told
 FITS_AT_MOST = 20_000  # in all draws together: about a minute
 
@@ -51,16 +51,16 @@ class PartitioningPays:
 
     outputs: tuple[Variable, ...]
     partitions: tuple[str, ...]
-    pooled: PairedChange
-    by_partition: PairedChange
+    pooled: Change
+    by_partition: Change
     one_for_all: OneForAll
     control: Control | None = None
 
     @property
     def payoffs(self) -> tuple[Payoff, ...]:
         """The change over all partitions in words, one an output."""
-        one, wins = self.pooled, (self.by_partition.change < 0).sum(axis=0)
-        numbers = (values.tolist() for values in (one.change, one.low, one.high, one.n, wins, one.p))
+        one, wins = self.pooled, (self.by_partition.value < 0).sum(axis=0)
+        numbers = (values.tolist() for values in (one.value, one.low, one.high, one.n, wins, one.p))
         return tuple(
             Payoff(output.name, change, low, high, n, won, len(self.partitions), p)
             for output, change, low, high, n, won, p in zip(self.outputs, *numbers, strict=True)
@@ -95,7 +95,7 @@ class PartitioningPays:
             "output": np.tile(np.array([output.name for output in self.outputs], object), len(names)),
             "unit": np.tile(np.array([output.unit for output in self.outputs], object), len(names)),
         }
-        fields = ("n", "rmse", "other_rmse", "change", "low", "high", "p")
+        fields = ("n", "rmse", "other_rmse", "value", "low", "high", "p", "significant")
         for column, field in zip(PAYS_COLUMNS[3:], fields, strict=True):
             parts = getattr(self.pooled, field)[None], getattr(self.by_partition, field)
             columns[column] = np.concatenate(parts).ravel()
@@ -137,9 +137,9 @@ def measure_partitioning(
     _refuse(run, withheld, jackknife=folds.jackknife)
     one = one_for_all(run, static=static, max_rows=max_rows, train=train)
     predict = predict_by_members(one.members, len(plan.outputs))
-    judge = PairedErrors(plan.time, len(plan.outputs), run.design.seed)
+    judge = PairedErrors(plan.time, run.design.seed)
     names: list[str] = []
-    changes: list[PairedChange] = []
+    changes: list[Change] = []
     done = 0
     for block in withheld.blocks():
         parts = [rows for _, rows in block]

@@ -9,6 +9,7 @@ from motrain_app.design import Design, DesignError
 from motrain_app.runs.comparing import compare_runs
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
+from motrain_app.runs.run_comparison import change_words
 from motrain_app.runs.siblings import runs_on
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Payoff:
     wins, partitions
         In how many of the partitions the RMSE is the lower one.
     p
-        p-value of no change, two-sided; NaN without an interval, or where nobody asked.
+        Of no difference in mean squared error, two-sided; NaN without an interval.
     """
 
     output: str
@@ -66,13 +67,7 @@ class Payoff:
         of = f" for {self.output}" if named else ""
         subject = f"Whether partitioning pays{of} cannot be told"
         subject = subject if self.verdict == "cannot be told" else f"Partitioning {self.verdict}{of}"
-        has_interval = self.low == self.low
-        interval = f"[{_signed(self.low)}, {_signed(self.high)}]" if has_interval else "(too few days for an interval)"
-        return f"{subject}: RMSE {_signed(self.change)} % {interval}."
-
-
-def _signed(percent: float) -> str:
-    return f"{percent:+.1f}".replace("-", "−")
+        return f"{subject}: {change_words(self.change, self.low, self.high)}."
 
 
 def pays(run: "Run", one_for_all: "Run") -> tuple[Payoff, ...]:
@@ -85,10 +80,10 @@ def pays(run: "Run", one_for_all: "Run") -> tuple[Payoff, ...]:
     """
     found = compare_runs(run, one_for_all)
     pooled, partitions = found.pooled, len(found.partitions)
-    numbers = (values.tolist() for values in (pooled.value, pooled.low, pooled.high, pooled.n, found.wins))
+    numbers = (values.tolist() for values in (pooled.value, pooled.low, pooled.high, pooled.n, found.wins, pooled.p))
     return tuple(
-        Payoff(output.name, change, low, high, n, wins, partitions)
-        for output, change, low, high, n, wins in zip(found.outputs, *numbers, strict=True)
+        Payoff(output.name, change, low, high, n, wins, partitions, p)
+        for output, change, low, high, n, wins, p in zip(found.outputs, *numbers, strict=True)
     )
 
 
@@ -138,4 +133,4 @@ def _alike(design: Design) -> dict[str, Any]:
     """Return what two designs must share for the one to tell what partitions bring to the other."""
     document = design.to_json()
     document["filters"] = sorted(document["filters"])
-    return {name: value for name, value in document.items() if name not in ("data", "regions", "periods")}
+    return {name: value for name, value in document.items() if name not in ("data", "references", "regions", "periods")}

@@ -18,12 +18,13 @@ from motrain_app.design import Layout
 from motrain_app.design.identity import IdArray
 from motrain_app.learning import LearnerKind
 from motrain_app.operators import Variable
+from motrain_app.runs.baselines import baselines_of
 from motrain_app.runs.cutting import cut, needs, refuse_beyond_memory
 from motrain_app.runs.durable import write_durably
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.row_sample import RowSample, sample_rows
 from motrain_app.runs.staged_rows import StagedRows, offsets
-from motrain_app.skill import metric_names
+from motrain_app.skill import OVER, metric_names
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class Plan:
         Variables with units. With the axes they make a run readable without its data.
     metrics
         Names of the scores that are kept, so that a metric registered later does not shift them.
+    baselines
+        Names of what the members are compared with, in the order in which block files and scores hold them.
     padded_rows, stack_slots
         The shape that stacked learners give every block: rows, and members trained at once.
     sample
@@ -67,6 +70,7 @@ class Plan:
     inputs: tuple[Variable, ...]
     outputs: tuple[Variable, ...]
     metrics: tuple[str, ...]
+    baselines: tuple[str, ...]
     padded_rows: int
     stack_slots: int
     sample: RowSample | None = None
@@ -98,6 +102,7 @@ class Plan:
             "inputs": [astuple(variable) for variable in self.inputs],
             "outputs": [astuple(variable) for variable in self.outputs],
             "metrics": self.metrics,
+            "baselines": self.baselines,
             "padded_rows": self.padded_rows,
             "stack_slots": self.stack_slots,
         }
@@ -118,7 +123,8 @@ class Plan:
         for name in ("inputs", "outputs"):
             arrays[name] = tuple(Variable(*pair) for pair in values[name])
         numbers = {name: values[name] for name in ("n_periods", "padded_rows", "stack_slots")}
-        return cls(**arrays, **numbers, metrics=tuple(values["metrics"]), sample=sample)
+        metrics, baselines = (tuple(values[name]) for name in ("metrics", "baselines"))
+        return cls(**arrays, **numbers, metrics=metrics, baselines=baselines, sample=sample)
 
 
 _ARRAYS = (
@@ -160,6 +166,7 @@ def make_plan(
     need = needs(kind, options, members=layout.folds.n_members, n_inputs=len(rows.inputs), n_outputs=len(rows.outputs))
     refuse_beyond_memory(training + test, layout.partitions.names, need)
     block_of, padded_rows, stack_slots = cut(training + test, training > 0, need, kind)
+    baselines = baselines_of(kind, options, rows.references)
     return Plan(
         ids=layout.partitions.ids,
         block_of=block_of,
@@ -173,7 +180,8 @@ def make_plan(
         n_periods=len(layout.partitions.times),
         inputs=rows.inputs,
         outputs=rows.outputs,
-        metrics=metric_names(),
+        metrics=(*metric_names(), *(OVER + name for name in baselines)),
+        baselines=baselines,
         padded_rows=padded_rows,
         stack_slots=stack_slots,
         sample=sample,

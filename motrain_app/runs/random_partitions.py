@@ -43,9 +43,10 @@ from motrain_app.runs.crossing import predict_by_members
 from motrain_app.runs.dealing import Dealt, What, deal
 from motrain_app.runs.dealt_ridge import fit_dealt
 from motrain_app.runs.one_for_all import OneForAll
-from motrain_app.runs.paired import PairedChange, PairedErrors
+from motrain_app.runs.paired import PairedErrors
 from motrain_app.runs.plan import Plan
 from motrain_app.runs.row_sums import PIECE
+from motrain_app.runs.run_comparison import Change
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,8 +92,8 @@ class Control:
     learner: str
     dealt: What
     outputs: tuple[str, ...]
-    own: PairedChange
-    draws: tuple[PairedChange, ...]
+    own: Change
+    draws: tuple[Change, ...]
 
     @property
     def paying(self) -> Array:
@@ -107,7 +108,7 @@ class Control:
     @property
     def p(self) -> Array:
         """p-value that which ones are put together does not matter, one-sided, shape (n_outputs,): by rank."""
-        as_good = sum((draw.change <= self.own.change).astype(np.int64) for draw in self.draws)
+        as_good = sum((draw.value <= self.own.value).astype(np.int64) for draw in self.draws)
         return np.asarray((1 + as_good) / (1 + len(self.draws)))
 
     def beyond(self) -> "Beyond":
@@ -116,8 +117,8 @@ class Control:
         The interval is that of the change, moved by the outermost of those draws that lie between the 2.5th and the
         97.5th percentile: a claim is wrong at most once in forty times, were the partitions random themselves.
         """
-        own = [np.log1p(ends / 100) for ends in (self.own.change, self.own.low, self.own.high)]
-        draws = np.sort(np.log1p(np.array([draw.change for draw in self.draws]) / 100), axis=0)
+        own = [np.log1p(ends / 100) for ends in (self.own.value, self.own.low, self.own.high)]
+        draws = np.sort(np.log1p(np.array([draw.value for draw in self.draws]) / 100), axis=0)
         outer = int((len(draws) + 1) * 0.025)  # so many draws lie beyond each end
         ends = (draws[-outer], draws[outer - 1]) if outer else np.full((2, len(self.outputs)), np.nan)
         moved = (own[0] - draws.mean(axis=0), own[1] - ends[0], own[2] - ends[1])
@@ -125,7 +126,7 @@ class Control:
 
     def sentence(self, output: int = 0, *, named: bool = False) -> str:
         """Say how random partitions fare for one output, with or without its name."""
-        changes = np.array([draw.change[output] for draw in self.draws])
+        changes = np.array([draw.value[output] for draw in self.draws])
         paying = round(len(self.draws) * float(self.paying[output]))
         of = f" for {self.outputs[output]}" if named else ""
         numbers = [f"{number:+.2f}".replace("-", "−") for number in (changes.mean(), changes.min(), changes.max())]
@@ -149,7 +150,7 @@ class Control:
             "draw": np.repeat(np.arange(-1, len(self.draws)), len(self.outputs)),
             "output": np.tile(np.array(self.outputs, object), len(changes)),
         }
-        fields = ("n", "rmse", "other_rmse", "change", "low", "high", "p")
+        fields = ("n", "rmse", "other_rmse", "value", "low", "high", "p")
         for column, field in zip(CONTROL_COLUMNS[2:], fields, strict=True):
             columns[column] = np.concatenate([getattr(change, field) for change in changes])
         return pd.DataFrame(columns)
@@ -182,7 +183,7 @@ def judge_random_partitions(
     what, dealt = deal(plan, folds, staged.cell_at[np.diff(staged.row_start) > 0], draws=draws, seed=seed)
     ways = (Dealt.of_plan(plan), *dealt)
     coefficients = fit_dealt(staged, ways, folds, options, by_time=what != "cells", n_partitions=plan.n_partitions)
-    judges = [PairedErrors(plan.time, len(plan.outputs), seed) for _ in ways]
+    judges = [PairedErrors(plan.time, seed) for _ in ways]
     predict = predict_by_members(one.members, len(plan.outputs))
     fold_of_time = folds.fold_of_atom[folds.atom_of_time].astype(np.int16)
     for first, last in staged.chunks(PIECE):

@@ -22,18 +22,19 @@ from motrain_app.runs.comparing import compare_runs
 from motrain_app.runs.durable import write_json_durably
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
-from motrain_app.runs.judging import BASELINES
 from motrain_app.runs.lock import is_driven
 from motrain_app.runs.origins import Origins
 from motrain_app.runs.plan import Plan
+from motrain_app.runs.run_comparison import RunComparison
 from motrain_app.runs.store import DONE, PartitionRow, RunStore
 from motrain_app.runs.trials import trial_frame
+from motrain_app.runs.verdicts import verdict_frame
 from motrain_app.skill import score_frame, unpack_scores
 
 if TYPE_CHECKING:
     from motrain_app.runs.partitioning_pays import PartitioningPays
 
-SKILL_COLUMNS = ("partition", "output", "metric", "value", "low", "high", "n", "baseline", "baseline_value")
+SKILL_COLUMNS = ("partition", "output", "metric", "value", "low", "high", "n", "baseline", "baseline_value", "p")
 
 
 class Run:
@@ -130,8 +131,20 @@ class Run:
         Returns
         -------
         pandas.DataFrame
-            Columns partition, output, metric, value, low, high (95 % interval), n, baseline, baseline_value; one row a
-            partition, output and metric. Values have the output's unit, where the metric has one.
+            Columns partition, output, metric, value, low, high (95 % interval), n, baseline, baseline_value, p; one row
+            a partition, output and metric. Values have the output's unit, where the metric has one. p is the p-value of
+            no difference in mean squared error from the baseline, for skills alone.
+
+        Notes
+        -----
+        `baseline` is the best by RMSE of those that the run is compared with and that lack no row; of a
+        ``skill_over_…`` it is the one named. Baselines are fitted as the members are, on the training rows of each
+        fold: "mean" and "climatology" (the day of the year, two harmonics) of each cell, and "ridge" (linear; not where
+        the learner is just that). A cell with too few training rows in a fold (5 for the mean, 25 for the climatology),
+        such as one that the fold's members have never seen, takes those of its partition. "reference" is the variable
+        of the file that the design names for the output, as it stands.
+
+        Scores over time (ubrmse, r, spearman, r2, kge, sd_ratio, anomaly_r) of several cells are the median over them.
         """
         return self._table({row.name: row.scores for row in self._rows() if row.scores is not None})
 
@@ -157,26 +170,41 @@ class Run:
         """When the test was opened, as ISO times in UTC; empty while it is sealed."""
         return [str(entry["opened"]) for entry in opening.openings(self._folder)]
 
-    def by_cell(self, metric: str = "bias", *, partitions: Sequence[str] | None = None) -> xr.Dataset:
-        """Return an out-of-fold score of each cell, as maps show it; see `motrain_app.runs.cell_scores.score_cells`."""
-        return score_cells(self._folder, metric, partitions)
-
-    def compare(self, other: "Run") -> pd.DataFrame:
-        """Compare with another run on the rows that members of both withheld; test rows do not enter.
+    def verdicts(self) -> pd.DataFrame:
+        """Say of each operator and output whether it is to be used, from the rows that its members withheld.
 
         Returns
         -------
         pandas.DataFrame
-            Columns partition ("all partitions", then each), output, unit, n, rmse, other_rmse (in the output's unit),
-            and change of the RMSE in per cent, negative where this run is better, with its paired 95 % interval low,
-            high.
+            Columns partition, output, verdict, reason (a sentence), n, n_effective (how many independent rows it was
+            judged on), skill, low, high (over the climatology, with its 95 % interval) and outside (share of its rows
+            with an input beyond what the predicting member learned from). The verdict is the first that holds of
+            "no operator"; "thin", with under 30 independent rows or no interval; "no better than climatology", where
+            the interval includes 0; "unstable", where members disagree on the sign of the mean derivative by an input
+            (beyond 0.05 standard deviations of the output for one of the input); "outside its range", where over 5 % of
+            the rows are; and "ready". Test rows do not enter.
+        """
+        return verdict_frame(self._folder)
+
+    def by_cell(self, metric: str = "bias", *, partitions: Sequence[str] | None = None) -> xr.Dataset:
+        """Return an out-of-fold score of each cell, as maps show it; see `motrain_app.runs.cell_scores.score_cells`."""
+        return score_cells(self._folder, metric, partitions)
+
+    def compare(self, other: "Run") -> RunComparison:
+        """Compare with another run on the rows that members of both withheld; test rows do not enter.
+
+        Returns
+        -------
+        RunComparison
+            Shows itself in words: the change of the RMSE with its paired interval, wins, and what differs in the
+            designs. Its `frame()` is the table of partitions.
 
         Raises
         ------
         RunError
             Where the runs cannot be compared, with the reason.
         """
-        return compare_runs(self, other).frame()
+        return compare_runs(self, other)
 
     def pays(
         self,
@@ -196,20 +224,13 @@ class Run:
         Parameters
         ----------
         static
-            Give the one operator also what lies over space only (altitude, soil), or else latitude and longitude, so
-            that it can tell places apart.
+            Give it also what lies over space only (altitude, soil), or else latitude and longitude.
         control
             How many times cells, or times, are dealt at random to partitions of the same sizes, by ridge (of a run by
-            another learner: by quadratic ridge, as a stand-in). By default 39, or none where each region is one cell or
-            it takes minutes; 0: none.
+            another learner: by quadratic ridge, as a stand-in). By default 39, or none where that takes minutes, or
+            each region is one cell; 0: none.
         workers, scheduler, register
             As in `motrain_app.train`, where something is to be trained.
-
-        Returns
-        -------
-        motrain_app.runs.partitioning_pays.PartitioningPays
-            Its ``sentence()`` says it, ``payoffs`` are the figures of each output, ``frame()`` those of each partition,
-            ``control`` is what random partitions do, ``verdicts`` what can be said for all that.
 
         Raises
         ------
@@ -223,27 +244,7 @@ class Run:
         return measure_partitioning(self, static=static, control=control, train=train)
 
     def cross(self, partitions: Sequence[str] | None = None) -> xr.Dataset:
-        """Judge each operator on the rows of each partition: whether one does for two, and where it does not.
-
-        A row that fold k withheld is predicted by the operator's member k, which has not seen its fold either.
-
-        Parameters
-        ----------
-        partitions
-            Names of at most 50 finished ones; None: all, if they are no more.
-
-        Returns
-        -------
-        xarray.Dataset
-            Over (operator, partition, output): rmse in the output's unit; skill, 1 − MSE / variance of the
-            observations; change of the RMSE to that of the partition's own operator in per cent, on the rows that both
-            predict; n, the rows.
-
-        Raises
-        ------
-        RunError
-            Where there are more than 50, one is not finished, or nothing was withheld.
-        """
+        """Judge each operator on each partition; see `motrain_app.runs.operator_matrix.cross_operators`."""
         from motrain_app.runs.operator_matrix import cross_operators
 
         return cross_operators(self, partitions)
@@ -401,7 +402,7 @@ class Run:
             return pd.DataFrame(columns=list(SKILL_COLUMNS))
         outputs = [variable.name for variable in self._plan.outputs]
         stacked = np.array(list(packed.values())).reshape(len(packed), len(outputs), -1)
-        scores = unpack_scores(stacked, metrics=self._plan.metrics, baselines=tuple(BASELINES))
+        scores = unpack_scores(stacked, metrics=self._plan.metrics, baselines=self._plan.baselines)
         return score_frame(scores, partitions=list(packed), outputs=outputs)
 
     def _operator(self, row: PartitionRow) -> Operator:

@@ -28,25 +28,32 @@ class Rows:
         float32 minus the variable's offset, [n, rows]; missing outputs are NaN.
     cell, time
         int32, shape (rows,): indices into the dataset's `space` and `time`.
+    references
+        What else the file says of each output, as `outputs`, NaN where it says nothing; None where the design names no
+        reference.
     """
 
     inputs: NDArray[np.float32]
     outputs: NDArray[np.float32]
     cell: NDArray[np.int32]
     time: NDArray[np.int32]
+    references: NDArray[np.float32] | None = None
 
     def take(self, rows: NDArray[np.integer]) -> "Rows":
         """Return some of the rows."""
-        return Rows(self.inputs[:, rows], self.outputs[:, rows], self.cell[rows], self.time[rows])
+        references = None if self.references is None else self.references[:, rows]
+        return Rows(self.inputs[:, rows], self.outputs[:, rows], self.cell[rows], self.time[rows], references)
 
     @classmethod
     def concatenate(cls, pieces: Sequence["Rows"]) -> "Rows":
         """Return the rows of all pieces, of which there must be one."""
+        references = [piece.references for piece in pieces if piece.references is not None]
         return cls(
             np.concatenate([piece.inputs for piece in pieces], axis=1),
             np.concatenate([piece.outputs for piece in pieces], axis=1),
             np.concatenate([piece.cell for piece in pieces]),
             np.concatenate([piece.time for piece in pieces]),
+            np.concatenate(references, axis=1) if references else None,
         )
 
 
@@ -113,6 +120,11 @@ class StagedRows:
         """Outputs with units."""
         return tuple(Variable(*pair) for pair in self.attrs["outputs"])
 
+    @property
+    def references(self) -> dict[str, str]:
+        """By output, the variable that stands beside it to be compared with; stores of older versions have none."""
+        return dict(self.attrs.get("references", {}))
+
     @cached_property
     def input_offset(self) -> NDArray[np.float64]:
         """What was subtracted from each input."""
@@ -125,12 +137,14 @@ class StagedRows:
 
     def read(self, positions: NDArray[np.integer]) -> Rows:
         """Read the rows of cells at the given staged positions, sorted ascending."""
-        pieces = [self.read_rows(*self.row_start[run]) for run in _runs(positions)] or [self.read_rows(0, 0)]
+        ranges = [self.row_start[run].tolist() for run in _runs(positions)] or [[0, 0]]
+        pieces = [self.read_rows(start, stop) for start, stop in ranges]
         return Rows(
             inputs=np.concatenate([inputs for inputs, _, _ in pieces], axis=1),
             outputs=np.concatenate([outputs for _, outputs, _ in pieces], axis=1),
             cell=np.repeat(self.cell_at[positions], np.diff(self.row_start)[positions]),
             time=np.concatenate([time for _, _, time in pieces]),
+            references=self._read_references(ranges) if self.references else None,
         )
 
     def read_rows(self, start: int, stop: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]:
@@ -141,6 +155,10 @@ class StagedRows:
             group["outputs"][:, start:stop],
             group["time_of_row"][start:stop],
         )
+
+    def _read_references(self, ranges: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        group: Any = self._group
+        return np.concatenate([group["references"][:, start:stop] for start, stop in ranges], axis=1)
 
     def times_of_rows(self, start: int, stop: int) -> NDArray[np.int32]:
         """Read the time index of a range of rows."""

@@ -9,7 +9,8 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def stage_design(design: Design, dataset: xr.Dataset, runs: str | Path) -> Stage
 
 def staged_path(runs: Path, mark: str, design: Design) -> Path:
     """Return where the rows of a design are staged: named by all that decides their values, the data by their mark."""
-    decides = [
+    decides: list[Any] = [
         SCHEMA,
         mark,
         design.remedies,
@@ -46,6 +47,8 @@ def staged_path(runs: Path, mark: str, design: Design) -> Path:
         design.inputs,
         design.outputs,
     ]
+    if design.references:  # without, a store keeps the name that it had before there were any
+        decides.append(design.references)
     return runs / ".staged" / hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:24]
 
 
@@ -83,7 +86,7 @@ def stage_rows(
         for number, cells in enumerate(slabs):
             if stopped():
                 return None
-            writer.add(*_rows_of_slab(dataset, design, cells))
+            writer.add(_rows_of_slab(dataset, design, cells))
             progress((number + 1) / len(slabs))
         writer.finish()
         try:
@@ -132,10 +135,25 @@ def _unit(dataset: xr.Dataset, name: str) -> str:
     return str(dataset[name].attrs.get("units", ""))
 
 
-def _rows_of_slab(
-    dataset: xr.Dataset, design: Design, cells: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]:
-    """Return cells, rows of each cell, and the rows' time, inputs and outputs."""
+@dataclass(frozen=True)
+class _Slab:
+    """Rows of some cells.
+
+    Attributes
+    ----------
+    cells, counts
+        The cells, and how many rows each has.
+    by_row
+        Arrays of the store by name, rows along their last axis.
+    """
+
+    cells: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    by_row: dict[str, NDArray[Any]]
+
+
+def _rows_of_slab(dataset: xr.Dataset, design: Design, cells: NDArray[np.int64]) -> _Slab:
+    """Return the rows of cells; which these are, references have no say in."""
     values = _dense(dataset, design.variables, cells)
     inputs = np.stack([_centred(values[name], _unit(dataset, name)) for name in design.inputs])
     outputs = np.stack([_centred(values[name], _unit(dataset, name)) for name in design.outputs])
@@ -144,7 +162,20 @@ def _rows_of_slab(
     for rule in design.filters:
         keep &= rule(values)
     time = np.broadcast_to(np.arange(keep.shape[1], dtype=np.int32), keep.shape)[keep]
-    return cells, keep.sum(axis=1), time, inputs[:, keep], outputs[:, keep]
+    by_row = {"inputs": inputs[:, keep], "outputs": outputs[:, keep], "time_of_row": time}
+    if design.references:
+        by_row["references"] = _references(dataset, design, values)[:, keep]
+    return _Slab(cells, keep.sum(axis=1), by_row)
+
+
+def _references(dataset: xr.Dataset, design: Design, values: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
+    """Return the reference of each output, minus the output's offset; NaN where there is none."""
+    found = np.full((len(design.outputs), *values[design.outputs[0]].shape), np.nan, np.float32)
+    for number, output in enumerate(design.outputs):
+        if output in design.references:
+            found[number] = _centred(values[design.references[output]], _unit(dataset, output))
+    found[~np.isfinite(found)] = np.nan
+    return found
 
 
 def _dense(dataset: xr.Dataset, names: Sequence[str], cells: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
@@ -177,7 +208,8 @@ def _sweep(folder: Path) -> None:
 
 def _check_disk(dataset: xr.Dataset, design: Design, folder: Path) -> None:
     """Refuse to begin what the disk cannot hold: the dense form is an upper bound."""
-    dense = dataset.sizes["space"] * dataset.sizes["time"] * 4 * (len(design.inputs) + len(design.outputs) + 1)
+    values = len(design.inputs) + len(design.outputs) * (2 if design.references else 1) + 1
+    dense = dataset.sizes["space"] * dataset.sizes["time"] * 4 * values
     free = shutil.disk_usage(folder).free
     if dense > free:
         raise RunError(
@@ -193,6 +225,8 @@ class _Writer:
         self.group = zarr.open_group(path, mode="w")
         self.dataset, self.design = dataset, design
         sizes = {"inputs": len(design.inputs), "outputs": len(design.outputs)}
+        if design.references:
+            sizes["references"] = len(design.outputs)
         self.arrays = {
             name: self.group.create_array(name, shape=(n, 0), chunks=(n, CHUNK_ROWS), dtype="float32")
             for name, n in sizes.items()
@@ -203,18 +237,11 @@ class _Writer:
         self.cells: list[NDArray[np.int64]] = []
         self.counts: list[NDArray[np.int64]] = []
 
-    def add(
-        self,
-        cells: NDArray[np.int64],
-        counts: NDArray[np.int64],
-        time: NDArray[np.int32],
-        inputs: NDArray[np.float32],
-        outputs: NDArray[np.float32],
-    ) -> None:
+    def add(self, slab: _Slab) -> None:
         """Append the rows of a slab."""
-        self.cells.append(cells)
-        self.counts.append(counts)
-        for name, values in (("inputs", inputs), ("outputs", outputs), ("time_of_row", time)):
+        self.cells.append(slab.cells)
+        self.counts.append(slab.counts)
+        for name, values in slab.by_row.items():
             self.arrays[name].append(values, axis=values.ndim - 1)
 
     def finish(self) -> None:
@@ -233,6 +260,7 @@ class _Writer:
                 "schema": SCHEMA,
                 "inputs": [[name, _unit(self.dataset, name)] for name in self.design.inputs],
                 "outputs": [[name, _unit(self.dataset, name)] for name in self.design.outputs],
+                "references": dict(self.design.references),
                 "filters": [str(rule) for rule in self.design.filters],
             }
         )

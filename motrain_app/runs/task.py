@@ -13,10 +13,12 @@ from motrain_app.design.splits import make_folds
 from motrain_app.learning import Block, Stopped, resolve_learner
 from motrain_app.learning.registering import Registered
 from motrain_app.operators import AnyStack
+from motrain_app.runs.axes import Axes
+from motrain_app.runs.baselines import Baselines
 from motrain_app.runs.blockfile import write_block
 from motrain_app.runs.control import Control
 from motrain_app.runs.folder import RunFolder
-from motrain_app.runs.judging import Axes, judge
+from motrain_app.runs.judging import judge
 from motrain_app.runs.plan import Plan
 from motrain_app.runs.staged_rows import Rows, StagedRows
 
@@ -84,20 +86,33 @@ def train_block(folder: str, task: Task, modules: tuple[Registered, ...] = ()) -
     numbers = bench.plan.partitions(task.block)
     kind, options = resolve_learner(bench.design.learner)
     with threadpool_limits(1):  # one process a core; and the same sums in the same order everywhere
-        block, axes = read_block(bench, task, numbers, control)
+        block, axes, references = read_block(bench, task, numbers, control)
         try:
             fitted = kind.fit(block, options)
+            baselines = Baselines.fit(bench.plan.baselines, block, references)
         except Stopped:
             return Outcome()
     with threadpool_limits(1):  # once more: it holds for what is loaded, and the learner has loaded more
-        judged = judge(block, fitted, axes, bench.plan.metrics)
+        judged = judge(block, fitted, baselines, axes, bench.plan.metrics)
     fitted = replace(fitted, stack=add_offsets(fitted.stack, bench.rows))
     name = f"{task.block:06d}-{task.attempt}.safetensors"
     return Outcome(name, write_block(run.blocks / name, numbers, block, fitted, judged))
 
 
-def read_block(bench: Workbench, task: Task, numbers: np.ndarray, control: Control) -> tuple[Block, Axes]:
-    """Read the rows of a block's partitions that are not masked, partition after partition."""
+def read_block(
+    bench: Workbench, task: Task, numbers: np.ndarray, control: Control
+) -> tuple[Block, Axes, NDArray[np.float32] | None]:
+    """Read the rows of a block's partitions that are not masked, partition after partition.
+
+    Returns
+    -------
+    block : Block
+        All that a learner sees.
+    axes : Axes
+        Where and when its rows are.
+    references : numpy.ndarray, optional
+        What else the file says of the outputs, [n_outputs, rows]: beside the block, so that no fit comes near it.
+    """
     plan = bench.plan
     masked = np.zeros(len(numbers), bool) if task.only is None else ~np.isin(numbers, task.only)
     slot_of = np.full(plan.n_partitions + 1, -1, np.int64)  # the last entry serves rows of no partition
@@ -122,7 +137,8 @@ def read_block(bench: Workbench, task: Task, numbers: np.ndarray, control: Contr
         masked=masked,
         stopped=lambda: control.asked("cancel"),
     )
-    return block, Axes(rows.cell[order], rows.time[order], bench.rows.time)
+    references = None if rows.references is None else rows.references[:, order]
+    return block, Axes(rows.cell[order], rows.time[order], bench.rows.time), references
 
 
 def _partition_of(plan: Plan, rows: Rows) -> NDArray[np.int64]:

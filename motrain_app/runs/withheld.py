@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from motrain_app.runs.blockfile import BlockFile
 from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.plan import Plan
-from motrain_app.runs.store import DONE, PartitionRow, RunStore
+from motrain_app.runs.store import DONE, SKIPPED, PartitionRow, RunStore
 
 KEPT_BYTES = 1 << 30  # of partitions that were read; one operator everywhere is asked for by every block of another run
 
@@ -44,12 +44,23 @@ class Withheld:
     ----------
     folder
         Of the run; what is finished of it is read.
+
+    Attributes
+    ----------
+    rows
+        The finished partitions.
+    trainable
+        How many partitions have something to train, finished or not.
+    plan
+        Of the run.
     """
 
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
         with RunStore(folder.store) as store:
-            self.rows = [row for row in store.partitions() if row.state == DONE]
+            known = store.partitions()
+        self.rows = [row for row in known if row.state == DONE]
+        self.trainable = sum(row.state != SKIPPED for row in known)
         self.plan = Plan.load(folder.plan)
         self._by_number = {row.number: row for row in self.rows}
         self._kept: OrderedDict[int, WithheldRows] = OrderedDict()

@@ -4,23 +4,52 @@
 of; the registry of metrics; the climatology; and the block bootstrap. `held_out_coverage` judges intervals.
 """
 
+from motrain_app.skill.anomalies import anomalies
 from motrain_app.skill.baselines import Climatology, fit_climatology
 from motrain_app.skill.block_length import BlockLength, block_length
 from motrain_app.skill.blocks import Blocks, bootstrap_moments, group_blocks, influence, time_blocks
-from motrain_app.skill.bootstrap import MIN_BLOCKS, Intervals, bootstrap, bootstrap_interval
+from motrain_app.skill.bootstrap import (
+    MIN_BLOCKS,
+    Intervals,
+    bootstrap,
+    bootstrap_groups,
+    bootstrap_interval,
+    bootstrap_p,
+)
 from motrain_app.skill.comparison import mae_difference, mse_difference, rmse_change, rmse_difference
-from motrain_app.skill.coverage import Coverage, calibrate_by_fold, held_out_coverage, judge_folds
-from motrain_app.skill.metrics import bias, mae, n, r, r2, rmse, skill, ubrmse
+from motrain_app.skill.coverage import Coverage, calibrate_by_fold, held_out_coverage, judge_folds, judge_rows
+from motrain_app.skill.metrics import (
+    COVERAGE_LEVEL,
+    anomaly_r,
+    bias,
+    coverage,
+    kge,
+    mae,
+    n,
+    n_effective,
+    r,
+    r2,
+    rmse,
+    sd_ratio,
+    skill,
+    spearman,
+    ubrmse,
+)
 from motrain_app.skill.moments import Moments
-from motrain_app.skill.registry import Metric, best_index, best_indices, get_metric, metric, metric_names
+from motrain_app.skill.ranks import rank_correlation_parts
+from motrain_app.skill.registry import OVER, POOLED, Metric, best_index, best_indices, get_metric, metric, metric_names
 from motrain_app.skill.scores import Scores, score_outputs, unpack_scores
 from motrain_app.skill.season import DAYS_PER_YEAR, day_of_year, season_harmonics
+from motrain_app.skill.significance import adjusted_p, discoveries
 from motrain_app.skill.summing import moments, moments_by_group
 from motrain_app.skill.tables import score_frame, score_table
 
 __all__ = [
+    "COVERAGE_LEVEL",
     "DAYS_PER_YEAR",
     "MIN_BLOCKS",
+    "OVER",
+    "POOLED",
     "BlockLength",
     "Blocks",
     "Climatology",
@@ -29,21 +58,30 @@ __all__ = [
     "Metric",
     "Moments",
     "Scores",
+    "adjusted_p",
+    "anomalies",
+    "anomaly_r",
     "best_index",
     "best_indices",
     "bias",
     "block_length",
     "bootstrap",
+    "bootstrap_groups",
     "bootstrap_interval",
     "bootstrap_moments",
+    "bootstrap_p",
     "calibrate_by_fold",
+    "coverage",
     "day_of_year",
+    "discoveries",
     "fit_climatology",
     "get_metric",
     "group_blocks",
     "held_out_coverage",
     "influence",
     "judge_folds",
+    "judge_rows",
+    "kge",
     "mae",
     "mae_difference",
     "metric",
@@ -52,16 +90,20 @@ __all__ = [
     "moments_by_group",
     "mse_difference",
     "n",
+    "n_effective",
     "r",
     "r2",
+    "rank_correlation_parts",
     "rmse",
     "rmse_change",
     "rmse_difference",
     "score_frame",
     "score_outputs",
     "score_table",
+    "sd_ratio",
     "season_harmonics",
     "skill",
+    "spearman",
     "time_blocks",
     "ubrmse",
     "unpack_scores",

@@ -174,8 +174,12 @@ def fit_climatology(
     coefficients, partition = np.empty(shape), np.empty((n_members, n_outputs, len(features)))
     pooled = np.empty(shape[:-1], dtype=bool)
     weights = train.astype(np.float64)
+    bins = cell * n_atoms + atom
+    present = np.isfinite(values)
     for output in range(n_outputs):
-        gram, right = _normal_equations(values[output], features, cell * n_atoms + atom, n_cells, weights)
+        if output == 0 or not np.array_equal(present[output], present[output - 1]):  # most outputs share their gaps
+            gram = _gram(present[output], features, bins, n_cells, weights)
+        right = _right(np.where(present[output], values[output], 0.0), features, bins, n_cells, weights)
         partition[:, output] = solve_season(gram.sum(axis=1), right.sum(axis=1), needed)
         own = solve_season(gram, right, needed)
         pooled[:, output] = gram[..., 0, 0] < needed
@@ -183,33 +187,38 @@ def fit_climatology(
     return Climatology(coefficients, partition, pooled)
 
 
-def _normal_equations(
-    values: FloatArray, features: FloatArray, bins: NDArray[np.intp], n_cells: int, weights: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Σ X Xᵀ and Σ X y over the training rows of each (member, cell)."""
-    present = np.isfinite(values)
-    here = present.astype(np.float64)
-    filled = np.where(present, values, 0.0)
-    n_features, n_atoms = len(features), weights.shape[1]
+def _gram(
+    present: NDArray[np.bool_], features: FloatArray, bins: NDArray[np.intp], n_cells: int, weights: FloatArray
+) -> FloatArray:
+    """Σ X Xᵀ over the training rows of each (member, cell)."""
+    gram = np.empty((len(weights), n_cells, len(features), len(features)))
+    there = np.where(present, features, 0.0)
+    for i in range(len(features)):
+        for j in range(i + 1):
+            gram[..., i, j] = gram[..., j, i] = _by_member(there[i] * features[j], bins, n_cells, weights)
+    return gram
 
-    def by_member(column: FloatArray) -> FloatArray:
+
+def _right(
+    filled: FloatArray, features: FloatArray, bins: NDArray[np.intp], n_cells: int, weights: FloatArray
+) -> FloatArray:
+    """Σ X y over the training rows of each (member, cell); y is 0 in its gaps."""
+    with np.errstate(over="ignore"):
+        return np.stack([_by_member(one * filled, bins, n_cells, weights) for one in features], axis=-1)
+
+
+def _by_member(column: FloatArray, bins: NDArray[np.intp], n_cells: int, weights: FloatArray) -> FloatArray:
+    """Sum a column over the training rows of each (member, cell)."""
+    n_atoms = weights.shape[1]
+    with np.errstate(over="ignore"):
         sums = np.bincount(bins, weights=column, minlength=n_cells * n_atoms).reshape(n_cells, n_atoms)
         # Zero times a finite sum is exactly zero, so what a member does not train on leaves no trace; a sum
         # that overflowed would leave NaN, and is kept from those that do not train on it.
         lost = ~np.isfinite(sums)
         if not lost.any():
-            return weights @ sums.T
+            return np.asarray(weights @ sums.T)
         kept = weights @ np.where(lost, 0.0, sums).T
         return np.where(weights @ lost.T.astype(np.float64) > 0, np.nan, kept)
-
-    gram = np.empty((len(weights), n_cells, n_features, n_features))
-    right = np.empty((len(weights), n_cells, n_features))
-    with np.errstate(over="ignore"):
-        for i in range(n_features):
-            right[..., i] = by_member(features[i] * filled)
-            for j in range(i + 1):
-                gram[..., i, j] = gram[..., j, i] = by_member(features[i] * features[j] * here)
-    return gram, right
 
 
 def rows_needed(harmonics: int) -> int:

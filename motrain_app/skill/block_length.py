@@ -35,10 +35,13 @@ class BlockLength:
         Optimal length for the variance of a mean, in days, at least 1. Shape (...).
     leakage
         Days d such that blocks of b days miss the share d/b of the variance: Σ|k|R(k) / ΣR(k). Shape (...).
+    variance
+        Of the sum over all days: N ΣR(k), in the squared unit of the series. Shape (...).
     """
 
     days: FloatArray
     leakage: FloatArray
+    variance: FloatArray
 
 
 def block_length(series: FloatArray, present: NDArray[np.bool_]) -> BlockLength:
@@ -80,8 +83,8 @@ def block_length(series: FloatArray, present: NDArray[np.bool_]) -> BlockLength:
     """
     leading, n_days = series.shape[:-1], series.shape[-1]
     products, pairs = _lagged_products(np.where(present, series, 0.0).reshape(-1, n_days), present)
-    lengths = np.array([_politis_white(row, pairs, n_days) for row in products]).reshape(-1, 2)
-    return BlockLength(lengths[:, 0].reshape(leading), lengths[:, 1].reshape(leading))
+    lengths = np.array([_politis_white(row, pairs, n_days) for row in products]).reshape(-1, 3)
+    return BlockLength(*(column.reshape(leading) for column in lengths.T))
 
 
 def _lagged_products(series: FloatArray, present: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
@@ -95,11 +98,11 @@ def _lagged_products(series: FloatArray, present: NDArray[np.bool_]) -> tuple[Fl
     return products[:-1], np.rint(products[-1])
 
 
-def _politis_white(products: FloatArray, pairs: FloatArray, n_days: int) -> tuple[float, float]:
-    """Block length and leakage, in days, from lagged sums of products and numbers of pairs."""
+def _politis_white(products: FloatArray, pairs: FloatArray, n_days: int) -> tuple[float, float, float]:
+    """Block length and leakage in days, and variance of the sum, from lagged sums of products and numbers of pairs."""
     longest = _longest_block(n_days)
     if pairs[0] < _MIN_PAIRS or products[0] <= 0:
-        return 1.0, 0.0
+        return 1.0, 0.0, float(max(products[0], 0.0))
     lags = 1 + np.flatnonzero(pairs[1:] >= _MIN_PAIRS)
     correlation = (products[lags] / pairs[lags]) / (products[0] / pairs[0])
     # Among sparse days few pairs of pairs overlap, so the products depend less on each other.
@@ -116,9 +119,9 @@ def _politis_white(products: FloatArray, pairs: FloatArray, n_days: int) -> tupl
     spread = windowed[0] + 2 * windowed[1:].sum()
     leak = 2 * (k * windowed).sum()
     if spread <= 0:  # the window's lobes outweigh the sum: no estimate, so the most careful one
-        return float(longest), 0.0
+        return float(longest), 0.0, float(products[0])
     days = (1.5 * (leak / spread) ** 2 * n_days) ** (1 / 3)
-    return float(np.clip(days, 1.0, longest)), float(max(leak / spread, 0.0))
+    return float(np.clip(days, 1.0, longest)), float(max(leak / spread, 0.0)), float(spread)
 
 
 def _longest_block(n_days: int) -> int:

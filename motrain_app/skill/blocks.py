@@ -4,18 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from motrain_app.skill.moments import FloatArray, Moments, divide
 from motrain_app.skill.registry import Score
 
-__all__ = ["Blocks", "bootstrap_moments", "group_blocks", "influence", "time_blocks"]
+__all__ = [
+    "Blocks",
+    "DayBlocks",
+    "bootstrap_moments",
+    "even_number",
+    "group_blocks",
+    "influence",
+    "shared_counts",
+    "time_blocks",
+]
 
 # Starts of blocks lie on a grid of a quarter of a block: nearly as good as every day, and few enough sums.
 _PARTS = 4
 _MAX_PARTS = 256
+# Numbers of blocks in a replicate: few enough that most partitions share theirs, and so the draws.
+_NUMBERS = (
+    *range(1, 17),
+    *(18, 20, 22, 24, 27, 30, 33, 36, 40, 44, 48, 54, 60, 66, 72, 80, 88, 96, 106, 116, 128, 140, 154, 170, 188, 206),
+    *(228, _MAX_PARTS),
+)
 # Relative step of a derivative by central differences: its error, of order 10⁻⁸, is far below the noise.
 _STEP = 1e-4
 
@@ -80,31 +98,80 @@ def influence(total: Moments, parts: Moments, statistics: Sequence[Score]) -> Fl
     return centred
 
 
+@dataclass(frozen=True, slots=True)
+class DayBlocks:
+    """How a stretch of days is cut into overlapping blocks; the end of the record joins its beginning.
+
+    Parameters
+    ----------
+    n_days
+        Days of the record.
+    per_replicate
+        Blocks that make one replicate.
+    parts
+        Pieces that make a block: a block begins at every piece.
+    """
+
+    n_days: int
+    per_replicate: int
+    parts: int
+
+    @classmethod
+    def of_length(cls, n_days: int, days: float) -> DayBlocks:
+        """Cut a record into blocks of at least so many days.
+
+        They are as much longer as makes the record a whole number of blocks, one of some sixty such numbers, and at
+        least 1/256 of it.
+        """
+        most = int(np.clip(n_days // days, 1, _MAX_PARTS))
+        per_replicate = _NUMBERS[int(np.searchsorted(_NUMBERS, most, "right")) - 1]
+        return cls(
+            n_days, per_replicate, min(_PARTS, max(1, _MAX_PARTS // per_replicate), max(1, n_days // per_replicate))
+        )
+
+    @property
+    def days(self) -> float:
+        """Length of a block in days."""
+        return self.n_days / self.per_replicate
+
+    @property
+    def starts(self) -> int:
+        """Number of blocks, one a piece."""
+        return self.per_replicate * self.parts
+
+    @property
+    def edges(self) -> NDArray[np.int64]:
+        """First day of each piece, shape (starts)."""
+        return -(-np.arange(self.starts) * self.n_days // self.starts)
+
+    def piece(self, day: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+        """Return the piece that each day, 0 … n_days − 1, lies in."""
+        return np.searchsorted(self.edges, day, "right") - 1
+
+    def overlapping(self, pieces: FloatArray) -> FloatArray:
+        """Return the sums of blocks from those of pieces, which are the last axis."""
+        sums = pieces.copy()
+        for later in range(1, self.parts):
+            sums += np.roll(pieces, -later, axis=-1)
+        return sums
+
+
 def time_blocks(daily: Moments, *, days: float) -> Blocks:
-    """Overlapping blocks of at least `days` calendar days; the end of the record joins its beginning.
+    """Overlapping blocks of at least `days` calendar days; see `DayBlocks.of_length`.
 
     Parameters
     ----------
     daily
         Shape (..., days), one entry a calendar day, without empty days at either end.
     days
-        Length asked for. The blocks are as much longer as makes the record a whole number of blocks, and at
-        least 1/256 of it.
+        Length asked for.
     """
-    n_days = daily.shape[-1]
-    per_replicate = int(np.clip(n_days // days, 1, _MAX_PARTS))
-    parts = min(_PARTS, max(1, _MAX_PARTS // per_replicate), max(1, n_days // per_replicate))
-    starts = per_replicate * parts
-    edges = -(-np.arange(starts) * n_days // starts)
+    cut = DayBlocks.of_length(daily.shape[-1], days)
     total = daily.merged()
-    common = daily.rebased(total.shift[..., None])
-    pieces = np.add.reduceat(common.sums, edges, axis=-1)
-    sums = pieces.copy()
-    for later in range(1, parts):
-        sums += np.roll(pieces, -later, axis=-1)
-    shift = np.broadcast_to(total.shift[..., None], (*total.shift.shape, starts))
-    effective = _even_number(pieces[0]) / parts
-    return Blocks(Moments(sums, shift), total, per_replicate, n_days / per_replicate, effective)
+    pieces = np.add.reduceat(daily.rebased(total.shift[..., None]).sums, cut.edges, axis=-1)
+    shift = np.broadcast_to(total.shift[..., None], (*total.shift.shape, cut.starts))
+    effective = even_number(pieces[0]) / cut.parts
+    return Blocks(Moments(cut.overlapping(pieces), shift), total, cut.per_replicate, cut.days, effective)
 
 
 def group_blocks(groups: Moments) -> Blocks:
@@ -119,19 +186,40 @@ def group_blocks(groups: Moments) -> Blocks:
     kept = groups[..., filled]
     total = kept.merged()
     common = kept.rebased(total.shift[..., None])
-    return Blocks(common, total, kept.shape[-1], np.nan, _even_number(kept.weight))
+    return Blocks(common, total, kept.shape[-1], np.nan, even_number(kept.weight))
 
 
-def _even_number(weight: FloatArray) -> FloatArray:
+def even_number(weight: FloatArray) -> FloatArray:
+    """Return how many equal weights, on the last axis, would tell as much: (Σw)²/Σw²."""
     return np.nan_to_num(divide(weight.sum(axis=-1) ** 2, (weight**2).sum(axis=-1)), nan=0.0)
 
 
 def bootstrap_moments(blocks: Blocks, *, replicates: int, rng: np.random.Generator) -> Moments:
     """Moments of replicates that draw blocks with replacement; shape (..., replicates)."""
-    starts = blocks.moments.shape[-1]
-    drawn = rng.integers(0, starts, size=replicates * blocks.per_replicate, dtype=np.int32)
-    # One row a replicate. As a sparse matrix it is never written out, and the order of its sums does not
-    # depend on the linear algebra library or its threads.
-    ends = np.arange(replicates + 1, dtype=np.int32) * blocks.per_replicate
-    counts = csr_array((np.ones(drawn.size), drawn, ends), shape=(replicates, starts))
+    counts = _counts(blocks.moments.shape[-1], blocks.per_replicate, replicates, rng)
     return blocks.moments.resampled(counts)
+
+
+def _counts(starts: int, per_replicate: int, replicates: int, rng: np.random.Generator) -> csr_array:
+    """Draw how often each block stands in each replicate, one row a replicate.
+
+    As a sparse matrix it is never written out, and the order of its sums depends neither on the linear algebra library
+    nor on its threads.
+    """
+    drawn = rng.integers(0, starts, size=replicates * per_replicate, dtype=np.int32)
+    ends = np.arange(replicates + 1, dtype=np.int32) * per_replicate
+    return csr_array((np.ones(drawn.size), drawn, ends), shape=(replicates, starts))
+
+
+@lru_cache(maxsize=64)  # a few MB each; thousands of partitions share them
+def shared_counts(cut: tuple[int, int], replicates: int, key: int | tuple[int, ...]) -> csr_array:
+    """Return the draws of a key: the same for all that are cut into as many blocks.
+
+    Parameters
+    ----------
+    cut
+        Number of blocks, and how many make a replicate.
+    key
+        Entropy of the random numbers.
+    """
+    return _counts(*cut, replicates, np.random.default_rng(key))

@@ -33,14 +33,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr, stdtrit
+from scipy.special import ndtr, stdtr, stdtrit
 
 from motrain_app.skill.block_length import block_length
-from motrain_app.skill.blocks import bootstrap_moments, influence, time_blocks
+from motrain_app.skill.blocks import bootstrap_moments, group_blocks, influence, time_blocks
 from motrain_app.skill.moments import FloatArray, Moments
 from motrain_app.skill.registry import Score
 
-__all__ = ["MIN_BLOCKS", "Intervals", "bootstrap", "bootstrap_interval"]
+__all__ = [
+    "MIN_BLOCKS",
+    "Intervals",
+    "bootstrap",
+    "bootstrap_groups",
+    "bootstrap_interval",
+    "bootstrap_p",
+    "widening",
+]
 
 MIN_BLOCKS = 10.0
 # A missing share of the variance over one half is a guess; the blocks are too short to be mended.
@@ -61,6 +69,9 @@ class Intervals:
         Length of a block in days; NaN without a row.
     blocks
         Effective number of blocks.
+    p
+        Two-sided p-value of each statistic being 0; shape (statistics), NaN where there is no interval. It tells
+        something of statistics that are 0 where nothing is to be found: a bias, a difference, a skill.
     """
 
     value: FloatArray
@@ -68,6 +79,7 @@ class Intervals:
     high: FloatArray
     block_days: float
     blocks: float
+    p: FloatArray
 
 
 def bootstrap_interval(
@@ -107,8 +119,7 @@ def bootstrap_interval(
         return np.full(n_statistics, np.nan), np.full(n_statistics, np.nan)
     ordered = np.sort(replicates, axis=-1)  # NaN last
     known = (~np.isnan(ordered)).sum(axis=-1)
-    widening = blocks / ((blocks - 1) * (1 - min(missing, _MAX_MISSING)))
-    reach = stdtrit(blocks - 1, (1 + level) / 2) * np.sqrt(widening)
+    reach = stdtrit(blocks - 1, (1 + level) / 2) * np.sqrt(widening(blocks, missing))
     ends = []
     for share in (ndtr(-reach), ndtr(reach)):
         position = np.clip(share * (known + 1) - 1, 0, np.maximum(known - 1, 0))
@@ -118,6 +129,62 @@ def bootstrap_interval(
         end = before + (position - first) * (after - before)
         ends.append(np.where(known >= (1 - _MAX_UNDEFINED) * n_replicates, end, np.nan))
     return ends[0], ends[1]
+
+
+def bootstrap_p(value: FloatArray, replicates: FloatArray, *, blocks: float, missing: float = 0.0) -> FloatArray:
+    """Two-sided p-values of statistics being 0.
+
+    The value over the standard deviation of its replicates, widened as the interval is, against Student's distribution
+    with B − 1 degrees of freedom: for a difference of losses the test of Diebold and Mariano (1995), with the variance
+    of the bootstrap.
+
+    Parameters
+    ----------
+    value
+        Values in all rows; shape (statistics).
+    replicates, blocks, missing
+        As in `bootstrap_interval`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (statistics); 1 where value and replicates are all 0, NaN where there is no interval.
+
+    References
+    ----------
+    Diebold, F. X., Mariano, R. S. (1995): Comparing predictive accuracy. J. Bus. Econ. Stat. 13, 253–263,
+    doi:10.1080/07350015.1995.10524599.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> replicates = np.array([np.linspace(-1, 1, 1000)])
+    >>> [round(float(bootstrap_p(np.array([v]), replicates, blocks=30.0)[0]), 3) for v in (0.0, 0.5, 1.2, 2.5)]
+    [1.0, 0.402, 0.05, 0.0]
+    """
+    known = ~np.isnan(replicates)
+    usable = (known.sum(axis=-1) >= (1 - _MAX_UNDEFINED) * replicates.shape[-1]) & ~np.isnan(value)
+    p = np.full(len(value), np.nan)
+    if blocks < MIN_BLOCKS or not usable.any():
+        return p
+    spread = np.nanstd(replicates[usable], axis=-1) * np.sqrt(widening(blocks, missing))
+    with np.errstate(divide="ignore", invalid="ignore"):  # without any spread a value is nothing, or certain
+        distance = np.where(value[usable] == 0, 0.0, np.abs(value[usable]) / spread)
+    p[usable] = 2 * stdtr(blocks - 1, -distance)
+    return p
+
+
+def widening(blocks: float, missing: float) -> float:
+    """Return by how much the variance of replicates is too small: for few blocks, and for what blocks miss.
+
+    Parameters
+    ----------
+    blocks
+        Effective number of blocks, over 1.
+    missing
+        Share of the variance that the blocks miss; taken as at most one half.
+    """
+    return blocks / ((blocks - 1) * (1 - min(missing, _MAX_MISSING)))
 
 
 def bootstrap(
@@ -165,20 +232,69 @@ def bootstrap(
     total = daily.merged()
     daily = daily.rebased(total.shift[..., None])
     value = np.array([float(statistic(total)) for statistic in statistics])
-    low, high = np.full((2, len(value)), np.nan)
+    low, high, p = np.full((3, len(value)), np.nan)
     # Nothing to resample; nor where a prediction is infinite, in whatever replicate it may fall.
     if total.weight == 0 or not np.isfinite(total.sums).all():
-        return Intervals(value, low, high, np.nan, 0.0)
+        return Intervals(value, low, high, np.nan, 0.0, p)
     deciding = statistics if length_from is None else length_from
     length = block_length(influence(total, daily, deciding), daily.weight > 0)
     blocks = time_blocks(daily, days=float(length.days.max()))
     effective = float(blocks.effective)
     if statistics and effective >= MIN_BLOCKS:
         drawn = bootstrap_moments(blocks, replicates=replicates, rng=rng)
-        low, high = bootstrap_interval(
-            np.stack([statistic(drawn) for statistic in statistics]),
-            blocks=effective,
-            missing=float(length.leakage.max()) / blocks.days,
-            level=level,
-        )
-    return Intervals(value, low, high, blocks.days, effective)
+        values = np.stack([statistic(drawn) for statistic in statistics])
+        missing = float(length.leakage.max()) / blocks.days
+        low, high = bootstrap_interval(values, blocks=effective, missing=missing, level=level)
+        p = bootstrap_p(value, values, blocks=effective, missing=missing)
+    return Intervals(value, low, high, blocks.days, effective, p)
+
+
+def bootstrap_groups(
+    groups: Moments,
+    statistics: Sequence[Score],
+    *,
+    replicates: int = 1000,
+    level: float = 0.95,
+    rng: np.random.Generator,
+) -> Intervals:
+    """Intervals of statistics where what is drawn are groups of rows, such as squares of a map, in place of days.
+
+    The groups must be so large that their errors hardly depend on each other: nothing is added for what they miss.
+
+    Parameters
+    ----------
+    groups
+        Shape (groups); empty ones are left out.
+    statistics, replicates, level, rng
+        As in `bootstrap`.
+
+    Returns
+    -------
+    Intervals
+        `block_days` is NaN.
+
+    Examples
+    --------
+    Two predictions compared by squares that hold four rows each:
+
+    >>> import numpy as np
+    >>> from motrain_app.skill import bootstrap_groups, mse_difference, moments_by_group
+    >>> rng = np.random.default_rng(1)
+    >>> square = np.arange(400) // 4
+    >>> first, second = rng.standard_normal((2, 400)) * [[1.0], [1.5]]
+    >>> found = bootstrap_groups(
+    ...     moments_by_group(np.zeros(400), first, square, 100, baseline=second), [mse_difference], rng=rng
+    ... )
+    >>> bool(found.high[0] < 0), bool(found.p[0] < 0.001), found.blocks
+    (True, True, 100.0)
+    """
+    blocks = group_blocks(groups)
+    value = np.array([float(statistic(blocks.total)) for statistic in statistics])
+    low, high, p = np.full((3, len(value)), np.nan)
+    effective = float(blocks.effective)
+    if statistics and effective >= MIN_BLOCKS and np.isfinite(blocks.total.sums).all():
+        drawn = bootstrap_moments(blocks, replicates=replicates, rng=rng)
+        values = np.stack([statistic(drawn) for statistic in statistics])
+        low, high = bootstrap_interval(values, blocks=effective, level=level)
+        p = bootstrap_p(value, values, blocks=effective)
+    return Intervals(value, low, high, np.nan, effective, p)

@@ -20,7 +20,7 @@ from motrain_app.skill.metrics import bias
 from motrain_app.skill.moments import FloatArray
 from motrain_app.skill.summing import moments, moments_by_group
 
-__all__ = ["Coverage", "calibrate_by_fold", "held_out_coverage", "judge_folds"]
+__all__ = ["Coverage", "calibrate_by_fold", "held_out_coverage", "judge_folds", "judge_rows"]
 
 Times = NDArray[np.datetime64]
 Residuals = NDArray[np.floating[Any]]
@@ -89,16 +89,35 @@ def judge_folds(
     pooled : numpy.ndarray
         Whether the interval is that of the whole year, [outputs, rows].
     """
-    season, residual = season_of(time), np.asarray(residual, np.float32)  # as the quantiles are kept
+    season, residual = season_of(time), np.asarray(residual, np.float32)
     within, pooled = np.full(residual.shape, np.nan), np.zeros(residual.shape, bool)
     for number, quantiles in calibrate_by_fold(residual, time, fold):
         rows = np.flatnonzero(fold == number)
-        low, high = np.moveaxis(quantiles.offsets(level)[:, season[rows]], -1, 0)
-        judged = residual[:, rows]
-        known = ~(np.isnan(judged) | np.isnan(low))
-        within[:, rows] = np.where(known, (judged >= low) & (judged <= high), np.nan)
+        within[:, rows] = judge_rows(quantiles, residual[:, rows], season[rows], level=level)
         pooled[:, rows] = quantiles.pooled(level)[:, season[rows]]
     return within, pooled
+
+
+def judge_rows(
+    quantiles: ResidualQuantiles, residual: Residuals, season: NDArray[np.integer[Any]], *, level: float
+) -> FloatArray:
+    """Say of each row whether it lies within the interval: 1 or 0, [outputs, rows]; NaN without residual or interval.
+
+    Parameters
+    ----------
+    quantiles
+        Of residuals of other rows.
+    residual
+        Observed − predicted, [outputs, rows].
+    season
+        Of each row, as `motrain_app.operators.seasons.season_of` gives it; shape (rows).
+    level
+        As in `motrain_app.operators.interval.ResidualQuantiles.offsets`.
+    """
+    low, high = np.moveaxis(quantiles.offsets(level)[:, season], -1, 0)
+    judged = np.asarray(residual, np.float32)  # as the quantiles are kept
+    known = ~(np.isnan(judged) | np.isnan(low))
+    return np.where(known, (judged >= low) & (judged <= high), np.nan)
 
 
 def held_out_coverage(

@@ -2,17 +2,36 @@
 
 In the formulas o is observed, p predicted, e = p − o, ⟨ ⟩ the weighted mean over rows and σ² = ⟨(x − ⟨x⟩)²⟩.
 Rows with a gap in o or p do not count (see `motrain_app.skill.summing.moments`); without a row a score is
-NaN.
+NaN. Scores marked temporal are taken of each cell, and of several cells the median.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from motrain_app.skill.moments import FloatArray, Moments
+from motrain_app.skill.block_length import block_length
+from motrain_app.skill.moments import FloatArray, Moments, divide
 from motrain_app.skill.registry import metric
 
-__all__ = ["bias", "mae", "n", "r", "r2", "rmse", "skill", "ubrmse"]
+__all__ = [
+    "COVERAGE_LEVEL",
+    "anomaly_r",
+    "bias",
+    "coverage",
+    "kge",
+    "mae",
+    "n",
+    "n_effective",
+    "r",
+    "r2",
+    "rmse",
+    "sd_ratio",
+    "skill",
+    "spearman",
+    "ubrmse",
+]
+
+COVERAGE_LEVEL = 0.9  # of the intervals that `coverage` counts
 
 
 @metric(best=0.0, direction="zero", unit="output")
@@ -54,7 +73,7 @@ def rmse(m: Moments) -> FloatArray:
     return np.sqrt(m.mse)
 
 
-@metric(best=0.0, direction="min", unit="output")
+@metric(best=0.0, direction="min", unit="output", temporal=True)
 def ubrmse(m: Moments) -> FloatArray:
     """Unbiased root-mean-square error.
 
@@ -69,7 +88,7 @@ def ubrmse(m: Moments) -> FloatArray:
     return np.sqrt(m.error_variance)
 
 
-@metric(best=1.0, direction="max", unit="none", association=True)
+@metric(best=1.0, direction="max", unit="none", association=True, temporal=True)
 def r(m: Moments) -> FloatArray:
     """Pearson correlation.
 
@@ -85,7 +104,22 @@ def r(m: Moments) -> FloatArray:
         return np.where(product > 0, np.clip(m.covariance / product, -1.0, 1.0), np.nan)
 
 
-@metric(best=1.0, direction="max", unit="none")
+@metric(best=1.0, direction="max", unit="none", association=True, temporal=True, of="ranks")
+def spearman(m: Moments) -> FloatArray:
+    """Spearman rank correlation.
+
+    ρ is the Pearson correlation of the ranks of o and p, equal values sharing their mean rank. Range [−1, 1], best 1,
+    without unit. NaN where observed or predicted is constant. Rows have no weights here: a rank counts rows. The
+    moments are those of the pseudo-values of `motrain_app.skill.ranks.rank_correlation_parts`, whose mean is ρ.
+
+    References
+    ----------
+    Spearman, C. (1904): The proof and measurement of association between two things. Am. J. Psychol. 15, 72–101.
+    """
+    return np.clip(m.error_mean, -1.0, 1.0)
+
+
+@metric(best=1.0, direction="max", unit="none", temporal=True)
 def r2(m: Moments) -> FloatArray:
     """Coefficient of determination (Nash–Sutcliffe efficiency).
 
@@ -98,6 +132,58 @@ def r2(m: Moments) -> FloatArray:
     10, 282–290, doi:10.1016/0022-1694(70)90255-6.
     """
     return _one_minus_ratio(m.mse, m.observed_variance)
+
+
+@metric(best=1.0, direction="max", unit="none", association=True, temporal=True)
+def kge(m: Moments) -> FloatArray:
+    """Kling–Gupta efficiency.
+
+    KGE = 1 − √((r − 1)² + (σₚ/σₒ − 1)² + ((⟨p⟩ − ⟨o⟩)/σₒ)²). Range (−∞, 1], best 1, without unit; the mean of the
+    observed has no r and so no KGE. The bias is set against σₒ in place of ⟨o⟩: means near zero, and scales without a
+    natural zero such as dB and °C, make the ratio of means arbitrary. NaN where observed or predicted is constant.
+
+    References
+    ----------
+    Gupta, H. V., Kling, H., Yilmaz, K. K., Martinez, G. F. (2009): Decomposition of the mean squared error and NSE
+    performance criteria. J. Hydrol. 377, 80–91, doi:10.1016/j.jhydrol.2009.08.003.
+
+    Tang, G., Clark, M. P., Papalexiou, S. M. (2021): SC-Earth: a station-based serially complete Earth dataset from
+    1950 to 2019. J. Climate 34, 6493–6511, doi:10.1175/JCLI-D-21-0067.1 (KGE″, this form).
+    """
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        shift = divide(m.error_mean, np.sqrt(m.observed_variance))
+        distance = (r(m) - 1) ** 2 + (sd_ratio(m) - 1) ** 2 + shift**2
+        return np.asarray(1 - np.sqrt(distance))
+
+
+@metric(best=1.0, direction="zero", unit="none", temporal=True)
+def sd_ratio(m: Moments) -> FloatArray:
+    """Ratio of standard deviations.
+
+    σₚ/σₒ. Range [0, ∞), best 1, under 1 where predictions vary too little, without unit. NaN where observed is
+    constant.
+
+    References
+    ----------
+    Taylor, K. E. (2001): Summarizing multiple aspects of model performance in a single diagram. J. Geophys. Res. 106,
+    7183–7192, doi:10.1029/2000JD900719.
+    """
+    return divide(np.sqrt(m.predicted_variance), np.sqrt(m.observed_variance))
+
+
+@metric(best=1.0, direction="max", unit="none", association=True, temporal=True, of="anomalies")
+def anomaly_r(m: Moments) -> FloatArray:
+    """Anomaly correlation.
+
+    Pearson correlation of what is left of o and p when each has lost its own climatology, the mean and two harmonics of
+    the year, cell by cell: whether departures from the season are told. Range [−1, 1], best 1, without unit. NaN where
+    a cell has rows in under three calendar years, or in too few days to see the season.
+
+    References
+    ----------
+    Wilks, D. S. (2019): Statistical Methods in the Atmospheric Sciences, 4th ed., Elsevier, section 9.8.
+    """
+    return r(m)
 
 
 @metric(best=1.0, direction="max", unit="none", needs_baseline=True)
@@ -115,6 +201,21 @@ def skill(m: Moments) -> FloatArray:
     return _one_minus_ratio(m.mse, m.baseline_mse)
 
 
+@metric(best=COVERAGE_LEVEL, direction="zero", unit="none", of="intervals")
+def coverage(m: Moments) -> FloatArray:
+    """Coverage of the 90 % interval.
+
+    Share of rows whose observed value lies in the prediction interval of level 0.9, which other folds calibrated.
+    Range [0, 1], best 0.9, without unit. NaN without a row that has an interval.
+
+    References
+    ----------
+    Gneiting, T., Balabdaoui, F., Raftery, A. E. (2007): Probabilistic forecasts, calibration and sharpness. J. R. Stat.
+    Soc. B 69, 243–268, doi:10.1111/j.1467-9868.2007.00587.x.
+    """
+    return m.error_mean
+
+
 @metric(best=np.inf, direction="max", unit="none")
 def n(m: Moments) -> FloatArray:
     """Number of rows.
@@ -123,6 +224,34 @@ def n(m: Moments) -> FloatArray:
     NaN, without a row.
     """
     return m.n
+
+
+@metric(best=np.inf, direction="max", unit="none", of="days")
+def n_effective(m: Moments) -> FloatArray:
+    """Effective number of rows.
+
+    n²/ΣΣρ over all pairs of rows, with ρ the correlation of their errors: how many independent rows would leave the
+    mean error as uncertain. ΣΣρ comes from the autocovariance of the errors summed over each day, so that cells that
+    err together count, too. Range [0, n], best n, the more the better; 0 without a row. n where errors do not vary.
+
+    References
+    ----------
+    Bayley, G. V., Hammersley, J. M. (1946): The "effective" number of independent observations in an autocorrelated
+    time series. Suppl. J. R. Stat. Soc. 8, 184–197, doi:10.2307/2983560.
+
+    Wilks, D. S. (2019): Statistical Methods in the Atmospheric Sciences, 4th ed., Elsevier, section 5.2.4.
+    """
+    if not m.shape[-1]:
+        return np.zeros(m.shape[:-1])
+    total = m.merged()
+    there = m.weight > 0
+    deviation = np.where(there, m.error_sum_about(total.error_mean[..., None]), 0.0)
+    of_sum = np.empty(total.shape)
+    for index in np.ndindex(total.shape):  # each has days of its own
+        of_sum[index] = block_length(deviation[index], there[index]).variance
+    with np.errstate(invalid="ignore", over="ignore"):
+        shrinkage = divide(total.n * total.error_variance, of_sum)  # variance of the sum, were errors independent
+    return np.where(np.isfinite(shrinkage), total.n * np.minimum(shrinkage, 1.0), total.n)
 
 
 def _one_minus_ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:

@@ -2,13 +2,17 @@
 
 Colour maps, "better" arrows, table columns and the choice of a winner read what the decorator says; a new
 score needs no edit elsewhere.
+
+A score that measures variation in time is taken of each cell, and the partition's is the median over cells. Pooled over
+space and time it goes by another name, such as ``r_pooled``; `get_metric` makes these, and ``skill_over_climatology``
+and the like, of what is registered.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -16,11 +20,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from motrain_app.skill.moments import FloatArray, Moments
 
-__all__ = ["Metric", "Score", "best_index", "best_indices", "get_metric", "metric", "metric_names"]
+__all__ = ["OVER", "POOLED", "Metric", "Score", "best_index", "best_indices", "get_metric", "metric", "metric_names"]
 
 Score = Callable[[Moments], FloatArray]
 Direction = Literal["min", "max", "zero"]
 Unit = Literal["output", "square", "none"]
+Of = Literal["values", "ranks", "anomalies", "intervals", "days"]
+POOLED = "_pooled"  # ends the name of a temporal score that is taken over space and time at once
+OVER = "skill_over_"  # begins the name of the skill over one baseline
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,14 @@ class Metric:
     association
         Whether the score measures how two series vary together: it has no meaning for a prediction that is
         constant by construction, such as the mean that a fold leaves behind.
+    temporal
+        Whether it is taken of each cell over time; the score of several cells is then the median over them.
+    of
+        What the moments are of: the "values"; pseudo-values of "ranks" (`motrain_app.skill.ranks`); "anomalies" from
+        the season (`motrain_app.skill.anomalies`); whether rows lie in their "intervals"; or the values summed over
+        each of the "days", which the function reduces: such a score has no interval.
+    over
+        The baseline that it is bound to; empty where that is the best one, or none.
     """
 
     name: str
@@ -52,13 +67,24 @@ class Metric:
     best: float
     direction: Direction
     unit: Unit
-    needs_baseline: bool
-    association: bool
+    needs_baseline: bool = False
+    association: bool = False
+    temporal: bool = False
+    of: Of = "values"
+    over: str = ""
 
     @property
     def title(self) -> str:
         """First line of the docstring, as the screen shows it."""
-        return (inspect.getdoc(self.function) or self.name).partition("\n")[0].removesuffix(".")
+        title = (inspect.getdoc(self.function) or self.name).partition("\n")[0].removesuffix(".")
+        if self.over:
+            return title.replace("the baseline", self.over)
+        return f"{title}, pooled over space and time" if self.name.endswith(POOLED) else title
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether an interval makes sense: a number of rows is no estimate."""
+        return self.of != "days" and self.name != "n"
 
     def unit_of(self, output: str) -> str:
         """Unit of the score of an output with this unit.
@@ -90,6 +116,8 @@ def metric(
     unit: Unit,
     needs_baseline: bool = False,
     association: bool = False,
+    temporal: bool = False,
+    of: Of = "values",
 ) -> Callable[[Score], Score]:
     """Register a function of `Moments` as a score under its own name; the options are those of `Metric`.
 
@@ -98,7 +126,7 @@ def metric(
     ValueError
         If another function already has the name, or an option is unknown.
     """
-    for value, allowed in ((direction, get_args(Direction)), (unit, get_args(Unit))):
+    for value, allowed in ((direction, get_args(Direction)), (unit, get_args(Unit)), (of, get_args(Of))):
         if value not in allowed:
             raise ValueError(f"{value!r} is none of {', '.join(allowed)}")
 
@@ -108,7 +136,7 @@ def metric(
         # A notebook cell that is run again defines the same score again; only another one is an accident.
         if known is not None and _origin(known.function) != _origin(function):
             raise ValueError(f"there is already a metric {name!r}, from {known.function.__module__}")
-        _REGISTRY[name] = Metric(name, function, best, direction, unit, needs_baseline, association)
+        _REGISTRY[name] = Metric(name, function, best, direction, unit, needs_baseline, association, temporal, of)
         return function
 
     return register
@@ -135,13 +163,21 @@ def get_metric(name: str) -> Metric:
     --------
     >>> get_metric("rmse").direction
     'min'
-    >>> get_metric("RMSD")
+    >>> get_metric("r_pooled").title, get_metric("skill_over_climatology").title
+    ('Pearson correlation, pooled over space and time', 'Skill over climatology')
+    >>> get_metric("RMSD")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    ValueError: there is no metric 'RMSD'; there are bias, mae, rmse, ubrmse, r, r2, skill, n
+    ValueError: there is no metric 'RMSD'; there are bias, mae, rmse, ...
     """
-    if name not in _REGISTRY:
-        raise ValueError(f"there is no metric {name!r}; there are {', '.join(_REGISTRY)}")
-    return _REGISTRY[name]
+    known = _REGISTRY.get(name)
+    if known is not None:
+        return known
+    whole = _REGISTRY.get(name.removesuffix(POOLED))
+    if whole is not None and whole.temporal:
+        return replace(whole, name=name, temporal=False)
+    if name.startswith(OVER) and len(name) > len(OVER):
+        return replace(_REGISTRY["skill"], name=name, over=name.removeprefix(OVER))
+    raise ValueError(f"there is no metric {name!r}; there are {', '.join(_REGISTRY)}")
 
 
 def best_index(values: ArrayLike, metric: str | Metric) -> int:

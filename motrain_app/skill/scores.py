@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from motrain_app.skill.bootstrap import Intervals, bootstrap
-from motrain_app.skill.metrics import bias, rmse, skill
-from motrain_app.skill.moments import FloatArray, Moments
-from motrain_app.skill.registry import Metric, best_indices, get_metric
-from motrain_app.skill.summing import moments, moments_by_group
+from motrain_app.skill.anomalies import anomalies
+from motrain_app.skill.intervals import bootstrap_outputs
+from motrain_app.skill.moments import FloatArray
+from motrain_app.skill.output_sums import OutputRows, PredictionSums, evaluate, sum_prediction
+from motrain_app.skill.ranks import rank_correlation_parts
+from motrain_app.skill.registry import Metric, best_index, get_metric
 
 __all__ = ["Scores", "score_outputs", "unpack_scores"]
 
@@ -36,7 +37,7 @@ class Scores:
         Names, in the order of the axes below.
     value, low, high
         Score and its 95 % interval; shape (..., outputs, metrics). NaN in low and high where there is no
-        interval: under 10 blocks, no value, or n itself.
+        interval: under 10 blocks, no value, or a number of rows.
     n
         Rows with observed and predicted; shape (..., outputs).
     baseline
@@ -44,7 +45,11 @@ class Scores:
     baseline_value
         Scores of that baseline; shape (..., outputs, metrics).
     baseline_values
-        Scores of every baseline; shape (..., baselines, outputs, metrics).
+        Scores of every baseline; shape (..., baselines, outputs, metrics). Those of ranks and anomalies only of the
+        best one, NaN of others; coverage and effective number of none.
+    p
+        p-value of no difference in MSE from each baseline, two-sided; shape (..., baselines, outputs). NaN where there
+        is no interval.
     block_days
         Length of the bootstrap's blocks in days; shape (..., outputs).
     blocks
@@ -60,14 +65,15 @@ class Scores:
     baseline: NDArray[np.intp]
     baseline_value: FloatArray
     baseline_values: FloatArray
+    p: FloatArray
     block_days: FloatArray
     blocks: FloatArray
 
     def pack(self) -> FloatArray:
-        """All numbers as one float64 array of shape (..., outputs, 4 + metrics · (4 + baselines))."""
+        """All numbers as one float64 array of shape (..., outputs, 4 + baselines + metrics · (4 + baselines))."""
         head = np.stack([self.n, self.baseline.astype(np.float64), self.block_days, self.blocks], axis=-1)
         each = np.moveaxis(self.baseline_values, -3, -2)
-        parts = [head, self.value, self.low, self.high, self.baseline_value]
+        parts = [head, np.moveaxis(self.p, -2, -1), self.value, self.low, self.high, self.baseline_value]
         return np.concatenate([*parts, each.reshape(*each.shape[:-2], -1)], axis=-1)
 
 
@@ -77,7 +83,7 @@ def unpack_scores(packed: ArrayLike, *, metrics: Sequence[str], baselines: Seque
     Parameters
     ----------
     packed
-        Shape (..., outputs, 4 + metrics · (4 + baselines)).
+        Shape (..., outputs, 4 + baselines + metrics · (4 + baselines)).
     metrics, baselines
         The names given to `score_outputs`, in its order.
 
@@ -88,12 +94,13 @@ def unpack_scores(packed: ArrayLike, *, metrics: Sequence[str], baselines: Seque
     """
     packed = np.asarray(packed, dtype=np.float64)
     m, b = len(metrics), len(baselines)
-    if packed.shape[-1] != _HEAD + m * (4 + b):
+    width = _HEAD + b + m * (4 + b)
+    if packed.shape[-1] != width:
         raise ValueError(
-            f"packed scores of {m} metrics and {b} baselines are {_HEAD + m * (4 + b)} numbers wide, "
+            f"packed scores of {m} metrics and {b} baselines are {width} numbers wide, "
             f"not {packed.shape[-1]}: they were stored under other names"
         )
-    value, low, high, best, each = np.split(packed[..., _HEAD:], [m, 2 * m, 3 * m, 4 * m], axis=-1)
+    p, value, low, high, best, each = np.split(packed[..., _HEAD:], b + m * np.arange(5), axis=-1)
     return Scores(
         metrics=tuple(metrics),
         baselines=tuple(baselines),
@@ -104,6 +111,7 @@ def unpack_scores(packed: ArrayLike, *, metrics: Sequence[str], baselines: Seque
         baseline=packed[..., 1].astype(np.intp),
         baseline_value=best,
         baseline_values=np.moveaxis(each.reshape(*each.shape[:-1], b, m), -2, -3),
+        p=np.moveaxis(p, -1, -2),
         block_days=packed[..., 2],
         blocks=packed[..., 3],
     )
@@ -113,12 +121,15 @@ def score_outputs(
     observed: ArrayLike,
     predicted: ArrayLike,
     baselines: Mapping[str, ArrayLike],
-    day: NDArray[np.integer[Any]],
+    time: NDArray[np.datetime64],
     *,
     metrics: Sequence[str],
-    key: int | Sequence[int] | np.random.SeedSequence,
+    key: int | Sequence[int],
+    cell: NDArray[np.integer[Any]] | None = None,
+    within: ArrayLike | None = None,
     replicates: int = 1000,
     constant_baselines: Collection[str] = ("mean",),
+    seasonal_baselines: Collection[str] = ("climatology",),
 ) -> Scores:
     """Score the outputs of one partition over all rows given: all held-out rows pooled, or all test rows.
 
@@ -130,18 +141,26 @@ def score_outputs(
         Predictions of the baselines, each of the same shape. A baseline is scored on the rows that also have
         a prediction. The best by RMSE is what `skill` is measured against; one that misses some of these
         rows is chosen only where every baseline does.
-    day
-        Days since 1970 of each row, for the blocks of the bootstrap; shape (rows). Cells share days.
+    time
+        datetime64 of each row, shape (rows): its calendar day for the blocks of the bootstrap, which cells share, and
+        its season for anomalies.
     metrics
-        Names of the registry.
+        Names of the registry, and what `get_metric` makes of them: ``r_pooled``, ``skill_over_climatology``.
     key
-        Entropy of the random draws, such as (seed, partition id). Every output draws from the same key, so
-        that it does not matter which others there are.
+        Entropy of the random draws, such as the seed of a run. Outputs, and partitions, that are cut into as many
+        blocks share their draws, so that it does not matter which others there are.
+    cell
+        Cell of each row, for what is scored over time: whole numbers, shape (rows). By default all rows are one cell's.
+    within
+        Whether a row lies in its prediction interval, 1 or 0, NaN without one: what `coverage` counts. Shape (outputs,
+        rows).
     replicates
         Number of bootstrap replicates; 0 for no intervals.
     constant_baselines
         Baselines that are one number in each fold and cell: what correlates in them is only that a fold
         without high values has a lower mean, so their correlations are NaN.
+    seasonal_baselines
+        Baselines that are one season in each fold and cell: so it is with the correlations of their anomalies.
 
     Raises
     ------
@@ -152,11 +171,11 @@ def score_outputs(
     --------
     >>> import numpy as np
     >>> rng = np.random.default_rng(3)
-    >>> day = np.arange(2000)
+    >>> time = np.datetime64("2010-01-01") + np.arange(2000)
     >>> observed = np.stack([rng.standard_normal(2000), 0.01 * rng.standard_normal(2000)])
     >>> predicted = observed + [[0.5], [0.002]] * rng.standard_normal((2, 2000))
     >>> scores = score_outputs(
-    ...     observed, predicted, {"mean": np.zeros((2, 2000))}, day, metrics=["rmse", "skill"], key=0
+    ...     observed, predicted, {"mean": np.zeros((2, 2000))}, time, metrics=["rmse", "skill"], key=0
     ... )
     >>> scores.value.round(3)
     array([[0.506, 0.741],
@@ -167,116 +186,157 @@ def score_outputs(
     o = np.atleast_2d(np.asarray(observed, dtype=np.float64))
     p = np.atleast_2d(np.asarray(predicted, dtype=np.float64))
     others = {name: np.atleast_2d(np.asarray(b, dtype=np.float64)) for name, b in baselines.items()}
-    day = np.asarray(day)
-    for name, shape in (("predicted", p.shape), *((name, b.shape) for name, b in others.items())):
+    hits = None if within is None else np.atleast_2d(np.asarray(within, dtype=np.float64))
+    time, cell = np.asarray(time), np.zeros(o.shape[-1], np.int64) if cell is None else np.asarray(cell)
+    shapes = [("predicted", p.shape), *((name, b.shape) for name, b in others.items())]
+    shapes += [] if hits is None else [("within", hits.shape)]
+    for name, shape in shapes:
         if shape != o.shape:
             raise ValueError(f"{name} has shape {shape}, but observed has {o.shape}: outputs × rows")
-    if day.shape != o.shape[1:] or not np.issubdtype(day.dtype, np.integer):
-        raise ValueError(
-            f"day is {day.dtype} of shape {day.shape}: give whole days since 1970, one for each of the "
-            f"{o.shape[1]} rows"
-        )
+    for name, array, kind in (("time", time, np.datetime64), ("cell", cell, np.integer)):
+        if array.shape != o.shape[1:] or not np.issubdtype(array.dtype, kind):
+            raise ValueError(
+                f"{name} is {array.dtype} of shape {array.shape}: give {kind.__name__}, one for each of the "
+                f"{o.shape[1]} rows"
+            )
     chosen = [get_metric(name) for name in metrics]
-
-    paired = [moments(o, np.where(np.isnan(p), np.nan, b)) for b in others.values()]
-    plain = moments(o, p)
-    best = _best_baseline(plain, paired)
-    has_best = np.flatnonzero(best >= 0)
-    reference = np.full(o.shape, np.nan)
-    for index, b in enumerate(others.values()):
-        reference[best == index] = b[best == index]
-
-    def values(scored: Moments, prediction: FloatArray) -> FloatArray:
-        against = moments(o, prediction, baseline=reference) if comparing else scored
-        columns = [m.function(against if m.needs_baseline else scored) for m in chosen]
-        return np.stack(columns, axis=-1) if columns else np.empty((len(o), 0))
-
-    comparing = any(metric.needs_baseline for metric in chosen)
-    value = values(plain, p)
-    each = np.full((len(others), *value.shape), np.nan)
-    for i, (name, b) in enumerate(others.items()):
-        # The rows of the prediction, and its opponent in `skill`: so the best baseline has skill 0.
-        each[i] = values(paired[i], np.where(np.isnan(p), np.nan, b))
-        if name in constant_baselines:
-            each[i][:, [metric.association for metric in chosen]] = np.nan
+    wanted = frozenset(metric.of for metric in chosen)
+    n_cells, place = _numbered(cell)
+    outputs = []
+    for i in range(len(o)):
+        kept = np.flatnonzero(~(np.isnan(o[i]) | np.isnan(p[i])))
+        rows = _rows(o[i, kept], time[kept], place[kept], n_cells)
+        beside = {name: b[i, kept] for name, b in others.items()}
+        outputs.append(_sum_output(rows, p[i, kept], beside, None if hits is None else hits[i, kept], wanted))
+    value, each = _values(outputs, chosen, tuple(others))
+    for number, name in enumerate(others):
+        each[number][:, [_degenerate(m, name, constant_baselines, seasonal_baselines) for m in chosen]] = np.nan
+    found = bootstrap_outputs(
+        [one.prediction for one in outputs],
+        chosen,
+        tuple(others),
+        [one.best_name for one in outputs],
+        replicates=replicates,
+        key=int(key) if isinstance(key, int | np.integer) else tuple(int(part) for part in key),
+    )
+    best = np.array([one.best for one in outputs], dtype=np.intp)
     baseline_value = np.full(value.shape, np.nan)
+    has_best = np.flatnonzero(best >= 0)
     baseline_value[has_best] = each[best[has_best], has_best]
-
-    intervals = [
-        _intervals(day, o[i], p[i], reference[i], chosen, replicates=replicates, key=key) for i in range(len(o))
-    ]
     return Scores(
         metrics=tuple(metrics),
         baselines=tuple(others),
         value=value,
-        low=np.reshape([i.low for i in intervals], value.shape),
-        high=np.reshape([i.high for i in intervals], value.shape),
-        n=plain.n,
+        low=np.reshape([one.low for one in found], value.shape),
+        high=np.reshape([one.high for one in found], value.shape),
+        n=np.array([len(one.prediction.rows.observed) for one in outputs], dtype=np.float64),
         baseline=best,
         baseline_value=baseline_value,
         baseline_values=each,
-        block_days=np.array([i.block_days for i in intervals]),
-        blocks=np.array([i.blocks for i in intervals]),
+        p=np.reshape([one.p for one in found], (len(o), len(others))).T,
+        block_days=np.array([one.block_days for one in found]),
+        blocks=np.array([one.blocks for one in found]),
     )
 
 
-def _best_baseline(prediction: Moments, baselines: Sequence[Moments]) -> NDArray[np.intp]:
-    """Index of the baseline with the lowest RMSE for each output, −1 without one."""
-    if not baselines:
-        return np.full(prediction.shape, -1, dtype=np.intp)
-    complete = np.stack([m.n for m in baselines]) == prediction.n
-    error = np.stack([m.mse for m in baselines])
-    return best_indices(np.where(complete | ~complete.any(axis=0), error, np.nan), "rmse")
+@dataclass(frozen=True, slots=True, eq=False)
+class _Output:
+    """Sums of an output's prediction and baselines; index and name of the best baseline, −1 and None without one."""
+
+    prediction: PredictionSums
+    baselines: tuple[PredictionSums, ...]
+    best: int
+    best_name: str | None
 
 
-def _intervals(
-    day: NDArray[np.integer[Any]],
-    observed: FloatArray,
+def _numbered(cell: NDArray[np.integer[Any]]) -> tuple[int, NDArray[np.integer[Any]]]:
+    """Return the number of cells, and the cell of each row as 0 … n − 1."""
+    if not len(cell) or (cell == cell[0]).all():
+        return 1, np.zeros(len(cell), np.int64)
+    cells, place = np.unique(cell, return_inverse=True)
+    return len(cells), place
+
+
+def _rows(
+    observed: FloatArray, time: NDArray[np.datetime64], cell: NDArray[np.integer[Any]], n_cells: int
+) -> OutputRows:
+    day = time.astype("datetime64[D]").astype(np.int64)
+    first, last = (int(day.min()), int(day.max())) if len(day) else (0, -1)
+    return OutputRows(observed, day - first, last - first + 1, time, cell, n_cells)
+
+
+def _sum_output(
+    rows: OutputRows,
     predicted: FloatArray,
-    reference: FloatArray,
-    metrics: Sequence[Metric],
-    *,
-    replicates: int,
-    key: int | Sequence[int] | np.random.SeedSequence,
-) -> Intervals:
-    """Intervals of one output, one for each metric; NaN for the number of rows, which is no estimate."""
-    rows = ~(np.isnan(observed) | np.isnan(predicted))
-    shared = rows & ~np.isnan(reference)
-    plain = [i for i, m in enumerate(metrics) if not m.needs_baseline and m.name != "n"]
-    comparing = [i for i, m in enumerate(metrics) if m.needs_baseline]
-    low, high = np.full((2, len(metrics)), np.nan)
-    if replicates == 0:
-        return Intervals(value=low, low=low, high=high, block_days=np.nan, blocks=0.0)
-    # What compares with a baseline that lacks rows has replicates of its own, of the rows they share.
-    groups = [(rows, plain, False), (shared, comparing, True)]
-    if rows.any() and (rows == shared).all():
-        groups = [(shared, [*plain, *comparing], True)]
-    results = []
-    for kept, indices, beside in groups:
-        baseline = reference[kept] if beside else None
-        result = bootstrap(
-            _daily_moments(day[kept], observed[kept], predicted[kept], baseline),
-            [metrics[i].function for i in indices],
-            # Always these, so that an interval does not depend on the other metrics that were asked for.
-            length_from=[bias, rmse, skill] if beside else [bias, rmse],
-            replicates=replicates,
-            rng=np.random.default_rng(key),
-        )
-        low[indices], high[indices] = result.low, result.high
-        results.append(result)
-    return Intervals(low, low, high, results[0].block_days, results[0].blocks)
+    baselines: Mapping[str, FloatArray],
+    within: FloatArray | None,
+    wanted: frozenset[str],
+) -> _Output:
+    best = _best_baseline(rows, baselines)
+    best_name = list(baselines)[best] if best >= 0 else None
+    # What orders rows, or takes the season from them, is dear: the best baseline alone is compared in that.
+    kept = np.arange(len(predicted)) if best_name is None else np.flatnonzero(~np.isnan(baselines[best_name]))
+    complete = len(kept) == len(predicted)
+    series = [predicted] if best_name is None or not complete else [predicted, baselines[best_name]]
+    costly = _costly(rows, series, wanted)
+    if best_name is not None and not complete:
+        costly += _costly(rows.take(kept), [baselines[best_name][kept]], wanted)
+    prediction = sum_prediction(rows, predicted, baselines, **costly[0], within=within)
+    scored = []
+    for name, baseline in baselines.items():
+        there = np.flatnonzero(~np.isnan(baseline))
+        every = len(there) == len(baseline)
+        # On the rows of the prediction, and with its opponents: so the best baseline has skill 0.
+        opponents = baselines if every else {other: values[there] for other, values in baselines.items()}
+        more = costly[-1] if name == best_name else {}
+        on = rows if every else rows.take(there)
+        scored.append(sum_prediction(on, baseline if every else baseline[there], opponents, **more))
+    return _Output(prediction, tuple(scored), best, best_name)
 
 
-def _daily_moments(
-    day: NDArray[np.integer[Any]], observed: FloatArray, predicted: FloatArray, baseline: FloatArray | None
-) -> Moments:
-    """Moments of each calendar day from the first with rows to the last; shape (days)."""
-    first, last = (int(day.min()), int(day.max())) if day.size else (0, 0)
-    return moments_by_group(
-        observed,
-        predicted,
-        day - first,
-        last - first + 1,
-        baseline=baseline,
-        about=moments(observed, predicted, baseline=baseline),
-    )
+def _costly(rows: OutputRows, series: Sequence[FloatArray], wanted: frozenset[str]) -> list[dict[str, Any]]:
+    """Return pseudo-values of ranks, and anomalies, as far as they are wanted, of each of several predictions."""
+    found: list[dict[str, Any]] = [{} for _ in series]
+    if "ranks" in wanted:
+        for one, parts in zip(found, rank_correlation_parts(rows.observed, np.stack(series), rows.cell), strict=True):
+            one["ranks"] = parts
+    if "anomalies" in wanted:
+        observed, *others = anomalies(np.stack([rows.observed, *series]), rows.time, rows.cell)
+        for one, other in zip(found, others, strict=True):
+            one["anomalies"] = observed, other
+    return found
+
+
+def _degenerate(metric: Metric, name: str, constant: Collection[str], seasonal: Collection[str]) -> bool:
+    """Say whether all that a score tells of a baseline is how folds differ."""
+    return metric.association and (name in constant or (name in seasonal and metric.of == "anomalies"))
+
+
+def _values(
+    outputs: Sequence[_Output], metrics: Sequence[Metric], baselines: Sequence[str]
+) -> tuple[FloatArray, FloatArray]:
+    """Return the scores of the predictions, [outputs, metrics], and of the baselines, [baselines, outputs, metrics]."""
+    of_all = [[one.prediction, *one.baselines] for one in outputs]
+    flat = [sums for row in of_all for sums in row]
+    best = [one.best_name for one, row in zip(outputs, of_all, strict=True) for _ in row]
+    if not metrics or not flat:
+        return np.empty((len(outputs), len(metrics))), np.empty((len(baselines), len(outputs), len(metrics)))
+    found = evaluate(metrics, [one.layouts for one in flat], [one.by_cell for one in flat], best)
+    scores = np.moveaxis(found.reshape(len(metrics), len(outputs), -1), 0, -1)
+    for number, metric in enumerate(metrics):
+        if metric.of == "days":
+            scores[:, 0, number] = [metric.function(one.prediction.daily()) for one in outputs]
+    return scores[:, 0], scores[:, 1:].swapaxes(0, 1)
+
+
+def _best_baseline(rows: OutputRows, baselines: Mapping[str, FloatArray]) -> int:
+    """Index of the baseline with the lowest RMSE, −1 without one; one that misses rows gives way to complete ones."""
+    if not baselines or not len(rows.observed):
+        return -1
+    present = np.array([np.count_nonzero(~np.isnan(b)) for b in baselines.values()])
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = [np.nansum((b - rows.observed) ** 2) for b in baselines.values()]
+    complete = present == len(rows.observed)
+    mse = np.array(squares) / np.where(present > 0, present, np.nan)
+    mse = np.where(complete | ~complete.any(), mse, np.nan)
+    return -1 if np.isnan(mse).all() else best_index(mse, "rmse")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from motrain_app.skill.moments import FloatArray
+from motrain_app.skill.registry import get_metric
 from motrain_app.skill.scores import Scores
 
 if TYPE_CHECKING:
@@ -30,7 +32,8 @@ def score_table(scores: Scores, *, partitions: Sequence[str], outputs: Sequence[
     -------
     dict
         Arrays `partition`, `output`, `metric`, `value`, `low`, `high`, `n` (integers), `baseline` (its name,
-        "" without one), `baseline_value`, all of one length.
+        "" without one), `baseline_value`, `p`, all of one length. The baseline is the best one, by RMSE; of a skill
+        over another it is that one. `p` is the p-value of no difference in MSE from it, for skills alone.
 
     Raises
     ------
@@ -41,7 +44,8 @@ def score_table(scores: Scores, *, partitions: Sequence[str], outputs: Sequence[
     --------
     >>> import numpy as np
     >>> from motrain_app.skill import score_outputs
-    >>> scores = score_outputs([[1.0, 2.0]], [[1.5, 2.5]], {}, np.arange(2), metrics=["bias", "rmse"], key=0)
+    >>> time = np.array(["2010-01-01", "2010-01-02"], "datetime64[D]")
+    >>> scores = score_outputs([[1.0, 2.0]], [[1.5, 2.5]], {}, time, metrics=["bias", "rmse"], key=0)
     >>> table = score_table(scores, partitions=["north"], outputs=["sig"])
     >>> [str(name) for name in table["metric"]], table["value"]
     (['bias', 'rmse'], array([0.5, 0.5]))
@@ -60,6 +64,7 @@ def score_table(scores: Scores, *, partitions: Sequence[str], outputs: Sequence[
 
     # The name of no baseline stands last, where index −1 finds it.
     names = np.array([*scores.baselines, ""])
+    against = _against(scores)
     return {
         "partition": column(np.asarray(partitions, dtype=str), (0,)),
         "output": column(np.asarray(outputs, dtype=str), (1,)),
@@ -68,9 +73,38 @@ def score_table(scores: Scores, *, partitions: Sequence[str], outputs: Sequence[
         "low": scores.low.ravel(),
         "high": scores.high.ravel(),
         "n": column(scores.n.astype(np.int64), (0, 1)),
-        "baseline": column(names[scores.baseline], (0, 1)),
-        "baseline_value": scores.baseline_value.ravel(),
+        "baseline": names[against].ravel(),
+        "baseline_value": _baseline_values(scores, against).ravel(),
+        "p": _p_values(scores, against).ravel(),
     }
+
+
+def _against(scores: Scores) -> NDArray[np.intp]:
+    """Index of the baseline that each score stands beside, (..., outputs, metrics); −1 without one."""
+    against = np.repeat(scores.baseline[..., None], len(scores.metrics), axis=-1)
+    for number, name in enumerate(scores.metrics):
+        over = get_metric(name).over
+        if over:
+            against[..., number] = scores.baselines.index(over) if over in scores.baselines else -1
+    return against
+
+
+def _of_baseline(values: FloatArray, against: NDArray[np.intp]) -> FloatArray:
+    """Pick from (..., baselines, outputs, metrics) what belongs to each score; NaN without a baseline."""
+    if not values.shape[-3]:
+        return np.full(against.shape, np.nan)
+    picked = np.take_along_axis(values, np.maximum(against, 0)[..., None, :, :], axis=-3)[..., 0, :, :]
+    return np.where(against >= 0, picked, np.nan)
+
+
+def _baseline_values(scores: Scores, against: NDArray[np.intp]) -> FloatArray:
+    return _of_baseline(scores.baseline_values, against)
+
+
+def _p_values(scores: Scores, against: NDArray[np.intp]) -> FloatArray:
+    compares = [get_metric(name).needs_baseline for name in scores.metrics]
+    every = np.broadcast_to(scores.p[..., None], (*scores.p.shape, len(scores.metrics)))
+    return np.where(compares, _of_baseline(every, against), np.nan)
 
 
 def score_frame(scores: Scores, *, partitions: Sequence[str], outputs: Sequence[str]) -> pd.DataFrame:

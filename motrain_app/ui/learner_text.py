@@ -8,25 +8,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from motrain_app.design.wording import text_of
+
 NOTHING = "none"
 _APART = re.compile(r"\s*(?:…|\.\.\.?|–)\s*")
 _LOG = re.compile(r"\s+log$", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"^(\w[\w, ]*)\n((?:    .*\n?)+)", re.MULTILINE)
-
-
-def text_of(value: Any) -> str:
-    """Return a value, or several, as text.
-
-    Examples
-    --------
-    >>> text_of((16, 16)), text_of(1e-05), text_of(None), text_of((0.0, None)), text_of("tanh"), text_of(())
-    ('16, 16', '1e-05', 'none', '0, none', 'tanh', 'none')
-    """
-    if isinstance(value, list | tuple):
-        return ", ".join(map(text_of, value)) or NOTHING
-    if value is None:
-        return NOTHING
-    return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
 def value_of(text: str, *, several: bool) -> Any:

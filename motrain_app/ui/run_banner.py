@@ -5,7 +5,7 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
-from motrain_app.ui.changes import changes
+from motrain_app.design import changes
 from motrain_app.ui.run_follower import RunFollower
 from motrain_app.ui.run_starter import RunStarter
 from motrain_app.ui.session import Session

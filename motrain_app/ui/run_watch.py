@@ -4,7 +4,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.runs import Run, RunFolder
-from motrain_app.runs.judging import BASELINES
 from motrain_app.runs.origins import Origins
 from motrain_app.runs.plan import Plan
 from motrain_app.runs.store import DONE, FAILED, SKIPPED, WAITING, RunStore
@@ -59,7 +58,7 @@ class RunWatch:
         done = [row for row in new if row.scores is not None]
         if done:
             packed = np.array([row.scores for row in done]).reshape(len(done), len(self.plan.outputs), -1)
-            scores = unpack_scores(packed, metrics=self.plan.metrics, baselines=tuple(BASELINES))
+            scores = unpack_scores(packed, metrics=self.plan.metrics, baselines=self.plan.baselines)
             at = self.plan.metrics.index("skill")
             self.skill[[row.number for row in done]] = scores.value[:, :, at]
         return True

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from motrain_app.design import Design, LeaveBlocksOut, LeaveRandomOut, LeaveYearsOut
+from motrain_app.design import Design
+from motrain_app.design.wording import jackknife_words, periods_words, regions_words
 from motrain_app.ui.escape import safe_text
 
 PageName = Literal["data", "partitions", "validation", "training", "skill", "operators"]
@@ -39,9 +40,9 @@ def design_sentence(design: Design, *, opened: int = 0) -> tuple[Clause, ...]:
     """
     return (
         Clause(f"{_data(design)}: {_few(design.inputs)} → {_few(design.outputs)}{_filters(design)}", "data"),
-        Clause(f"{_regions(design)} × {_periods(design)}", "partitions"),
+        Clause(safe_text(f"{regions_words(design.regions)} × {periods_words(design.periods)}"), "partitions"),
         Clause(_test(design, opened), "validation"),
-        Clause(_jackknife(design), "validation"),
+        Clause(safe_text(jackknife_words(design.jackknife)), "validation"),
         Clause(design.learner.kind, "training"),
     )
 
@@ -59,39 +60,8 @@ def _filters(design: Design) -> str:
     return f" where {' and '.join(str(rule) for rule in design.filters)}" if design.filters else ""
 
 
-def _regions(design: Design) -> str:
-    if design.regions is None:
-        return "one operator everywhere"
-    if len(design.regions) > 1:
-        return f"{len(design.regions)} regions"
-    only = design.regions[0]
-    words = {"cells": "one partition a cell", "blocks": f"blocks of {only.options.get('size', 0):g}°"}
-    return words.get(only.kind, safe_text(only.name))
-
-
-def _periods(design: Design) -> str:
-    if design.periods is None:
-        return "all time"
-    return safe_text(design.periods[0].name) if len(design.periods) == 1 else f"{len(design.periods)} periods"
-
-
 def _test(design: Design, opened: int) -> str:
     if design.test is None:
         return "no test"
     date = design.test.date.removesuffix("-01-01")
     return f"test from {date}, {('sealed', 'opened')[opened] if opened < 2 else f'opened {opened} times'}"
-
-
-def _jackknife(design: Design) -> str:
-    match design.jackknife:
-        case None:
-            return "nothing left out"
-        case LeaveYearsOut(years=years):
-            words = "leave one year out" if years == 1 else f"leave {years} years out"
-        case LeaveBlocksOut(days=days):
-            words = f"leave blocks of {days} days out"
-        case LeaveRandomOut(folds=folds):
-            words = f"{folds} random folds of days"
-        case other:
-            words = f"jackknife by {other.to_json()['kind']}"
-    return words + (f", {design.jackknife.embargo:g} days embargo" if design.jackknife.embargo else "")

@@ -8,7 +8,8 @@ import pytest
 from motrain_app.design import Learner
 from motrain_app.learning.presets import PEER
 from motrain_app.runs import Run, RunFolder
-from motrain_app.runs.judging import BASELINES
+from motrain_app.runs.baselines import ALWAYS
+from motrain_app.runs.plan import Plan
 from motrain_app.runs.store import RunStore
 from motrain_app.skill import metric_names, unpack_scores
 
@@ -64,7 +65,8 @@ def _test_scores(run):
     with RunStore(RunFolder(run.path).store) as store:
         packed = np.stack([row.test_scores for row in store.partitions()])
     shaped = packed.reshape(len(packed), len(run.outputs), -1)
-    return unpack_scores(shaped, metrics=metric_names(), baselines=tuple(BASELINES))
+    plan = Plan.load(RunFolder(run.path).plan)
+    return unpack_scores(shaped, metrics=plan.metrics, baselines=plan.baselines)
 
 
 def test_test_rmse_of_every_cell_and_output(train, table):
@@ -73,14 +75,14 @@ def test_test_rmse_of_every_cell_and_output(train, table):
     run, some = train("ridge")[0], scores["ridge"]
     rows = table(
         "Test RMSE (2017 to 2019) [95 % interval], one operator a cell; the lowest in bold",
-        ["cell", "output", "n", *BASELINES, *LEARNERS, "peer: mean of members", "peer: its pick"],
+        ["cell", "output", "n", *ALWAYS, *LEARNERS, "peer: mean of members", "peer: its pick"],
     )
     for cell in range(len(run.partitions)):
         for output, variable in enumerate(run.outputs):
-            values = [some.baseline_values[cell, kind, output, rmse] for kind in range(len(BASELINES))]
+            values = [some.baseline_values[cell, kind, output, rmse] for kind in range(len(ALWAYS))]
             values += [scores[learner].value[cell, output, rmse] for learner in LEARNERS]
             values += [peer[cell, output] if cell < len(peer) else np.nan for peer in (PEER_MEMBERS, PEER_PICK)]
-            intervals = [""] * len(BASELINES)
+            intervals = [""] * len(ALWAYS)
             for learner in LEARNERS:
                 ends = (scores[learner].low[cell, output, rmse], scores[learner].high[cell, output, rmse])
                 intervals.append(" [{}, {}]".format(*(f"{end:.{DECIMALS[variable.name]}f}" for end in ends)))
@@ -98,7 +100,8 @@ def test_test_rmse_of_every_cell_and_output(train, table):
         "network",
         *SEARCHES,
     ):  # of every cell, states tell more of slope than the season
-        skill = scores[learner].value[:, 1, metric_names().index("skill")]
+        of_learner = scores[learner]
+        skill = of_learner.value[:, 1, of_learner.metrics.index("skill_over_climatology")]
         assert (skill > 0).all(), learner
 
 
@@ -124,6 +127,7 @@ def test_networks_are_better_than_the_peers_for_each_output(learner, train, tabl
     assert (np.mean(of_seeds, axis=0) < PEER_PICK.mean(axis=0)).all()
 
 
+@pytest.mark.timeout(3600)  # it trains every learner, where no test before it has
 def test_cpu_seconds_of_a_cell(train, python, table):
     peer = f"the peer {np.mean(PEER_CPU):,.0f} for eleven candidates a fold"
     title = f"CPU-seconds a cell, ten folds, one core; {peer}"

@@ -76,13 +76,13 @@ def test_all_folds_and_strengths_cost_a_fraction_of_refits(learner, make_block, 
 
 def test_scores_with_intervals_cost_a_fraction_of_resampled_rows(seconds, table):
     random, n, replicates = np.random.default_rng(0), 5400, 1000
-    day = np.sort(random.integers(0, 3650, n))
+    time = np.datetime64("2007-01-01") + np.sort(random.integers(0, 3650, n))
     observed = random.standard_normal((3, n))
     predicted, season, mean = (observed + error * random.standard_normal((3, n)) for error in (0.5, 0.8, 1.0))
     baselines = {"mean": mean, "climatology": season}
 
     def score(how_many):
-        return score_outputs(observed, predicted, baselines, day, metrics=metric_names(), replicates=how_many, key=0)
+        return score_outputs(observed, predicted, baselines, time, metrics=metric_names(), replicates=how_many, key=0)
 
     def resample():
         error = (predicted[0] - observed[0],)

@@ -68,10 +68,12 @@ def periods(draw):
 def designs(draw):
     variables = draw(st.lists(words, min_size=2, max_size=6, unique=True))
     cut = draw(st.integers(1, len(variables) - 1))
+    others = st.sampled_from(variables[:cut]) | words.filter(lambda word: word not in variables)
     return Design(
         draw(st.lists(text.filter(lambda path: "~" not in path), min_size=1, max_size=3)),
         variables[:cut],
         variables[cut:],
+        references=draw(st.dictionaries(st.sampled_from(variables[cut:]), others, max_size=3)),
         regions=draw(st.none() | st.just("cells") | regions()),
         periods=draw(st.none() | periods()),
         filters=draw(st.lists(st.sampled_from(["a > 1", "not (flag & 4)", "0 < σ <= 2e-3"]), max_size=2)),
@@ -235,6 +237,9 @@ def test_what_is_no_json_object_is_no_design(document):
         {"inputs": [3]},
         {"inputs": [""]},
         {"outputs": 7},
+        {"references": 3},
+        {"references": {"sig": 3}},
+        {"references": {"sig": ""}},
         {"regions": 3},
         {"regions": [{}]},
         {"regions": {"type": "FeatureCollection", "features": [{"type": "Feature"}]}},
@@ -305,6 +310,7 @@ def test_shorthand_equals_objects():
         data="cells.nc",
         inputs="TG1",
         outputs="sig",
+        references="sig_model",
         regions="cells",
         filters="TG1 > 273.65",
         test="2017-01-01",
@@ -315,6 +321,7 @@ def test_shorthand_equals_objects():
         data=[Path("cells.nc")],
         inputs=["TG1"],
         outputs=["sig"],
+        references={"sig": "sig_model"},
         regions=[each_cell()],
         filters=[Filter("TG1 > 273.65")],
         test=Split("2017-01-01"),
@@ -348,8 +355,9 @@ def test_hyper_parameters_as_tuples_or_arrays_are_the_same():
 
 
 def test_variables_are_all_that_is_read_each_once():
-    design = small(filters=["TG1 > 1 and snow < 2", "flag & 4", "sig > -40"])
-    assert design.variables == ("TG1", "WG1", "sig", "flag", "snow")
+    design = small(filters=["TG1 > 1 and snow < 2", "flag & 4", "sig > -40"], references="model")
+    assert design.variables == ("TG1", "WG1", "sig", "flag", "model", "snow")
+    assert small(references="WG1").variables == ("TG1", "WG1", "sig")
 
 
 def test_a_change_takes_shorthand_and_leaves_the_rest():
@@ -412,6 +420,22 @@ def test_every_reason_is_told_at_once():
 
 def test_a_variable_cannot_be_both_input_and_output():
     assert reasons_of(outputs=["sig", "TG1"]) == ("'TG1' is both input and output. Remove it from one of them.",)
+
+
+def test_a_reference_is_another_variable_for_an_output_of_the_design():
+    assert reasons_of(references={"slop": "model", "sig": "sig"}) == (
+        "The references name 'slop', which is no output. Known: sig.",
+        "The output 'sig' is its own reference. Name another variable, or none.",
+    )
+    assert "does not say of which output" in reasons_of(outputs=["sig", "slop"], references="model")[0]
+    assert len(reasons_of(outputs=[], references={"sig": "model"})) == 1, "the output that is missing is told, no more"
+
+
+def test_references_stand_in_the_order_of_the_outputs():
+    one, other = ({"sig": "a", "slop": "b"}, {"slop": "b", "sig": "a"})
+    designs = [small(outputs=["sig", "slop"], references=references) for references in (one, other)]
+    assert [list(design.references) for design in designs] == [["sig", "slop"]] * 2
+    assert designs[0].change(references=None).references == {}
 
 
 def test_the_text_of_an_error_holds_every_reason():

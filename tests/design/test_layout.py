@@ -68,6 +68,22 @@ def test_absent_variables_are_told_with_the_nearest_name(dataset):
     )
 
 
+def test_a_reference_is_a_variable_in_the_unit_of_its_output(dataset):
+    data = dataset.assign(
+        decibel=dataset["sig"].assign_attrs(units="dB"), linear=dataset["sig"].assign_attrs(units="1")
+    )
+    data["sig"] = data["sig"].assign_attrs(units="dB ")
+    for name in ("decibel", "TG1", "WG1"):  # an input may be one; what has no unit is taken to be in the output's
+        assert len(small(references=name).layout(data).partitions) == 1
+    (told,) = reasons_of(small(references="linear"), data)
+    assert "'linear' has the unit '1', and its output 'sig' has 'dB'" in told
+    assert reasons_of(small(references="Decibel"), data) == (
+        "The dataset has no variable 'Decibel'. Did you mean 'decibel'?",
+    )
+    (told,) = reasons_of(small(references="name"), data.assign(name=("space", ["a", "b", "c"])))
+    assert "'name' holds no numbers" in told
+
+
 def test_a_variable_that_is_no_number_is_told(dataset):
     odd = dataset.assign(
         name=("space", ["a", "b", "c"]),

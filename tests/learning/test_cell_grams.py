@@ -8,7 +8,8 @@ from motrain_app.learning.cell_grams import CellGrams
 from motrain_app.learning.cell_vector import HARMONICS, CellVector
 from motrain_app.learning.ridge import grams_of_outputs
 from motrain_app.learning.time_classes import TimeClasses
-from motrain_app.runs.judging import BASELINES
+from motrain_app.runs.baselines import CLIMATOLOGY
+from motrain_app.runs.baselines import HARMONICS as OF_RUNS
 from motrain_app.skill import day_of_year, season_harmonics
 from tests.learning.cell_rows import TIME, folds_of, grams_of, make_rows, periods_of
 
@@ -134,7 +135,7 @@ def test_times_of_no_period_are_in_no_class():
 
 
 def test_harmonics_are_those_of_the_climatology_in_runs():
-    assert BASELINES["climatology"] == HARMONICS
+    assert OF_RUNS[CLIMATOLOGY] == HARMONICS
 
 
 def test_cells_without_rows_sum_to_nothing():

@@ -1,14 +1,18 @@
 """Two runs compared: on the rows that both withheld, against NumPy on their predictions."""
 
+from dataclasses import replace
+from importlib import import_module
+
 import numpy as np
 import pytest
 
 from motrain_app.design import LeaveBlocksOut, Period, box, the_rest
-from motrain_app.runs import Run, RunError, comparing, create_run
-from motrain_app.runs.comparing import ALL, CHANGE_COLUMNS, compare_runs
+from motrain_app.runs import Run, create_run, paired
+from motrain_app.runs.comparing import compare_runs
 from motrain_app.runs.judging import REPLICATES
+from motrain_app.runs.run_comparison import ALL, CHANGE_COLUMNS
 from motrain_app.runs.store import RunStore
-from motrain_app.skill import bootstrap, moments_by_group, rmse_change
+from motrain_app.skill import bootstrap, discoveries, moments_by_group, mse_difference, rmse_change
 from tests.runs.conftest import drive_here, make_dataset
 
 WEST = [box("west", 4.5, 39, 5.5, 43), the_rest()]
@@ -82,30 +86,109 @@ def test_changes_are_those_of_the_common_rows(trained, first, other):
         assert found.wins[number] == wins
 
 
-def test_the_interval_is_that_of_the_paired_bootstrap_in_days_with_all_cells_of_a_day(trained):
+@pytest.mark.parametrize(("number", "output"), [(0, "y"), (1, "bend")])
+def test_the_interval_is_that_of_the_paired_bootstrap_in_days_with_all_cells_of_a_day(trained, number, output):
     run, other = trained("cells"), trained("everywhere")
     found = compare_runs(run, other)
-    mine, theirs = rows_of(run, "y"), rows_of(other, "y")
+    mine, theirs = rows_of(run, output), rows_of(other, output)
     common = sorted(mine.keys() & theirs.keys())
     observed, ours, others = np.array([(*mine[key][:2], theirs[key][1]) for key in common]).T
     day = np.array([key[1] for key in common]).astype("datetime64[D]").astype(np.int64)
     daily = moments_by_group(observed, ours, day - day.min(), int(np.ptp(day)) + 1, baseline=others)
-    rng = np.random.default_rng((run.design.seed,))
-    expected = bootstrap(daily, [rmse_change], replicates=REPLICATES, rng=rng)
-    assert found.pooled.low[0] == pytest.approx(100 * expected.low[0], rel=1e-3)
-    assert found.pooled.high[0] == pytest.approx(100 * expected.high[0], rel=1e-3)
-    assert found.pooled.low[0] < found.pooled.value[0] < found.pooled.high[0] < 0
+    rng = np.random.default_rng(run.design.seed)
+    expected = bootstrap(daily, [rmse_change, mse_difference], replicates=REPLICATES, rng=rng)
+    change = found.pooled
+    assert change.low[number] == pytest.approx(100 * expected.low[0], rel=1e-3)
+    assert change.high[number] == pytest.approx(100 * expected.high[0], rel=1e-3)
+    assert change.p[number] == pytest.approx(expected.p[1], rel=1e-3)
+    assert change.low[number] < change.value[number] < change.high[number]
+    assert change.significant[number] == (expected.p[1] <= 0.05)
+
+
+def test_false_discoveries_are_controlled_over_partitions_each_output_by_itself(trained):
+    found = compare_runs(trained("cells"), trained("everywhere"))
+    p, value = found.by_partition.p, found.by_partition.value
+    assert np.isfinite(p).all()
+    assert found.pooled.high[0] < 0, "the slope of y differs from cell to cell"
+    np.testing.assert_array_equal(found.by_partition.significant, discoveries(p))
+    for output in range(2):
+        np.testing.assert_array_equal(found.by_partition.significant[:, output], discoveries(p[:, output]))
+    wins, losses = ((found.by_partition.significant & (sign * value < 0)).sum(axis=0) for sign in (1, -1))
+    assert found.significant_wins.tolist() == wins.tolist()
+    assert found.significant_losses.tolist() == losses.tolist()
+    assert (found.significant_wins <= found.wins).all()
+    assert found.significant_wins[0] >= 3
+    turned = compare_runs(trained("everywhere"), trained("cells"))
+    assert turned.significant_wins[0] == turned.wins[0] == 0
+    assert turned.significant_losses[0] == len(turned.partitions) == 1
+    assert turned.pooled.significant[0]
+
+
+def test_without_an_interval_nothing_is_significant(trained, monkeypatch):
+    monkeypatch.setattr(import_module("motrain_app.skill.bootstrap"), "MIN_BLOCKS", 1e9)
+    found = compare_runs(trained("cells"), trained("everywhere"))
+    assert np.isnan(found.by_partition.p).all()
+    assert not found.by_partition.significant.any()
+    assert "(too few days for an interval)" in found.sentence()
 
 
 def test_the_table_tells_all_partitions_first(trained):
     run, other = trained("cells"), trained("everywhere")
-    frame, found = run.compare(other), compare_runs(run, other)
+    found = run.compare(other)
+    frame = found.frame()
     assert tuple(frame.columns) == CHANGE_COLUMNS
     assert frame["partition"].tolist() == [name for name in (ALL, *run.partitions) for _ in range(2)]
     assert frame["output"].tolist() == ["y", "bend"] * 7
     assert frame["unit"].tolist() == ["dB", "1"] * 7
     assert frame["change"].tolist()[:2] == found.pooled.value.tolist()
     assert frame["change"].tolist()[2:] == found.by_partition.value.ravel().tolist()
+    assert frame["p"].tolist()[2:] == found.by_partition.p.ravel().tolist()
+    assert frame["significant"].dtype == bool
+    assert frame["significant"].tolist()[2:] == found.by_partition.significant.ravel().tolist()
+
+
+def test_it_shows_itself_in_words(trained):
+    run, other = trained("cells"), trained("everywhere")
+    found = run.compare(other)
+    y, bend = found.sentence().split(" bend: ")
+    change = f"RMSE {found.pooled.value[0]:+.1f} % [{found.pooled.low[0]:+.1f}, {found.pooled.high[0]:+.1f}]"
+    assert y.startswith(f"y: {change} on {found.pooled.n[0]:,} rows; lower in ".replace("-", "−"))
+    assert y.endswith(f"lower in {found.wins[0]} of 6 partitions, significantly lower in {found.significant_wins[0]} "
+        f"and higher in {found.significant_losses[0]}.")  # fmt: skip
+    lines = repr(found).splitlines()
+    assert lines[0].startswith(f"{run.path.name} beside {other.path.name}, ")
+    assert lines[1:3] == [y, f"bend: {bend}"]
+    assert (
+        lines[3]
+        == f"Designs, {other.path.name} → {run.path.name}: regions: one operator everywhere → one partition a cell."
+    )
+    assert len(lines) == 4
+    assert found.notes == ()
+
+
+def test_of_one_partition_no_partition_is_counted(trained):
+    found = trained("everywhere").compare(trained("a alone, warm rows"))
+    assert found.sentence().count("partition") == 0
+    assert found.sentence().count(" rows.") == 2
+
+
+def test_what_differs_in_the_designs_is_told(trained):
+    found = trained("a alone, warm rows").compare(trained("cells"))
+    assert found.differences == (
+        "filter a > 280 added",
+        "input b removed",
+        "outputs in another order: y, bend → bend, y",
+        "regions: one partition a cell → one operator everywhere",
+    )
+
+
+def test_names_are_shown_in_a_notebook_and_never_run(trained):
+    found = replace(trained("cells").compare(trained("everywhere")), other="<script>", partitions=("<b>", *"abcde"))
+    shown = found._repr_html_()
+    assert "<script>" not in shown
+    assert "<b>" not in shown
+    assert "&lt;script&gt;" in shown
+    assert "<table" in shown
 
 
 def test_a_run_beside_itself_changes_nothing_at_all(trained):
@@ -113,7 +196,10 @@ def test_a_run_beside_itself_changes_nothing_at_all(trained):
     for change in (found.pooled, found.by_partition):
         for values in (change.value, change.low, change.high):
             assert (values == 0).all()
+        assert (change.p == 1).all()
+        assert not change.significant.any()
     assert found.wins.tolist() == [0, 0]
+    assert repr(found).endswith(": the same.")
 
 
 def test_what_is_kept_of_the_other_run_changes_nothing(trained, monkeypatch):
@@ -129,13 +215,13 @@ def test_what_is_kept_of_the_other_run_changes_nothing(trained, monkeypatch):
 def test_no_test_row_enters(trained, monkeypatch):
     """Also after an opening: its rows stand in the block files all along."""
     days = []
-    original = comparing.moments_by_group
+    original = paired.moments_by_group
 
     def watched(observed, predicted, group, n_groups, **options):
         days.append(int(group.max()))
         return original(observed, predicted, group, n_groups, **options)
 
-    monkeypatch.setattr(comparing, "moments_by_group", watched)
+    monkeypatch.setattr(paired, "moments_by_group", watched)
     run, other = trained("cells"), trained("everywhere")
     before = compare_runs(run, other).frame()
     limit = (np.datetime64("2015-01-01") - np.datetime64("2010-01-01")).astype(int)
@@ -147,29 +233,3 @@ def test_no_test_row_enters(trained, monkeypatch):
     run.open_test()
     assert compare_runs(run, other).frame().equals(before)
     assert "test" in run.predictions("cell-0")["rows"].values, "they are there to be read"
-
-
-def _run_on(design, data, folder, **choices):
-    chosen = design(data=data, **choices)
-    created = create_run(chosen, folder)
-    drive_here(created)
-    return Run.open(created.path)
-
-
-def test_runs_that_cannot_be_compared_say_why(design, tmp_path):
-    data = make_dataset(cells=3)
-    run = _run_on(design, data, tmp_path / "runs")
-    alone = _run_on(design, None, tmp_path / "runs", regions=[box("one", 4.5, 39.5, 5.5, 40.5)])
-    rest = _run_on(design, None, tmp_path / "runs", regions=[box("two", 4.5, 40.5, 5.5, 42.5)])
-    with pytest.raises(RunError, match="withheld no row in common"):
-        compare_runs(alone, rest)
-    one, other = (
-        _run_on(lambda data, **choices: design(data=data).change(**choices), None, tmp_path / "runs", outputs=[name])
-        for name in ("y", "bend")
-    )
-    with pytest.raises(RunError, match=r"share no output: one predicts y, the other bend\."):
-        compare_runs(one, other)
-    (tmp_path / "cells.nc").unlink()
-    changed = _run_on(design, make_dataset(cells=3, seed=1), tmp_path / "runs")
-    with pytest.raises(RunError, match="were trained on different data"):
-        compare_runs(run, changed)

@@ -13,7 +13,6 @@ from motrain_app.design.splits import make_folds
 from motrain_app.learning.preview import preview
 from motrain_app.runs import RunError, create_run, gram_store
 from motrain_app.runs.gram_store import grams_path, load_grams, load_or_build_grams
-from motrain_app.runs.judging import BASELINES
 from motrain_app.runs.plan import Plan
 from motrain_app.runs.staged_rows import StagedRows
 from motrain_app.runs.staging import stage_rows
@@ -45,10 +44,11 @@ def test_live_skill_is_the_skill_that_a_run_reports(choices, design, dataset, tm
     assert [row.name for row in rows] == list(layout.partitions.names)
     assert [bool(reason) for reason in got.reasons] == [row.state != "done" for row in rows]
     done = [row.number for row in rows if row.state == "done"]
-    metrics = Plan.load(run.plan).metrics
+    plan = Plan.load(run.plan)
+    metrics, baselines = plan.metrics, plan.baselines
     packed = np.stack([rows[number].scores for number in done]).reshape(len(done), 2, -1)
-    scores = unpack_scores(packed, metrics=metrics, baselines=tuple(BASELINES))
-    rmse, climatology = metrics.index("rmse"), list(BASELINES).index("climatology")
+    scores = unpack_scores(packed, metrics=metrics, baselines=baselines)
+    rmse, climatology = metrics.index("rmse"), baselines.index("climatology")
     np.testing.assert_array_equal(got.n[done], scores.n)
     np.testing.assert_allclose(got.ridge.rmse[done], scores.value[..., rmse], rtol=1e-6)
     np.testing.assert_allclose(got.climatology.rmse[done], scores.baseline_values[:, climatology, :, rmse], rtol=1e-6)

@@ -39,6 +39,7 @@ def make_plan(region, period, *, regions=3, periods=2):
         inputs=(Variable("a", "K"),),
         outputs=(Variable("y", "dB"),),
         metrics=("rmse", "bias"),
+        baselines=("mean", "climatology", "ridge"),
         padded_rows=1024,
         stack_slots=8,
     )
@@ -83,6 +84,7 @@ def test_it_is_the_same_exactly_where_cells_and_times_are(cells, other_cells, ti
         {"design": DESIGN.change(learner=Learner("ridge", {"strengths": [0.1, 1.0]}))},
         {"plan": replace(PLAN, ids=PLAN.ids + np.uint64(10))},
         {"plan": replace(PLAN, metrics=("rmse",))},
+        {"plan": replace(PLAN, baselines=("mean", "climatology"))},
         {"staged": "other rows"},
         {"modules": [MODULE]},
     ],

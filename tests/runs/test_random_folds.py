@@ -57,19 +57,18 @@ def test_crossfit_gives_the_predictions_of_the_run_from_a_file_too(design, tmp_p
 
 def test_intervals_of_scores_come_from_calendar_days_whatever_the_folds(design, tmp_path):
     """The same predictions, judged: a block of days is drawn whole, though its days lie in all folds."""
-    from motrain_app.runs.judging import BASELINES, REPLICATES
-    from motrain_app.runs.store import RunStore
+    from motrain_app.runs.baselines import ALWAYS
+    from motrain_app.runs.judging import REPLICATES
     from motrain_app.skill import score_outputs
 
     run = _trained(design(data=make_dataset(cells=2), jackknife=RANDOM), tmp_path / "runs")
     got, frame = run.predictions("cell-0"), run.skill()
-    with RunStore(run.path / "run.sqlite") as store:
-        key = (run.design.seed, int(store.partition("cell-0").id, 16))
-    day = got["time"].values.astype("datetime64[D]").astype(np.int64)
     arrays = [got[name].values for name in ("observed", "predicted")]
-    scores = score_outputs(*arrays, {}, day, metrics=["rmse"], replicates=REPLICATES, key=key)
+    scores = score_outputs(
+        *arrays, {}, got["time"].values, metrics=["rmse"], replicates=REPLICATES, key=run.design.seed
+    )
     mine = frame.query("partition == 'cell-0' and metric == 'rmse'")
     np.testing.assert_allclose(scores.value[:, 0], mine["value"], rtol=1e-5)
     for ends, name in ((scores.low, "low"), (scores.high, "high")):
         np.testing.assert_allclose(ends[:, 0], mine[name], rtol=0.2)  # beside a baseline blocks may be longer
-    assert set(mine["baseline"]) <= set(BASELINES)
+    assert set(mine["baseline"]) <= set(ALWAYS)

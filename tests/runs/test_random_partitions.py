@@ -95,7 +95,7 @@ def test_the_runs_own_partitions_come_out_as_they_were_trained(design, tmp_path,
     np.testing.assert_array_equal(own.n, pooled.n)
     for name in ("rmse", "other_rmse"):
         np.testing.assert_allclose(getattr(own, name), getattr(pooled, name), rtol=1e-5)
-    for name in ("change", "low", "high"):
+    for name in ("value", "low", "high"):
         np.testing.assert_allclose(getattr(own, name), getattr(pooled, name), atol=2e-3)
 
 
@@ -178,14 +178,14 @@ def test_where_the_truth_is_the_same_everywhere_random_partitions_only_cost(hund
     slope = control.outputs.index("slope")
     assert control.paying[slope] <= NOMINAL + SLACK
     assert control.within[slope] > 0.5
-    assert 0 < np.mean([draw.change[slope] for draw in control.draws]) < 0.3
+    assert 0 < np.mean([draw.value[slope] for draw in control.draws]) < 0.3
 
 
 @pytest.mark.slow
 def test_where_places_differ_random_partitions_gain_little_and_one_for_all_is_too_low_a_bar(hundred):
     """About (G - 1) / (N - 1) of what one operator a cell would gain: of 100 cells in three groups one in fifty."""
     got = hundred(3)
-    changes = np.array([draw.change for draw in got.control.draws])
+    changes = np.array([draw.value for draw in got.control.draws])
     assert (got.control.paying > 0.5).all()
-    assert (changes.mean(axis=0) > 0.05 * got.pooled.change).all()
+    assert (changes.mean(axis=0) > 0.05 * got.pooled.value).all()
     assert (changes.mean(axis=0) < 0).all()

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from motrain_app.design import Design, LeaveYearsOut, box
 from motrain_app.runs import Run, create_run
@@ -32,7 +33,7 @@ def _test_rmse(frame):
     )[OUTPUTS]
 
 
-@pytest.mark.parametrize("learner", ["ridge2", "network"])
+@pytest.mark.parametrize("learner", ["ridge", "ridge2", "network"])
 def test_five_cells_of_ascat_and_isba(shared_data, tmp_path, learner):
     design = Design(
         shared_data / "ascat_isba_5cells.nc",
@@ -56,9 +57,12 @@ def test_five_cells_of_ascat_and_isba(shared_data, tmp_path, learner):
         assert (rmse[:4].mean(axis=0) < np.mean(PEER_MEMBERS, axis=0)).all()
         assert (rmse[:4].mean(axis=0) < np.mean(PEER_PICK, axis=0)).all()
     held_out = run.skill().set_index(["partition", "output", "metric"])
+    verdicts = run.verdicts().set_index(["partition", "output"])
     for cell in run.partitions:
-        assert held_out.loc[(cell, "slop", "skill"), "low"] > 0, "the states say more of the slope than the season does"
-        assert held_out.loc[(cell, "curv", "skill"), "value"] < 0, "of the curvature they say less"
+        over = held_out.loc[cell].xs("skill_over_climatology", level="metric")
+        assert over.loc["slop", "low"] > 0, "the states say more of the slope than the season does"
+        assert over.loc["curv", "low"] <= 0, "of the curvature they say no more"
+        assert verdicts.loc[(cell, "curv"), "verdict"] == "no better than climatology"
 
 
 def test_two_scenarios_on_a_grid_as_input_and_output(iris_data, tmp_path):
@@ -95,3 +99,20 @@ def test_two_scenarios_on_a_grid_as_input_and_output(iris_data, tmp_path):
     h = run.operator("south")
     assert h.inputs[0].unit == "K"
     assert h(np.array([[290.0]]))[0, 0] == pytest.approx(290, abs=3)
+
+
+def test_block_intervals_of_the_slope_are_over_three_times_as_wide_as_independent_ones(shared_data, tmp_path):
+    data = shared_data / "ascat_isba_5cells.nc"
+    design = Design(data, INPUTS, OUTPUTS, regions="cells", test="2017-01-01", learner="ridge2")
+    folder = create_run(design, tmp_path / "runs")
+    assert drive_here(folder) == "done"
+    run = Run.open(folder.path)
+    scores = run.skill().set_index(["partition", "output", "metric"])
+    for cell in run.partitions:
+        rows = run.predictions(cell).sel(output="slop")
+        error = (rows["predicted"] - rows["observed"]).dropna("time").values
+        independent = scipy.stats.bootstrap(
+            (error,), lambda e, axis: np.sqrt((e**2).mean(axis=axis)), n_resamples=1000, batch=100, rng=0
+        ).confidence_interval
+        block = scores.loc[(cell, "slop", "rmse")]
+        assert (block["high"] - block["low"]) / (independent.high - independent.low) > 3

@@ -71,7 +71,7 @@ def finished(design: Callable, tmp_path) -> Callable[..., Run]:
 def test_a_run_of_estimators_gives_operators_that_work_without_it(finished, dataset, tmp_path, kind):
     run = finished(kind)
     assert run.counts == {"done": 6}
-    skill = run.skill().query("metric == 'skill'").set_index(["partition", "output"])["value"]
+    skill = run.skill().query("metric == 'skill_over_climatology'").set_index(["partition", "output"])["value"]
     assert (skill.xs("bend", level="output") > 0.3).all()
     got = run.predictions("cell-3")
     paths = run.export(tmp_path / "operators")

@@ -82,6 +82,7 @@ def test_the_baseline_stands_beside_every_score(finished):
         "n",
         "baseline",
         "baseline_value",
+        "p",
     ]
     rmse = frame[frame["metric"] == "rmse"]
     skill = frame[frame["metric"] == "skill"]["value"].to_numpy()

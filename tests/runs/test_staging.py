@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from motrain_app.design import Filter
+from motrain_app.design import Design, Filter
 from motrain_app.runs import staging
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.staging import morton_order, stage_rows, staged_path
@@ -41,6 +41,33 @@ def test_values_are_the_datasets_to_single_precision(dataset, design, tmp_path):
     np.testing.assert_allclose(read.outputs[0], data["y"].values[read.cell, read.time], rtol=1e-6)
     assert rows.input_offset.tolist() == [273.15, 0.0]
     assert [(v.name, v.unit) for v in rows.inputs] == [("a", "K"), ("b", "m3 m-3")]
+
+
+def test_references_stand_beside_the_outputs_and_decide_no_row(dataset, design, tmp_path):
+    data = dataset()
+    data["model"] = data["a"] + 1.0
+    data["model"][:, ::3] = np.nan
+    data["model"][2] = np.inf
+    plain = stage_rows(data, design(), tmp_path / "plain")
+    rows = stage_rows(data, design().change(references={"bend": "model"}), tmp_path / "staged")
+    read, expected = rows.read(np.array([0, 3, 4])), plain.read(np.array([0, 3, 4]))
+    assert (plain.references, rows.references) == ({}, {"bend": "model"})
+    assert expected.references is None
+    for name in ("inputs", "outputs", "cell", "time"):
+        np.testing.assert_array_equal(getattr(read, name), getattr(expected, name))
+    assert np.isnan(read.references[0]).all(), "y has none"
+    model = np.where(np.isfinite(data["model"]), data["model"], np.nan)[read.cell, read.time]
+    np.testing.assert_allclose(read.references[1], model, rtol=1e-6)
+
+
+def test_a_reference_is_staged_with_the_offset_of_its_output(dataset, design, tmp_path):
+    data = dataset()
+    data["model"] = data["a"] + 1.0
+    chosen = design().change(inputs=["b"], outputs=["a", "y"], references={"a": "model"})
+    rows = stage_rows(data, chosen, tmp_path / "staged")
+    read = rows.read(np.arange(6))
+    np.testing.assert_allclose(read.references[0] - read.outputs[0], 1.0, atol=1e-5)
+    assert rows.output_offset.tolist() == [273.15, 0.0]
 
 
 def test_slabs_change_the_order_of_cells_and_nothing_else(dataset, design, tmp_path, monkeypatch):
@@ -99,6 +126,8 @@ def test_the_name_of_a_staged_store_follows_from_what_decides_its_values(design,
         first.change(filters=[Filter("a > 280")]),
         first.change(inputs=["b", "a"]),
         first.change(remedies=[{"code": "x"}]),
+        first.change(references={"y": "model"}),
+        first.change(references={"bend": "model"}),
     ]
     name = staged_path(tmp_path, "f", first)
     assert staged_path(tmp_path, "f", same) == name
@@ -110,8 +139,13 @@ def test_the_name_of_a_staged_store_follows_from_what_decides_its_values(design,
                 *(staged_path(tmp_path, "f", other) for other in others),
             }
         )
-        == 5
+        == 7
     )
+
+
+def test_a_design_without_references_finds_what_was_staged_before_there_were_any(tmp_path):
+    path = staged_path(tmp_path, "f", Design("cells.nc", ["a"], ["y"]))
+    assert path.name == "cccec2952e0146f5dd958cbb"
 
 
 def test_near_cells_stand_near_each_other_along_the_curve():

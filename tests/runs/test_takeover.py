@@ -151,7 +151,7 @@ def test_a_run_that_took_over_reads_like_any_other_when_the_earlier_ones_are_gon
         assert "test" in mine["rows"].values
         assert mine.identical(theirs)
         pd.testing.assert_frame_equal(run.coverage(name), fresh.coverage(name))
-    compared = run.compare(fresh).set_index("partition")
+    compared = run.compare(fresh).frame().set_index("partition")
     assert (compared["n"] > 0).all()
     assert compared.loc[names, "change"].tolist() == pytest.approx([0] * 8, abs=1e-9)
     paths = run.export(tmp_path / "operators")

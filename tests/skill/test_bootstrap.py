@@ -109,7 +109,7 @@ def test_the_shape_of_several_series_is_kept():
 
 def test_every_day_stands_in_as_many_blocks_as_any_other():
     sums = daily(np.zeros(1003), np.arange(1003.0))
-    for days, per_replicate in ((1, 256), (20.5, 48), (100, 10), (2000, 1)):
+    for days, per_replicate in ((1, 256), (20.5, 48), (20.1, 48), (100, 10), (2000, 1)):
         blocks = time_blocks(sums, days=days)
         assert blocks.per_replicate == per_replicate
         assert blocks.days == 1003 / per_replicate >= days or per_replicate in (1, 256)
@@ -122,8 +122,8 @@ def test_every_day_stands_in_as_many_blocks_as_any_other():
 def test_days_without_rows_lower_the_effective_number_of_blocks():
     full = np.zeros(3650)
     summer = np.where(np.arange(3650) % 365 < 180, 0.0, np.nan)
-    assert time_blocks(daily(full, full), days=36.5).effective == pytest.approx(100, rel=1e-3)
-    assert time_blocks(daily(summer, full), days=36.5).effective == pytest.approx(50, rel=0.05)
+    assert time_blocks(daily(full, full), days=38).effective == pytest.approx(96, rel=1e-3)
+    assert time_blocks(daily(summer, full), days=38).effective == pytest.approx(48, rel=0.05)
 
 
 def test_replicates_scatter_around_the_score_of_all_rows():

@@ -3,6 +3,7 @@ import math
 
 import numpy as np
 import pytest
+import scipy.signal
 import scipy.stats
 import sklearn.metrics
 from hypothesis import given
@@ -10,8 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from motrain_app.skill import (
+    DAYS_PER_YEAR,
     bias,
+    day_of_year,
     get_metric,
+    kge,
     mae,
     mae_difference,
     metric_names,
@@ -19,10 +23,14 @@ from motrain_app.skill import (
     moments_by_group,
     mse_difference,
     n,
+    n_effective,
     r,
     r2,
+    rank_correlation_parts,
     rmse,
     rmse_difference,
+    score_outputs,
+    sd_ratio,
     skill,
     ubrmse,
 )
@@ -32,38 +40,196 @@ SIZE = np.array([[3.0], [0.01], [0.5]])
 OFFSET = np.array([[-12.0], [-0.12], [285.0]])
 
 
+DAYS = np.datetime64("2010-06-01T06:00") + np.arange(1500).astype("timedelta64[D]")
+
+
 @pytest.fixture(scope="module")
 def series():
     rng = np.random.default_rng(42)
-    observed = OFFSET + SIZE * rng.standard_normal((3, 500))
-    predicted = observed + SIZE * (0.1 + 0.4 * rng.standard_normal((3, 500)))
-    baseline = OFFSET + SIZE * 0.2 * rng.standard_normal((3, 500))
-    observed[rng.random((3, 500)) < 0.1] = np.nan
-    predicted[rng.random((3, 500)) < 0.1] = np.nan
+    season = np.cos(2 * np.pi * np.arange(1500) / 365.2425)
+    observed = OFFSET + SIZE * (season + rng.standard_normal((3, 1500)))
+    predicted = observed + SIZE * (0.1 + 0.4 * rng.standard_normal((3, 1500)))
+    baseline = OFFSET + SIZE * 0.2 * rng.standard_normal((3, 1500))
+    observed[1] = observed[1].round(2)  # ranks of equal values
+    observed[rng.random((3, 1500)) < 0.1] = np.nan
+    predicted[rng.random((3, 1500)) < 0.1] = np.nan
     return observed, predicted, baseline
 
 
-def reference(name, o, p, b):
+@pytest.fixture(scope="module")
+def within():
+    hits = (np.random.default_rng(1).random((3, 1500)) < 0.9).astype(float)
+    hits[:, ::7] = np.nan
+    return hits
+
+
+def anomaly(values, time):
+    """Residual of least squares on mean and two harmonics, by the normal matrix."""
+    phase = 2 * np.pi * day_of_year(time) / DAYS_PER_YEAR
+    columns = np.stack([np.ones_like(phase)] + [f(k * phase) for k in (1, 2) for f in (np.cos, np.sin)], axis=1)
+    return values - columns @ np.linalg.lstsq(columns, values)[0]
+
+
+def reference(name, o, p, b, time, hits):
     return {
         "bias": lambda: np.mean(p - o),
         "mae": lambda: sklearn.metrics.mean_absolute_error(o, p),
         "rmse": lambda: sklearn.metrics.root_mean_squared_error(o, p),
         "ubrmse": lambda: np.std(p - o),
         "r": lambda: scipy.stats.pearsonr(o, p).statistic,
+        "spearman": lambda: scipy.stats.spearmanr(o, p).statistic,
         "r2": lambda: sklearn.metrics.r2_score(o, p),
+        "kge": lambda: (
+            1
+            - np.sqrt(
+                (np.corrcoef(o, p)[0, 1] - 1) ** 2
+                + (np.std(p) / np.std(o) - 1) ** 2
+                + ((np.mean(p) - np.mean(o)) / np.std(o)) ** 2
+            )
+        ),
+        "sd_ratio": lambda: np.std(p) / np.std(o),
+        "anomaly_r": lambda: scipy.stats.pearsonr(anomaly(o, time), anomaly(p, time)).statistic,
         "skill": lambda: 1 - sklearn.metrics.mean_squared_error(o, p) / sklearn.metrics.mean_squared_error(o, b),
+        "coverage": lambda: np.nanmean(hits),
         "n": lambda: len(o),
     }[name]()
 
 
-@pytest.mark.parametrize("name", metric_names())
-def test_every_metric_equals_its_reference_for_each_output(series, name):
-    values = get_metric(name).function(moments(*series[:2], baseline=series[2]))
-    assert values.shape == (3,)
+@pytest.mark.parametrize("name", [name for name in metric_names() if name != "n_effective"])
+def test_every_metric_equals_its_reference_for_each_output(series, within, name):
+    observed, predicted, baseline = series
+    scores = score_outputs(
+        observed, predicted, {"b": baseline}, DAYS, within=within, metrics=[name], replicates=0, key=0
+    )
+    assert scores.value.shape == (3, 1)
     for i in range(3):
-        there = np.isfinite(series[0][i]) & np.isfinite(series[1][i])
-        expected = reference(name, *(values[i][there] for values in series))
-        np.testing.assert_allclose(values[i], expected, rtol=1e-12)
+        there = np.isfinite(observed[i]) & np.isfinite(predicted[i])
+        expected = reference(name, *(values[i][there] for values in series), DAYS[there], within[i][there])
+        np.testing.assert_allclose(scores.value[i, 0], expected, rtol=1e-12)
+        if name not in ("coverage", "skill"):
+            of_baseline = reference(name, observed[i][there], baseline[i][there], None, DAYS[there], None)
+            np.testing.assert_allclose(scores.baseline_values[0, i, 0], of_baseline, rtol=1e-9, atol=1e-12)
+
+
+def test_weights_count_as_repetition(series):
+    weight = np.random.default_rng(2).integers(0, 4, 1500)
+    observed, predicted, baseline = (np.repeat(one, weight, axis=1) for one in series)
+    weighted = moments(*series[:2], baseline=series[2], weight=weight)
+    for name in ("bias", "mae", "rmse", "ubrmse", "r", "r2", "kge", "sd_ratio", "skill"):
+        function = get_metric(name).function
+        np.testing.assert_allclose(function(weighted), function(moments(observed, predicted, baseline=baseline)), 1e-12)
+
+
+def test_kge_comes_apart_into_correlation_spread_and_shift(series):
+    sums = moments(*series[:2])
+    shift = bias(sums) / np.sqrt(sums.observed_variance)
+    distance = np.sqrt((r(sums) - 1) ** 2 + (sd_ratio(sums) - 1) ** 2 + shift**2)
+    np.testing.assert_allclose(kge(sums), 1 - distance, rtol=1e-12)
+    # It does not change with the scale's zero or unit, as the form with a ratio of means would.
+    celsius = moments(1.8 * (series[0] - 273.15), 1.8 * (series[1] - 273.15))
+    np.testing.assert_allclose(kge(celsius), kge(sums), rtol=1e-9)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_rank_correlation_ignores_what_keeps_the_order(seed):
+    rng = np.random.default_rng(seed)
+    cell = rng.integers(0, 3, 200)
+    o, p = rng.integers(-9, 9, (2, 200)) / 4
+    plain = rank_correlation_parts(o, p[None], cell)
+    np.testing.assert_allclose(rank_correlation_parts(np.exp(o), p[None] ** 3, cell), plain, atol=1e-12)
+    for one in range(3):
+        mine = cell == one
+        np.testing.assert_allclose(plain[0, mine].mean(), scipy.stats.spearmanr(o[mine], p[mine]).statistic, 1e-11)
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.5, 0.9])
+def test_pseudo_values_of_ranks_scatter_as_the_rank_correlation_does(rho):
+    rng = np.random.default_rng(3)
+    found, claimed = [], []
+    for _ in range(200):
+        o, noise = rng.standard_normal((2, 500))
+        parts = rank_correlation_parts(o, (rho * o + np.sqrt(1 - rho**2) * noise)[None], np.zeros(500, int))
+        found.append(parts.mean())
+        claimed.append(parts.std() / np.sqrt(500))
+    np.testing.assert_allclose(np.mean(claimed), np.std(found), rtol=0.15)
+
+
+def score_cells(observed, predicted, time, cell, *metrics):
+    scores = score_outputs(observed, predicted, {}, time, cell=cell, metrics=metrics, replicates=0, key=0)
+    return scores.value[0]
+
+
+def test_temporal_scores_of_several_cells_are_the_median_and_pooled_ones_are_named_so():
+    rng = np.random.default_rng(5)
+    cell, time = np.repeat(np.arange(4), 400), np.tile(DAYS[:400], 4)
+    level = 10 * cell
+    observed = level + rng.standard_normal(1600)
+    predicted = level + rng.standard_normal(1600) * np.array([0.5, 1, 2, 4])[cell]
+    names = ("ubrmse", "r", "spearman", "r2", "kge", "sd_ratio")
+    found = score_cells(observed, predicted, time, cell, *names, *(f"{name}_pooled" for name in names))
+    each = np.array(
+        [score_cells(observed[cell == c], predicted[cell == c], time[cell == c], None, *names) for c in range(4)]
+    )
+    np.testing.assert_allclose(found[:6], np.median(each, axis=0), rtol=1e-9)
+    whole = score_cells(observed, predicted, time, None, *(name for name in names if name != "spearman"))
+    np.testing.assert_allclose(np.delete(found[6:], 2), whole, rtol=1e-9)
+    assert abs(found[1]) < 0.1 < 0.9 < found[7]  # what the levels of cells give away is no correlation in time
+
+
+def test_a_cell_without_a_score_leaves_the_median_to_the_others():
+    rng = np.random.default_rng(6)
+    cell, time = np.repeat(np.arange(3), 300), np.tile(DAYS[:300], 3)
+    observed, predicted = rng.standard_normal((2, 900))
+    observed[cell == 1] = 5.0
+    others = [score_cells(observed[cell == c], predicted[cell == c], time[cell == c], None, "r")[0] for c in (0, 2)]
+    np.testing.assert_allclose(score_cells(observed, predicted, time, cell, "r"), np.mean(others), rtol=1e-9)
+
+
+def test_under_three_years_there_is_no_anomaly_correlation():
+    rng = np.random.default_rng(7)
+    observed, predicted = rng.standard_normal((2, 1500))
+    time = np.datetime64("2010-01-01") + np.arange(1500)
+    assert np.isfinite(score_cells(observed, predicted, time, None, "anomaly_r"))
+    two_years = time < np.datetime64("2012-01-01")
+    assert np.isnan(score_cells(observed[two_years], predicted[two_years], time[two_years], None, "anomaly_r"))
+
+
+def test_anomalies_do_not_count_the_season_as_skill():
+    rng = np.random.default_rng(8)
+    season = 3 * np.cos(2 * np.pi * np.arange(1500) / 365.2425)
+    observed, predicted = season + rng.standard_normal((2, 1500))
+    plain, left = score_cells(observed, predicted, DAYS, None, "r", "anomaly_r")
+    assert plain > 0.7
+    assert abs(left) < 0.1
+
+
+def effective(error, time, cell=None):
+    return score_cells(0 * error, error, time, cell, "n_effective")[0]
+
+
+@pytest.mark.parametrize("memory", [0.0, 0.5, 0.9])
+def test_the_effective_number_of_rows_is_that_of_the_textbook(memory):
+    rng = np.random.default_rng(9)
+    time = np.datetime64("1990-01-01") + np.arange(6000)
+    found = []
+    for _ in range(20):
+        error = scipy.signal.lfilter([1.0], [1.0, -memory], rng.standard_normal(6500))[500:]
+        found.append(effective(error, time))
+    np.testing.assert_allclose(np.median(found), 6000 * (1 - memory) / (1 + memory), rtol=0.2)
+    assert np.max(found) <= 6000
+
+
+def test_cells_that_err_together_count_once():
+    rng = np.random.default_rng(10)
+    error, time = rng.standard_normal(1500), DAYS
+    alone = effective(error, time)
+    cells = np.repeat(np.arange(5), 1500)
+    np.testing.assert_allclose(effective(np.tile(error, 5), np.tile(time, 5), cells), alone, rtol=1e-9)
+    np.testing.assert_allclose(effective(rng.standard_normal(7500), np.tile(time, 5), cells), 7500, rtol=0.15)
+
+
+def test_errors_that_do_not_vary_count_each():
+    assert effective(np.full(40, 0.3), DAYS[:40]) == 40
 
 
 def test_outputs_are_the_rows_of_the_array_even_when_it_is_square():
@@ -112,7 +278,7 @@ def test_correlation_ignores_scale_and_offset(o, scale, offset):
 
 def test_a_perfect_prediction_has_perfect_scores(series):
     sums = moments(series[0], series[0], baseline=series[2])
-    for name in ("bias", "mae", "rmse", "ubrmse", "r", "r2", "skill"):
+    for name in ("bias", "mae", "rmse", "ubrmse", "r", "r2", "kge", "sd_ratio", "skill"):
         perfect = get_metric(name)
         np.testing.assert_allclose(perfect.function(sums), perfect.best, atol=1e-15)
 
@@ -179,8 +345,10 @@ def test_one_row_has_errors_but_no_correlation():
 def test_without_a_row_there_is_no_score_but_the_number_of_rows():
     sums = moments([1.0, np.nan], [np.nan, 1.0], baseline=[1.0, 1.0])
     for name in metric_names():
-        value = get_metric(name).function(sums)
-        assert value == 0 if name == "n" else np.isnan(value)
+        if get_metric(name).of != "days":
+            value = get_metric(name).function(sums)
+            assert value == 0 if name == "n" else np.isnan(value)
+    assert n_effective(moments_by_group([1.0, np.nan], [np.nan, 1.0], np.arange(2), 2)) == 0
 
 
 def test_differences_of_two_predictions_compare_the_same_rows():
@@ -200,4 +368,4 @@ def test_every_metric_tells_its_range_its_best_value_and_where_it_comes_from(nam
     assert name == "n" or ("best" in text and "References" in text)
     assert known.title
     assert not known.title.endswith(".")
-    assert math.isinf(known.best) == (name == "n")
+    assert math.isinf(known.best) == name.startswith("n")

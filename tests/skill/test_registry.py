@@ -16,7 +16,8 @@ def registry():
 
 
 def test_the_metrics_stand_in_the_order_of_the_tables():
-    assert metric_names() == ("bias", "mae", "rmse", "ubrmse", "r", "r2", "skill", "n")
+    errors, relations = ("bias", "mae", "rmse", "ubrmse"), ("r", "spearman", "r2", "kge", "sd_ratio", "anomaly_r")
+    assert metric_names() == (*errors, *relations, "skill", "coverage", "n", "n_effective")
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones():

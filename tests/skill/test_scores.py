@@ -12,7 +12,9 @@ from motrain_app.skill import (
     unpack_scores,
 )
 
-METRICS = metric_names()
+METRICS = (*metric_names(), "r_pooled", "skill_over_mean", "skill_over_climatology")
+DAY = np.datetime64("2010-01-01")
+COMPUTED = frozenset({"values"})  # kinds of which `moments` alone gives the value
 AT = {name: index for index, name in enumerate(METRICS)}
 SIZE = np.array([[1.0], [0.01], [100.0]])
 
@@ -25,7 +27,7 @@ def rows(days=1500, seed=0):
     seasonal = observed + SIZE * 0.8 * rng.standard_normal((3, days))
     observed[0, :50] = np.nan
     predicted[1, 100:130] = np.nan
-    return observed, predicted, {"mean": np.zeros((3, days)), "climatology": seasonal}, np.arange(days)
+    return observed, predicted, {"mean": np.zeros((3, days)), "climatology": seasonal}, DAY + np.arange(days)
 
 
 def score(observed, predicted, baselines, day, **options):
@@ -43,13 +45,14 @@ def test_values_are_those_of_the_metrics_on_the_rows_of_each_output():
     np.testing.assert_array_equal(scores.n, [1450, 1470, 1500])
     beside = moments(observed, predicted, baseline=baselines["climatology"])
     for i, name in enumerate(METRICS):
-        np.testing.assert_allclose(scores.value[:, i], get_metric(name).function(beside), rtol=1e-12)
+        if get_metric(name).of in COMPUTED and name != "skill_over_mean":
+            np.testing.assert_allclose(scores.value[:, i], get_metric(name).function(beside), rtol=1e-12)
     np.testing.assert_allclose(scores.value[1, AT["rmse"]], 0.01 * np.sqrt(0.26), rtol=0.05)
 
 
 def test_every_estimate_lies_in_its_interval_and_the_number_of_rows_has_none():
     scores = score(*rows())
-    estimates = [i for name, i in AT.items() if name != "n"]
+    estimates = [i for name, i in AT.items() if get_metric(name).has_interval and name != "coverage"]
     low, value, high = (a[:, estimates] for a in (scores.low, scores.value, scores.high))
     assert (low < value).all()
     assert (value < high).all()
@@ -100,12 +103,25 @@ def test_the_mean_that_folds_leave_behind_has_no_correlation():
     observed = (rng.standard_normal(10)[year] + rng.standard_normal(1500))[None]
     left = np.array([observed[0, year != k].mean() for k in range(10)])[year][None]
     baselines = {"mean": left, "climatology": left + 0.1 * rng.standard_normal((1, 1500))}
-    scores = score(observed, observed * 0.5, baselines, np.arange(1500))
+    scores = score(observed, observed * 0.5, baselines, DAY + np.arange(1500))
     # It is −0.3 here, a trace of the folds alone.
     assert np.isnan(scores.baseline_values[0, 0, AT["r"]])
     assert np.isfinite(scores.baseline_values[1, 0, AT["r"]])
-    named = score(observed, observed * 0.5, baselines, np.arange(1500), constant_baselines=())
+    named = score(observed, observed * 0.5, baselines, DAY + np.arange(1500), constant_baselines=())
     assert -0.8 < named.baseline_values[0, 0, AT["r"]] < -0.1
+
+
+def test_the_season_that_folds_leave_behind_has_no_anomaly_correlation():
+    rng = np.random.default_rng(2)
+    year = np.repeat(np.arange(6), 365)
+    observed = (rng.standard_normal(6)[year] + rng.standard_normal(2190))[None]
+    left = np.array([observed[0, year != k].mean() for k in range(6)])[year][None]
+    baselines = {"climatology": left + np.cos(np.arange(2190) / 58)}
+    scores = score(observed, observed * 0.5, baselines, DAY + np.arange(2190))
+    assert np.isnan(scores.baseline_values[0, 0, AT["anomaly_r"]])
+    assert np.isfinite(scores.baseline_values[0, 0, AT["r"]])
+    named = score(observed, observed * 0.5, baselines, DAY + np.arange(2190), seasonal_baselines=())
+    assert named.baseline_values[0, 0, AT["anomaly_r"]] < -0.1
 
 
 def test_without_baselines_there_is_no_skill():
@@ -152,15 +168,14 @@ def test_constant_observations_have_errors_but_no_relative_scores():
 
 def test_no_replicates_give_no_intervals():
     scores = score(*rows(), replicates=0)
-    assert np.isfinite(scores.value).all()
+    assert np.isfinite(scores.value[:, [i for name, i in AT.items() if name != "coverage"]]).all()
     assert np.isnan(scores.low).all()
     assert np.isnan(scores.block_days).all()
 
 
 def test_scores_are_determined_by_rows_and_key():
     assert_equal(score(*rows()), score(*rows()))
-    sequence = np.random.SeedSequence([0, 7])
-    assert_equal(score(*rows(), key=sequence), score(*rows(), key=sequence))
+    assert_equal(score(*rows(), key=3), score(*rows(), key=np.int64(3)))
     other = score(*rows(), key=(0, 8))
     assert (other.low[:, AT["rmse"]] != score(*rows()).low[:, AT["rmse"]]).all()
 
@@ -198,8 +213,12 @@ def test_what_does_not_fit_together_is_refused():
         score(observed, predicted, {"climatology": day}, day)
     with pytest.raises(ValueError, match="one for each of the 1500 rows"):
         score(observed, predicted, baselines, day[:10])
-    with pytest.raises(ValueError, match="whole days since 1970"):
-        score(observed, predicted, baselines, day.astype("datetime64[D]"))
+    with pytest.raises(ValueError, match="time is int64 of shape"):
+        score(observed, predicted, baselines, day.astype(np.int64))
+    with pytest.raises(ValueError, match="cell is float64 of shape"):
+        score(observed, predicted, baselines, day, cell=np.zeros(1500))
+    with pytest.raises(ValueError, match="within has shape"):
+        score(observed, predicted, baselines, day, within=np.ones(1500))
     with pytest.raises(ValueError, match="there is no metric 'nse'"):
         score(observed, predicted, baselines, day, metrics=["nse"])
 
@@ -208,7 +227,7 @@ def test_packed_scores_come_back_alone_and_stacked():
     names = {"metrics": METRICS, "baselines": ("mean", "climatology")}
     each = [score(*rows(seed=seed)) for seed in range(4)]
     packed = np.stack([scores.pack() for scores in each])
-    assert packed.shape == (4, 3, 4 + len(METRICS) * 6)
+    assert packed.shape == (4, 3, 4 + 2 + len(METRICS) * 6)
     assert packed.dtype == np.float64
     many = unpack_scores(packed, **names)
     np.testing.assert_array_equal(many.pack(), packed)
@@ -221,12 +240,15 @@ def test_packed_scores_come_back_alone_and_stacked():
         "baseline",
         "baseline_value",
         "baseline_values",
+        "p",
         "block_days",
         "blocks",
     ):
         np.testing.assert_array_equal(getattr(one, field), getattr(each[2], field))
         np.testing.assert_array_equal(getattr(many, field)[2], getattr(each[2], field))
-    with pytest.raises(ValueError, match="2 metrics and 2 baselines are 16 numbers wide, not 52"):
+    with pytest.raises(
+        ValueError, match=f"2 metrics and 2 baselines are 18 numbers wide, not {4 + 2 + len(METRICS) * 6}"
+    ):
         unpack_scores(packed, metrics=("rmse", "r"), baselines=names["baselines"])
 
 
@@ -251,6 +273,7 @@ def test_the_table_has_a_line_for_each_partition_output_and_metric():
         "n",
         "baseline",
         "baseline_value",
+        "p",
     ]
     assert {len(column) for column in table.values()} == {3 * 3 * len(METRICS)}
     line = (table["partition"] == "south") & (table["output"] == "slop") & (table["metric"] == "rmse")
@@ -260,8 +283,10 @@ def test_the_table_has_a_line_for_each_partition_output_and_metric():
     assert np.issubdtype(table["n"].dtype, np.integer)
     assert table["baseline"][line] == "mean"
     assert table["baseline_value"][line] == second.baseline_value[1, AT["rmse"]]
-    assert set(table["baseline"][table["partition"] == "north"]) == {"climatology"}
-    assert set(table["baseline"][table["partition"] == "sea"]) == {""}
+    best = table["metric"] != "skill_over_mean"
+    assert set(table["baseline"][(table["partition"] == "north") & best]) == {"climatology"}
+    assert set(table["baseline"][(table["partition"] == "north") & ~best]) == {"mean"}
+    assert set(table["baseline"][(table["partition"] == "sea") & (table["metric"] == "rmse")]) == {""}
 
     frame = score_frame(scores, partitions=["north", "south", "sea"], outputs=["sig", "slop", "curv"])
     assert list(frame.columns) == list(table)
@@ -270,7 +295,7 @@ def test_the_table_has_a_line_for_each_partition_output_and_metric():
 
 def test_names_must_be_as_many_as_scores():
     scores = score(*rows(200), replicates=0)
-    with pytest.raises(ValueError, match="do not fit 2 partitions, 3 outputs and 8 metrics"):
+    with pytest.raises(ValueError, match=f"do not fit 2 partitions, 3 outputs and {len(METRICS)} metrics"):
         score_table(scores, partitions=["a", "b"], outputs=["sig", "slop", "curv"])
     with pytest.raises(ValueError, match="do not fit 3 partitions, 1 outputs"):
         score_table(scores, partitions=["a", "b", "c"], outputs=["sig"])

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
+import panel_material_ui as pmui
 import pytest
 
 from motrain_app.data import open_dataset
@@ -15,12 +16,14 @@ from motrain_app.operators import EnsembleMember, Member
 from motrain_app.runs import Run, create_run
 from motrain_app.ui.fold_board import EMBARGO, HELD_OUT, TEST, TRAIN, fold_board, roles
 from motrain_app.ui.live import LiveSkill
+from motrain_app.ui.pages.data import DataPage
 from motrain_app.ui.pages.operators import architectures, operator_table, snippet
 from motrain_app.ui.pages.validation import optimism_words, verdict
 from motrain_app.ui.partition_table import headline, partition_table
 from motrain_app.ui.run_watch import STATES, RunWatch
 from motrain_app.ui.services import Services
 from motrain_app.ui.session import Session
+from motrain_app.ui.stage import Stage
 from tests.runs.conftest import drive_here, environment, make_dataset
 
 REGIONS = (box("north", 0, 41.5, 10, 50), the_rest())
@@ -51,6 +54,15 @@ def services(tmp_path):
 def session(design, services, tmp_path):
     """A session on that design."""
     return Session(DesignHistory(tmp_path / "history.json", design), services.dataset)
+
+
+def test_an_output_that_is_no_longer_used_takes_its_reference_with_it(session, services):
+    session.change("Named references", inputs=["b"], outputs=["a", "y"], references={"a": "bend", "y": "bend"})
+    page = DataPage(session, Stage(session), services)
+    (buttons,) = page.inspector()[2].select(pmui.RadioButtonGroup)
+    buttons.value = "not used"  # the first variable
+    assert session.design.outputs == ("y",)
+    assert session.design.references == {"y": "bend"}
 
 
 @pytest.mark.slow

@@ -78,8 +78,10 @@ class DataPage:
             return
         name = self._roles.variable
         role = event.new.get(name, "not used")
+        inputs, outputs = self._roles.names(INPUT), self._roles.names(OUTPUT)
+        references = {name: other for name, other in self._session.design.references.items() if name in outputs}
         done = self._session.change(
-            f"Made {safe_text(name)} {role}", inputs=self._roles.names(INPUT), outputs=self._roles.names(OUTPUT)
+            f"Made {safe_text(name)} {role}", inputs=inputs, outputs=outputs, references=references
         )
         if not done:
             self._show()

@@ -1,0 +1,110 @@
+"""What may be said of an operator for one output: is it to be used, and if not, why."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+Kind = Literal["ready", "thin", "no better than climatology", "unstable", "outside its range", "no operator"]
+VERDICTS: tuple[Kind, ...] = get_args(Kind)
+
+MIN_EFFECTIVE = 30.0  # independent rows under which a score is an anecdote
+MIN_SENSITIVITY = 0.05  # standard deviations of the output a standard deviation of the input: less is no dependence
+MAX_OUTSIDE = 0.05  # share of rows with an input that a member has never seen the like of
+Array = NDArray[np.floating]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A verdict and its reason, a sentence.
+
+    Attributes
+    ----------
+    kind
+        The first of these that holds: "no operator"; "thin", as it was judged on too little; "no better than
+        climatology"; "unstable", as members disagree on the sign of a derivative; "outside its range", as it had to
+        extrapolate; else "ready".
+    reason
+        Why, with the numbers.
+    """
+
+    kind: Kind
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """What a verdict on one output of an operator rests on, all from rows that members withheld.
+
+    Attributes
+    ----------
+    n, n_effective
+        Rows it was judged on, and how many independent ones they are worth.
+    skill_low, skill_high
+        95 % interval of the skill over the climatology; NaN without one.
+    sensitivity
+        As `sensitivity` gives it for this output, [members, n_inputs].
+    outside
+        Share of rows with an input outside the range of the predicting member's training rows: of each input, and last
+        of any of them, [n_inputs + 1].
+    inputs
+        Names of the inputs.
+    """
+
+    n: float
+    n_effective: float
+    skill_low: float
+    skill_high: float
+    sensitivity: Array
+    outside: Array
+    inputs: tuple[str, ...]
+
+
+def judge_operator(evidence: Evidence) -> Verdict:
+    """Return the verdict on one output of an operator.
+
+    Examples
+    --------
+    >>> steady = np.array([[0.5, -0.2], [0.4, -0.3]])
+    >>> judge_operator(Evidence(4000, 900, 0.2, 0.4, steady, np.zeros(3), ("TG1", "WG1"))).kind
+    'ready'
+    >>> judge_operator(Evidence(4000, 900, -0.1, 0.4, steady, np.zeros(3), ("TG1", "WG1"))).reason
+    'Skill over climatology is −0.10 to 0.40: it may be none.'
+    """
+    if evidence.n == 0:
+        return Verdict("thin", "No row was withheld from a member, so nothing is known of its skill.")
+    if np.isnan(evidence.skill_low) or evidence.n_effective < MIN_EFFECTIVE:
+        return Verdict(
+            "thin",
+            f"Its {evidence.n:,.0f} withheld rows are worth {evidence.n_effective:,.0f} independent ones: too few to "
+            "tell.",
+        )
+    if evidence.skill_low <= 0:
+        ends = f"{evidence.skill_low:.2f} to {evidence.skill_high:.2f}".replace("-", "−")
+        none = "it has none" if evidence.skill_high <= 0 else "it may be none"
+        return Verdict("no better than climatology", f"Skill over climatology is {ends}: {none}.")
+    opposed = opposed_inputs(evidence.sensitivity)
+    if len(opposed):
+        names = " and ".join(evidence.inputs[number] for number in opposed)
+        return Verdict("unstable", f"Members disagree on the sign of its derivative by {names}.")
+    if evidence.outside[-1] > MAX_OUTSIDE:
+        worst = evidence.inputs[int(np.argmax(evidence.outside[:-1]))]
+        share = f"{100 * evidence.outside[-1]:.0f} %"
+        return Verdict("outside its range", f"{share} of its rows lie outside what members learned from, by {worst}.")
+    ends = f"{evidence.skill_low:.2f} to {evidence.skill_high:.2f}"
+    return Verdict("ready", f"Skill over climatology is {ends}.")
+
+
+def opposed_inputs(sensitivity: Array) -> NDArray[np.intp]:
+    """Return the inputs by which some members say that the output rises, and others that it falls.
+
+    Parameters
+    ----------
+    sensitivity
+        [members, n_inputs]; members without derivatives are NaN. Below 0.05 in size it is no dependence, of either
+        sign.
+    """
+    known = np.nan_to_num(sensitivity)
+    rises, falls = (known > MIN_SENSITIVITY).any(axis=0), (known < -MIN_SENSITIVITY).any(axis=0)
+    return np.flatnonzero(rises & falls)

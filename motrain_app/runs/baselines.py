@@ -1,0 +1,104 @@
+"""What members are compared with: the mean, the climatology, linear ridge, and a variable of the file.
+
+The first three are fitted as members are, on the training rows of each fold. So they are judged alike: out-of-fold on
+the rows that a member withheld, and by the mean over all folds on test rows. A variable of the file is somebody else's
+estimate, and is taken as it stands.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motrain_app.learning import Block, Fitted, LearnerKind
+from motrain_app.learning.ridge import RidgeOptions, fit_ridge
+from motrain_app.runs.axes import Axes
+from motrain_app.runs.predicting import members_of, predict_rows
+from motrain_app.skill import fit_climatology
+
+MEAN, CLIMATOLOGY, RIDGE, REFERENCE = "mean", "climatology", "ridge", "reference"
+HARMONICS = {
+    MEAN: 0,
+    CLIMATOLOGY: 2,
+}  # of the year, fitted per cell; a cell that has too few rows takes its partition's
+ALWAYS = (MEAN, CLIMATOLOGY)
+
+Array = NDArray[np.floating]
+
+
+def baselines_of(kind: LearnerKind, options: Any, references: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of what a run is compared with.
+
+    Parameters
+    ----------
+    kind, options
+        Of the learner: linear ridge with its default options is not compared with itself.
+    references
+        By output: what else the file says of it; empty where the design names nothing.
+    """
+    is_ridge = kind.fit is fit_ridge and options == RidgeOptions()
+    return (*ALWAYS, *(() if is_ridge else (RIDGE,)), *((REFERENCE,) if references else ()))
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """The baselines of a block, as far as they are fitted once for all of its partitions.
+
+    Attributes
+    ----------
+    names
+        In the order of the plan.
+    ridge
+        Members of linear ridge; None where it is no baseline.
+    references
+        [n_outputs, rows of the block], minus the output's offset; NaN where there is none. None where no output has
+        one.
+    """
+
+    names: tuple[str, ...]
+    ridge: Fitted | None = None
+    references: Array | None = None
+
+    @classmethod
+    def fit(cls, names: tuple[str, ...], block: Block, references: Array | None = None) -> "Baselines":
+        """Fit what is fitted for a whole block; raises `motrain_app.learning.Stopped` where the block is stopped."""
+        return cls(names, fit_ridge(block, RidgeOptions()) if RIDGE in names else None, references)
+
+    def predict(
+        self, block: Block, partition: int, axes: Axes, kept: NDArray[np.integer], fold: NDArray[np.int16]
+    ) -> dict[str, Array]:
+        """Return what each baseline says of the judged rows of a partition, by name, each [n_outputs, judged rows].
+
+        Parameters
+        ----------
+        axes
+            Of the partition's rows.
+        kept
+            Which of these are judged, shape (judged rows,).
+        fold
+            The member that withheld each of them, or `motrain_app.runs.blockfile.TEST`.
+        """
+        rows = block.rows(partition)
+        values = _climatologies(block, rows, axes, kept, fold)
+        if self.ridge is not None:
+            members = members_of(self.ridge, partition)
+            values[RIDGE] = predict_rows(members, block.inputs[:, rows][:, kept], fold, len(block.outputs))
+        if self.references is not None:
+            values[REFERENCE] = self.references[:, rows][:, kept]
+        return {name: values[name] for name in self.names}
+
+
+def _climatologies(
+    block: Block, rows: slice, axes: Axes, kept: NDArray[np.integer], fold: NDArray[np.int16]
+) -> dict[str, Array]:
+    outputs, day = block.outputs[:, rows].astype(np.float64), axes.day_of_year
+    # Every cell of the partition, also one whose rows are all withheld from a fold: there it takes the partition's.
+    place = np.unique(axes.cell, return_inverse=True)[1].reshape(-1)
+    n_cells = int(place.max(initial=-1)) + 1
+    found: dict[str, Array] = {}
+    for name, harmonics in HARMONICS.items():
+        fit = fit_climatology(outputs, day, place, block.atom[rows], block.folds.train, n_cells, harmonics=harmonics)
+        found[name] = fit.predict(day[kept], place[kept], fold)
+    return found

@@ -1,0 +1,183 @@
+"""What comes of comparing two runs: the changes of the RMSE, in a table and in words."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motrain_app.operators import Variable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = NDArray[np.float64]
+ALL = "all partitions"
+LEVEL = 0.05  # share of false discoveries among the partitions that are told to differ
+CHANGE_COLUMNS = (
+    "partition",
+    "output",
+    "unit",
+    "n",
+    "rmse",
+    "other_rmse",
+    "change",
+    "low",
+    "high",
+    "p",
+    "significant",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """How the RMSE of a run relates to that of another on the same rows; all arrays have one shape.
+
+    Attributes
+    ----------
+    n
+        Rows that both runs withheld.
+    rmse, other_rmse
+        Of the run and of the other, in the outputs' units; NaN without rows.
+    value
+        100 · (rmse / other_rmse − 1), in per cent: negative where the run is better. NaN without rows.
+    low, high
+        95 % interval of `value`; NaN with fewer than ten blocks of days.
+    p
+        Of no difference in mean squared error; NaN where there is no interval.
+    significant
+        bool; of partitions those that differ, with 5 % of false discoveries among them (Benjamini and Hochberg 1995),
+        each output by itself. False without an interval.
+    """
+
+    n: NDArray[np.int64]
+    rmse: Array
+    other_rmse: Array
+    value: Array
+    low: Array
+    high: Array
+    p: Array
+    significant: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class RunComparison:
+    """A run compared with another on their common out-of-fold rows; it shows itself in words.
+
+    Attributes
+    ----------
+    run, other
+        Names of the runs' folders.
+    outputs
+        That both have, in the order of the first run.
+    partitions
+        Of the first run: those with a common row.
+    pooled
+        Over all partitions, shape (n_outputs,).
+    by_partition
+        [n_partitions, n_outputs].
+    differences
+        In what the run's design differs from the other's, in words: other → run.
+    notes
+        What to know beside the numbers: that a run is partial, or that their files differ.
+    """
+
+    run: str
+    other: str
+    outputs: tuple[Variable, ...]
+    partitions: tuple[str, ...]
+    pooled: Change
+    by_partition: Change
+    differences: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def wins(self) -> NDArray[np.int64]:
+        """Partitions in which the run's RMSE is the lower one, shape (n_outputs,)."""
+        return np.asarray((self.by_partition.value < 0).sum(axis=0))
+
+    @property
+    def significant_wins(self) -> NDArray[np.int64]:
+        """Partitions in which it is significantly lower, shape (n_outputs,)."""
+        return np.asarray((self.by_partition.significant & (self.by_partition.value < 0)).sum(axis=0))
+
+    @property
+    def significant_losses(self) -> NDArray[np.int64]:
+        """Partitions in which it is significantly higher, shape (n_outputs,)."""
+        return np.asarray((self.by_partition.significant & (self.by_partition.value > 0)).sum(axis=0))
+
+    def frame(self) -> "pd.DataFrame":
+        """Return one line a partition and output, after those of all partitions together.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns partition ("all partitions", then each), output, unit, n, rmse, other_rmse (in the output's unit),
+            change of the RMSE in per cent, negative where the run is better, with its paired 95 % interval low, high;
+            p, and significant: see `Change`.
+        """
+        import pandas as pd
+
+        names = [ALL, *self.partitions]
+        columns: dict[str, NDArray[np.generic]] = {
+            "partition": np.repeat(np.array(names, object), len(self.outputs)),
+            "output": np.tile(np.array([output.name for output in self.outputs], object), len(names)),
+            "unit": np.tile(np.array([output.unit for output in self.outputs], object), len(names)),
+        }
+        fields = ("n", "rmse", "other_rmse", "value", "low", "high", "p", "significant")
+        for column, field in zip(CHANGE_COLUMNS[3:], fields, strict=True):
+            parts = getattr(self.pooled, field)[None], getattr(self.by_partition, field)
+            columns[column] = np.concatenate(parts).ravel()
+        return pd.DataFrame(columns)
+
+    def sentence(self) -> str:
+        """Say of each output how the RMSE changes, and in how many partitions it is lower."""
+        return " ".join(self._sentences())
+
+    def _sentences(self) -> Iterator[str]:
+        wins, gains, losses = (each.tolist() for each in (self.wins, self.significant_wins, self.significant_losses))
+        for number, output in enumerate(self.outputs):
+            if self.pooled.n[number] == 0:
+                yield f"{output.name}: no common row."
+                continue
+            change = change_words(*(float(of[number]) for of in (self.pooled.value, self.pooled.low, self.pooled.high)))
+            where = (
+                f"; lower in {wins[number]:,} of {len(self.partitions):,} partitions, significantly lower in "
+                f"{gains[number]:,} and higher in {losses[number]:,}"
+            )
+            several = len(self.partitions) > 1
+            yield f"{output.name}: {change} on {self.pooled.n[number]:,} rows{where if several else ''}."
+
+    def _lines(self) -> Iterator[str]:
+        yield f"{self.run} beside {self.other}, on rows that members of both withheld; negative where it is better:"
+        yield from self._sentences()
+        yield from self.notes
+        designs = "; ".join(self.differences) or "the same"
+        yield f"Designs, {self.other} → {self.run}: {designs}."
+
+    def __repr__(self) -> str:
+        return "\n".join(self._lines())
+
+    def _repr_html_(self) -> str:
+        words = "<br>".join(map(escape, self._lines()))
+        return f"<p>{words}</p>{self.frame().to_html(max_rows=20, index=False)}"
+
+
+def change_words(change: float, low: float, high: float) -> str:
+    """Say a change of the RMSE in per cent, with its interval where there is one.
+
+    Examples
+    --------
+    >>> change_words(-12.34, -15.0, -9.06)
+    'RMSE −12.3 % [−15.0, −9.1]'
+    >>> change_words(3.0, float("nan"), float("nan"))
+    'RMSE +3.0 % (too few days for an interval)'
+    """
+    interval = f"[{_signed(low)}, {_signed(high)}]" if low == low else "(too few days for an interval)"
+    return f"RMSE {_signed(change)} % {interval}"
+
+
+def _signed(percent: float) -> str:
+    return f"{percent:+.1f}".replace("-", "−")

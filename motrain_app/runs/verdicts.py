@@ -1,0 +1,75 @@
+"""Verdicts on the operators of a run, from its stored scores and diagnoses; no row is read."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from motrain_app.operators.verdict import Evidence, Verdict, judge_operator
+from motrain_app.runs.baselines import CLIMATOLOGY
+from motrain_app.runs.blockfile import BlockFile
+from motrain_app.runs.diagnosing import Diagnosis
+from motrain_app.runs.folder import RunFolder
+from motrain_app.runs.plan import Plan
+from motrain_app.runs.store import DONE, PartitionRow, RunStore
+from motrain_app.skill import OVER, Scores, unpack_scores
+
+VERDICT_COLUMNS = ("partition", "output", "verdict", "reason", "n", "n_effective", "skill", "low", "high", "outside")
+
+
+def verdict_frame(run: RunFolder) -> pd.DataFrame:
+    """Return one line a partition and output; see `motrain_app.runs.run.Run.verdicts`."""
+    plan = Plan.load(run.plan)
+    with RunStore(run.store) as store:
+        rows = store.partitions()
+    found = read_diagnoses(run, [row for row in rows if row.state == DONE])
+    lines = [line for row in rows for line in _lines(row, plan, found.get(row.number))]
+    return pd.DataFrame(lines, columns=list(VERDICT_COLUMNS))
+
+
+def read_diagnoses(run: RunFolder, rows: Sequence[PartitionRow]) -> dict[int, Diagnosis]:
+    """Return the diagnoses of finished partitions, by number."""
+    found = {}
+    for name in dict.fromkeys(row.file for row in rows):
+        mine = [row for row in rows if row.file == name]
+        with BlockFile.open(run.blocks / str(name)) as file:
+            influence, sensitivity, outside = (file.array(part) for part in Diagnosis.__annotations__)
+        for row in mine:
+            at = int(row.position or 0)
+            found[row.number] = Diagnosis(influence[at], sensitivity[at], outside[at])
+    return found
+
+
+def _lines(row: PartitionRow, plan: Plan, diagnosis: Diagnosis | None) -> list[tuple[object, ...]]:
+    names = [variable.name for variable in plan.outputs]
+    if row.scores is None or diagnosis is None:
+        none = Verdict("no operator", row.error or f"It is {row.state}.")
+        return [(row.name, name, none.kind, none.reason, 0, *[np.nan] * 5) for name in names]
+    packed = row.scores.reshape(len(names), -1)
+    scores = unpack_scores(packed, metrics=plan.metrics, baselines=plan.baselines)
+    lines: list[tuple[object, ...]] = []
+    for number, name in enumerate(names):
+        skill, low, high = _skill(scores, number)
+        n, effective = scores.n[number], scores.value[number, plan.metrics.index("n_effective")]
+        evidence = Evidence(
+            n=float(n),
+            n_effective=float(effective),
+            skill_low=low,
+            skill_high=high,
+            sensitivity=diagnosis.sensitivity[:, number],
+            outside=diagnosis.outside,
+            inputs=tuple(variable.name for variable in plan.inputs),
+        )
+        verdict = judge_operator(evidence)
+        numbers = (int(n), effective, skill, low, high, float(diagnosis.outside[-1]))
+        lines.append((row.name, name, verdict.kind, verdict.reason, *numbers))
+    return lines
+
+
+def _skill(scores: Scores, output: int) -> tuple[float, float, float]:
+    """Return the skill of an output over the climatology, and its interval."""
+    at = scores.metrics.index(OVER + CLIMATOLOGY)
+    ends: tuple[NDArray[np.float64], ...] = scores.value, scores.low, scores.high
+    value, low, high = (float(part[output, at]) for part in ends)
+    return value, low, high

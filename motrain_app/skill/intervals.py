@@ -1,0 +1,186 @@
+"""Intervals of the scores of outputs by the block bootstrap, and p-values against their baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from motrain_app.skill.block_length import block_length
+from motrain_app.skill.blocks import DayBlocks, even_number, shared_counts
+from motrain_app.skill.bootstrap import MIN_BLOCKS, bootstrap_interval, bootstrap_p
+from motrain_app.skill.comparison import mse_difference
+from motrain_app.skill.moments import FloatArray
+from motrain_app.skill.output_sums import PredictionSums, evaluate
+from motrain_app.skill.registry import Metric
+
+__all__ = ["OutputIntervals", "bootstrap_outputs"]
+
+# Cells whose replicates an interval of a median over cells is made of, at most, evenly taken from all.
+_MAX_CELLS = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OutputIntervals:
+    """Intervals of the scores of an output.
+
+    Parameters
+    ----------
+    low, high
+        Shape (metrics); NaN where there is none.
+    p
+        p-value of no difference in MSE from each baseline, shape (baselines).
+    block_days, blocks
+        Length of a block in days, NaN without a row, and the effective number of blocks.
+    """
+
+    low: FloatArray
+    high: FloatArray
+    p: FloatArray
+    block_days: float
+    blocks: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Blocks:
+    """How the days of an output are cut; `missing` is the share of the variance that blocks miss."""
+
+    cut: DayBlocks
+    effective: float
+    missing: float
+    pieces: FloatArray
+
+
+def bootstrap_outputs(
+    outputs: Sequence[PredictionSums],
+    metrics: Sequence[Metric],
+    baselines: Sequence[str],
+    best: Sequence[str | None],
+    *,
+    replicates: int,
+    key: int | tuple[int, ...],
+) -> list[OutputIntervals]:
+    """Bootstrap the scores of outputs over blocks of days, the cells of a day together.
+
+    The length of the blocks comes from the errors, their squares, and the loss differences to each of the baselines, so
+    that it does not depend on which metrics were asked for. A median over more than 64 cells has the interval of the
+    median over 64 of them, moved to its value.
+
+    Parameters
+    ----------
+    outputs
+        Sums of each output's prediction.
+    baselines
+        Names of those that decide the length, and that have a p-value.
+    best
+        Name of each output's best baseline, None without one.
+    replicates
+        Number of replicates; 0 for no intervals.
+    key
+        Of the random draws.
+    """
+    cuts = [_cut(one, baselines) if replicates else None for one in outputs]
+    able = [i for i, cut in enumerate(cuts) if cut is not None and cut.effective >= MIN_BLOCKS]
+    found = [_without(len(metrics), len(baselines), cut) for cut in cuts]
+    if not able:
+        return found
+    chosen, blocks = [outputs[i] for i in able], [cut for i in able if (cut := cuts[i]) is not None]
+    counts = [shared_counts((one.cut.starts, one.cut.per_replicate), replicates, key) for one in blocks]
+    drawn = [
+        _resampled(count, one.cut.overlapping(one.pieces))[:, None] for count, one in zip(counts, blocks, strict=True)
+    ]
+    values = _replicates(chosen, blocks, counts, drawn, metrics, [best[i] for i in able])
+    for place, i in enumerate(able):
+        one = blocks[place]
+        low, high = bootstrap_interval(values[:, place], blocks=one.effective, missing=one.missing)
+        p = [_p_value(chosen[place], name, drawn[place][:, 0], one) for name in baselines]
+        found[i] = OutputIntervals(low, high, np.array(p), one.cut.days, one.effective)
+    return found
+
+
+def _without(n_metrics: int, n_baselines: int, blocks: _Blocks | None) -> OutputIntervals:
+    nothing = np.full(n_metrics, np.nan)
+    days, effective = (np.nan, 0.0) if blocks is None else (blocks.cut.days, blocks.effective)
+    return OutputIntervals(nothing, nothing, np.full(n_baselines, np.nan), days, effective)
+
+
+def _cut(one: PredictionSums, baselines: Sequence[str]) -> _Blocks | None:
+    """Cut the days of an output into blocks; None where there is nothing to resample."""
+    by_day, plain = one.by_day, one.layouts["values", None]
+    # Nor where a prediction is infinite, in whatever replicate it may fall.
+    if one.rows.n_days == 0 or not np.isfinite(by_day[plain.columns]).all():
+        return None
+    daily = one.daily()
+    length = block_length(_influences(one, baselines), daily.weight > 0)
+    cut = DayBlocks.of_length(one.rows.n_days, float(length.days.max()))
+    pieces = np.add.reduceat(by_day, cut.edges, axis=-1)
+    effective = float(even_number(pieces[plain.columns[0]])) / cut.parts
+    return _Blocks(cut, effective, float(length.leakage.max()) / cut.days, pieces)
+
+
+def _influences(one: PredictionSums, baselines: Sequence[str]) -> FloatArray:
+    """Return what each day adds to bias, RMSE and skill over each baseline, up to a factor; [series, days].
+
+    These are the derivatives of the scores by the sums (see `motrain_app.skill.blocks.influence`), written out.
+    """
+    daily = one.daily()
+    total = daily.merged()
+    found = [daily.error_sum_about(total.error_mean[None]), daily.error_square_sum() - daily.weight * total.mse]
+    for name in baselines:
+        beside = one.daily(name)
+        whole = beside.merged()
+        if whole.baseline_mse > 0:
+            ratio = whole.mse / whole.baseline_mse
+            found.append(beside.error_square_sum() - ratio * beside.baseline_error_square_sum())
+    return np.nan_to_num(np.stack(found))
+
+
+def _resampled(counts: Any, blocks: FloatArray) -> FloatArray:
+    """Return the sums of replicates, [columns, replicates], from those of blocks."""
+    return np.ascontiguousarray((counts @ np.ascontiguousarray(blocks.T)).T)
+
+
+def _replicates(
+    outputs: Sequence[PredictionSums],
+    blocks: Sequence[_Blocks],
+    counts: Sequence[Any],
+    drawn: Sequence[FloatArray],
+    metrics: Sequence[Metric],
+    best: Sequence[str | None],
+) -> FloatArray:
+    """Return the replicates of all scores, [metrics, outputs, replicates]; NaN for those that have no interval."""
+    layouts, n_cells = [one.layouts for one in outputs], outputs[0].rows.n_cells
+    found = np.full((len(metrics), len(outputs), drawn[0].shape[-1]), np.nan)
+    of_cells = [i for i, metric in enumerate(metrics) if metric.temporal and n_cells > 1]
+    pooled = [i for i, metric in enumerate(metrics) if metric.has_interval and i not in of_cells]
+    found[pooled] = evaluate([metrics[i] for i in pooled], layouts, drawn, best)
+    if of_cells:
+        temporal = [metrics[i] for i in of_cells]
+        cells = [_cells_resampled(*parts) for parts in zip(outputs, blocks, counts, strict=True)]
+        found[of_cells] = evaluate(temporal, layouts, [replicate for replicate, _ in cells], best)
+        if n_cells > _MAX_CELLS:
+            of_all = evaluate(temporal, layouts, [one.by_cell for one in outputs], best)
+            found[of_cells] += (of_all - evaluate(temporal, layouts, [sample for _, sample in cells], best))[..., None]
+    return found
+
+
+def _cells_resampled(one: PredictionSums, blocks: _Blocks, counts: Any) -> tuple[FloatArray, FloatArray]:
+    """Return the sums of replicates of some cells, [columns, cells, replicates], and those of all their rows."""
+    rows, cut = one.rows, blocks.cut
+    chosen = np.unique(np.linspace(0, rows.n_cells - 1, min(rows.n_cells, _MAX_CELLS)).round().astype(np.int64))
+    place = np.full(rows.n_cells, len(chosen), np.int64)  # the last serves all others
+    place[chosen] = np.arange(len(chosen))
+    group = place[rows.cell] * cut.starts + cut.piece(rows.day)
+    pieces = one.columns.over(group, (len(chosen) + 1) * cut.starts).reshape(-1, len(chosen) + 1, cut.starts)[:, :-1]
+    drawn = _resampled(counts, cut.overlapping(pieces).reshape(-1, cut.starts))
+    return drawn.reshape(*pieces.shape[:2], -1), pieces.sum(axis=-1)
+
+
+def _p_value(one: PredictionSums, baseline: str, drawn: FloatArray, blocks: _Blocks) -> float:
+    """Return the p-value of no difference in MSE from a baseline."""
+    layout = one.layouts["values", baseline]
+    whole, replicate = layout.moments(one.by_cell.sum(axis=1)), layout.moments(drawn)
+    value, values = mse_difference(whole)[None], mse_difference(replicate)[None]
+    return float(bootstrap_p(value, values, blocks=blocks.effective, missing=blocks.missing)[0])

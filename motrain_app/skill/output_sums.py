@@ -1,0 +1,208 @@
+"""What is summed over the rows of one output to score one prediction, and the scores that come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motrain_app.skill.moments import FloatArray, Moments
+from motrain_app.skill.registry import Metric, Of
+from motrain_app.skill.row_sums import Layout, RowSums
+
+__all__ = ["BEST", "OutputRows", "PredictionSums", "evaluate", "sum_prediction"]
+
+BEST = ""  # the baseline of a score that is bound to none
+Kind = tuple[Of, str | None]  # what moments are of, and the baseline beside it
+
+IntArray = NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OutputRows:
+    """The rows of one output that have observed and predicted values.
+
+    Parameters
+    ----------
+    observed
+        Shape (rows), in the unit of the output.
+    day
+        0 … n_days − 1, shape (rows).
+    n_days
+        From the first day with a row to the last; 0 without a row.
+    time
+        datetime64, shape (rows).
+    cell
+        0 … n_cells − 1, shape (rows).
+    n_cells
+        Number of cells.
+    """
+
+    observed: FloatArray
+    day: IntArray
+    n_days: int
+    time: NDArray[np.datetime64]
+    cell: IntArray
+    n_cells: int
+
+    def take(self, kept: IntArray) -> OutputRows:
+        """Some of the rows; days and cells keep their numbers."""
+        return OutputRows(
+            self.observed[kept], self.day[kept], self.n_days, self.time[kept], self.cell[kept], self.n_cells
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class PredictionSums:
+    """Sums from which all scores of a prediction follow.
+
+    Parameters
+    ----------
+    rows
+        That are summed.
+    columns
+        What is summed.
+    layouts
+        Where the moments of each kind stand among the columns.
+    """
+
+    rows: OutputRows
+    columns: RowSums
+    layouts: Mapping[Kind, Layout]
+
+    @cached_property
+    def by_cell(self) -> FloatArray:
+        """Sums over the rows of each cell, [columns, cells]."""
+        if self.rows.n_cells == 1:
+            return self.columns.total()[:, None]
+        return self.columns.over(self.rows.cell, self.rows.n_cells)
+
+    @cached_property
+    def by_day(self) -> FloatArray:
+        """Sums over the rows of each day, [columns, days]."""
+        return self.columns.over(self.rows.day, self.rows.n_days)
+
+    def daily(self, baseline: str | None = None) -> Moments:
+        """Moments of each day, beside a baseline or not."""
+        return self.layouts["values", baseline].moments(self.by_day)
+
+
+def sum_prediction(
+    rows: OutputRows,
+    predicted: FloatArray,
+    baselines: Mapping[str, FloatArray],
+    *,
+    ranks: FloatArray | None = None,
+    anomalies: tuple[FloatArray, FloatArray] | None = None,
+    within: FloatArray | None = None,
+) -> PredictionSums:
+    """Make the columns of a prediction.
+
+    Parameters
+    ----------
+    rows
+        Of the output.
+    predicted
+        Shape (rows).
+    baselines
+        By name, shape (rows), NaN where one has a gap.
+    ranks
+        Pseudo-values of the rank correlation; see `motrain_app.skill.ranks`.
+    anomalies
+        Of observed and predicted.
+    within
+        1 or 0, whether a row lies in its interval, NaN without one.
+    """
+    columns, every = RowSums(len(predicted)), np.ones(len(predicted), bool)
+    plain = columns.add_pair(rows.observed, predicted, every)
+    layouts: dict[Kind, Layout] = {("values", None): plain}
+    for name, baseline in baselines.items():
+        shared = ~np.isnan(baseline)
+        beside = plain if shared.all() else columns.add_pair(rows.observed, predicted, shared)
+        layouts["values", name] = columns.add_baseline(beside, rows.observed, baseline, shared)
+    if ranks is not None:
+        layouts["ranks", None] = columns.add_single(ranks, np.isfinite(ranks))
+    if anomalies is not None:
+        layouts["anomalies", None] = columns.add_pair(*anomalies, np.isfinite(anomalies[0]) & np.isfinite(anomalies[1]))
+    if within is not None:
+        layouts["intervals", None] = columns.add_single(within, ~np.isnan(within))
+    return PredictionSums(rows, columns, layouts)
+
+
+def evaluate(
+    metrics: Sequence[Metric],
+    layouts: Sequence[Mapping[Kind, Layout]],
+    sums: Sequence[FloatArray],
+    best: Sequence[str | None],
+) -> FloatArray:
+    """Return scores of several predictions, or their replicates.
+
+    Parameters
+    ----------
+    metrics
+        Those of days are left NaN.
+    layouts
+        One mapping a prediction.
+    sums
+        [columns, cells, ...] of each prediction; all but the first axis are the same.
+    best
+        Name of each prediction's best baseline, None without one.
+
+    Returns
+    -------
+    numpy.ndarray
+        [metrics, predictions, ...]; NaN where a prediction lacks what the metric is of.
+    """
+    shape = sums[0].shape[1:]
+    found = np.full((len(metrics), len(sums), *shape[1:]), np.nan)
+    moments: dict[tuple[Of, str | None, bool], Moments | None] = {}
+    for number, metric in enumerate(metrics):
+        over = (metric.over or BEST) if metric.needs_baseline else None
+        by_cell = metric.temporal and shape[0] > 1
+        key = metric.of, over, by_cell
+        if key not in moments:
+            moments[key] = _stacked(_of_kind(layouts, metric.of, over, best), sums, by_cell)
+        stacked = moments[key]
+        if stacked is not None:
+            values = metric.function(stacked)
+            found[number] = _median(values) if by_cell else values
+    return found
+
+
+def _of_kind(
+    layouts: Sequence[Mapping[Kind, Layout]], of: Of, over: str | None, best: Sequence[str | None]
+) -> list[Layout | None]:
+    """Pick the layout of a kind of each prediction; None where it has none, as where nothing is its best baseline."""
+    if over == BEST:
+        return [None if name is None else one.get((of, name)) for one, name in zip(layouts, best, strict=True)]
+    return [one.get((of, over)) for one in layouts]
+
+
+def _stacked(layouts: Sequence[Layout | None], sums: Sequence[FloatArray], by_cell: bool) -> Moments | None:
+    """Moments of all predictions, [predictions, ...] or [predictions, cells, ...]; None where no one has them."""
+    known = next((layout for layout in layouts if layout is not None), None)
+    if known is None:
+        return None
+    n_sums, n_shifts = len(known.columns), len(known.shift)
+    shape = sums[0].shape[1:] if by_cell else sums[0].shape[2:]
+    found, shift = np.zeros((n_sums, len(sums), *shape)), np.zeros((n_shifts, len(sums)))
+    for number, (layout, one) in enumerate(zip(layouts, sums, strict=True)):
+        if layout is not None:
+            layout.put(found[:, number], one if by_cell else one.sum(axis=1))
+            shift[:, number] = layout.shift
+    return Moments(
+        found, np.broadcast_to(shift.reshape(n_shifts, len(sums), *(1,) * len(shape)), (n_shifts, len(sums), *shape))
+    )
+
+
+def _median(values: FloatArray) -> FloatArray:
+    """Median over cells, the second axis, of those that have a value."""
+    ordered = np.sort(values, axis=1)  # NaN last
+    number = (~np.isnan(values)).sum(axis=1, keepdims=True)
+    middle = np.maximum(np.concatenate([(number - 1) // 2, number // 2], axis=1), 0)
+    both = np.take_along_axis(ordered, middle, axis=1)
+    return np.where(number[:, 0] > 0, both.mean(axis=1), np.nan)

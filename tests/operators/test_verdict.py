@@ -1,0 +1,58 @@
+import re
+
+import numpy as np
+import pytest
+
+from motrain_app.operators.verdict import VERDICTS, Evidence, judge_operator, opposed_inputs
+
+STEADY = np.array([[0.5, -0.2], [0.4, -0.3], [0.45, -0.25]])
+GOOD = {
+    "n": 4000,
+    "n_effective": 900,
+    "skill_low": 0.2,
+    "skill_high": 0.4,
+    "sensitivity": STEADY,
+    "outside": np.array([0.01, 0.0, 0.01]),
+    "inputs": ("TG1", "WG1"),
+}
+
+
+def verdict(**changes):
+    return judge_operator(Evidence(**(GOOD | changes)))
+
+
+def test_a_good_operator_is_ready():
+    assert verdict().kind == "ready"
+    assert verdict().reason == "Skill over climatology is 0.20 to 0.40."
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "reason"),
+    [
+        ({"n": 0}, "thin", "No row was withheld"),
+        ({"n_effective": 12.0}, "thin", "4,000 withheld rows are worth 12 independent ones"),
+        ({"skill_low": np.nan}, "thin", "too few to tell"),
+        ({"skill_low": 0.0}, "no better than climatology", "0.00 to 0.40: it may be none"),
+        ({"skill_low": -0.5, "skill_high": -0.1}, "no better than climatology", "−0.50 to −0.10: it has none"),
+        ({"sensitivity": STEADY * [[1, 1], [1, -1], [1, 1]]}, "unstable", "sign of its derivative by WG1"),
+        ({"outside": np.array([0.0, 0.2, 0.2])}, "outside its range", "20 % of its rows lie outside .* by WG1"),
+    ],
+)
+def test_each_verdict_says_why(changes, kind, reason):
+    found = verdict(**changes)
+    assert found.kind == kind
+    assert found.kind in VERDICTS
+    assert re.search(reason, found.reason)
+
+
+def test_the_gravest_reason_is_told():
+    bad = {"sensitivity": STEADY * [[1, 1], [1, -1], [1, 1]], "outside": np.ones(3)}
+    assert verdict(**bad).kind == "unstable"
+    assert verdict(**bad, skill_low=-1.0).kind == "no better than climatology"
+    assert verdict(**bad, skill_low=-1.0, n_effective=3.0).kind == "thin"
+
+
+def test_members_that_hardly_depend_on_an_input_do_not_disagree_about_it():
+    assert list(opposed_inputs(np.array([[0.04, 0.6], [-0.04, 0.1]]))) == []
+    assert list(opposed_inputs(np.array([[0.04, 0.6], [-0.9, -0.1]]))) == [1]
+    assert list(opposed_inputs(np.full((3, 2), np.nan))) == []  # members without derivatives
