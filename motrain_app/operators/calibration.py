@@ -1,15 +1,19 @@
 """From out-of-fold residuals to the quantiles that intervals are made of."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
+from motrain_app.operators.effective import effective_of_sums, power_sums
 from motrain_app.operators.interval import ResidualQuantiles, order_statistics
-from motrain_app.operators.seasons import season_of, season_of_record, season_sets
+from motrain_app.operators.seasons import SEASONS, season_of, season_of_record, season_sets
 
-_CONSTANT = 1e-12  # a variance below this share of the mean square is rounding
+Residual = NDArray[np.floating]
+Times = NDArray[np.datetime64]
 
 
-def calibrate(residual: NDArray[np.floating], time: NDArray[np.datetime64]) -> ResidualQuantiles:
+def calibrate(residual: Residual, time: Times) -> ResidualQuantiles:
     """Return the quantiles of residuals by output and season.
 
     Parameters
@@ -30,74 +34,75 @@ def calibrate(residual: NDArray[np.floating], time: NDArray[np.datetime64]) -> R
            [-1.6,  1.6],
            [-1.7,  1.7]])
     """
-    season, cluster = season_of(time), season_of_record(time)
-    sets = season_sets(season)
-    return ResidualQuantiles(
-        knots=np.stack([np.stack([order_statistics(one[rows]) for rows in sets]) for one in residual]),
-        n=np.array([[np.count_nonzero(~np.isnan(one[rows])) for rows in sets] for one in residual], np.int64),
-        effective=np.array([[effective_number(one[r], cluster[r], season[r]) for r in sets] for one in residual]),
-    )
+    nobody = np.full(len(time), -1)
+    return next(_leave_out(residual, time, nobody, [0]))
 
 
-def effective_number(values: NDArray[np.floating], cluster: NDArray[np.integer], stratum: NDArray[np.integer]) -> float:
-    """Return how many independent values some dependent ones are worth.
-
-    It is n over the design effect: the variance of a mean, were its values independent, over that which the sums of
-    clusters show, be they dependent within clusters in whatever way (neighbours in time, cells of one day). Taken for
-    the mean of the values and that of their squares, and the lower of both.
+def calibrate_without(
+    residual: Residual, time: Times, fold: NDArray[np.integer]
+) -> Iterator[tuple[int, ResidualQuantiles]]:
+    """Give each fold with the quantiles of the residuals of all others.
 
     Parameters
     ----------
-    values
-        Shape (rows,); NaN does not count.
-    cluster
-        Shape (rows,): rows of different clusters, such as the winters of different years, are taken as independent.
-    stratum
-        Shape (rows,): what differs between strata, such as the seasons, is no dependence; each has a mean of its own.
+    residual, time
+        As in `calibrate`.
+    fold
+        Of each row, from 0 on; shape (rows,).
+    """
+    folds = np.unique(fold).tolist()
+    yield from zip(folds, _leave_out(residual, time, fold, folds), strict=True)
 
-    Returns
-    -------
-    float
-        At most n; the number of clusters where values are constant, or strata have one cluster each, as then nothing
-        tells how dependent they are; 0 where one is infinite.
 
-    References
-    ----------
-    Kish, L. (1965): Survey Sampling. Wiley, section 8.2.
+def _leave_out(
+    residual: Residual, time: Times, fold: NDArray[np.integer], folds: list[int]
+) -> Iterator[ResidualQuantiles]:
+    """Give the quantiles without the rows of each of the folds: rows are sorted, and summed, once for all."""
+    season = season_of(time)
+    sets = [np.flatnonzero(rows) for rows in season_sets(season)]
+    ascending = [[rows[np.argsort(one[rows], kind="stable")] for rows in sets] for one in residual]
+    effective, count = _effective(residual, time, fold, folds)
+    for number, left_out in enumerate(folds):
+        knots = [
+            np.stack([order_statistics(one[rows[fold[rows] != left_out]]) for rows in orders])
+            for one, orders in zip(residual, ascending, strict=True)
+        ]
+        yield ResidualQuantiles(np.stack(knots), count[:, :, number], effective[:, :, number])
+
+
+def _effective(
+    residual: Residual, time: Times, fold: NDArray[np.integer], folds: list[int]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return effective and plain numbers of residuals, each [outputs, seasons + 1, folds left out]."""
+    record, cluster = np.unique(season_of_record(time), return_inverse=True)
+    stratum, n = record % len(SEASONS), len(record)
+    place = np.searchsorted(folds, fold)
+    known = (place < len(folds)) & (np.take(folds, np.minimum(place, len(folds) - 1)) == fold)
+    group = np.where(known, place, len(folds)) * n + cluster
+    shape = (len(residual), len(SEASONS) + 1, len(folds))
+    effective, count = np.zeros(shape), np.zeros(shape, np.int64)
+    seasons = [*(stratum == season for season in range(len(SEASONS))), np.ones(n, bool)]
+    for output, one in enumerate(residual):
+        sums = power_sums(one, group, (len(folds) + 1) * n).reshape(5, len(folds) + 1, n)
+        rest = _of_others(sums)
+        for number, of_season in enumerate(seasons):
+            if of_season.any():
+                effective[output, number] = effective_of_sums(rest[..., of_season], stratum[of_season])
+                count[output, number] = np.rint(np.nan_to_num(rest[0][:, of_season].sum(axis=-1)))
+    return effective, count
+
+
+def _of_others(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sums of all but one of the first n − 1 parts, [..., n, clusters], to the bit as if it were not there.
 
     Examples
     --------
-    >>> winter = np.repeat(np.arange(100), 50)
-    >>> noise = np.random.default_rng(0).standard_normal(5000)
-    >>> effective_number(noise, winter, 0 * winter) > 3000, effective_number(noise[winter], winter, 0 * winter)
-    (True, 99.0)
+    >>> _of_others(np.array([[1.0], [np.inf], [5.0]]))
+    array([[inf],
+           [ 6.]])
     """
-    known = ~np.isnan(values)
-    values = values[known].astype(np.float64)
-    if not np.isfinite(values).all():
-        return 0.0  # an infinite prediction leaves nothing to count on
-    clusters, cluster = np.unique(cluster[known], return_inverse=True)
-    strata, stratum = np.unique(stratum[known], return_inverse=True)
-    freedom = len(clusters) - len(strata)
-    if freedom < 1:
-        return float(len(clusters))
-    squares = _centred(values, stratum) ** 2
-    effects = (_design_effect(one, cluster, stratum, len(clusters) / freedom) for one in (values, squares))
-    return min(len(values) / max(1.0, effect) if effect is not None else float(len(clusters)) for effect in effects)
-
-
-def _centred(values: NDArray[np.floating], stratum: NDArray[np.integer]) -> NDArray[np.float64]:
-    mean = np.bincount(stratum, values) / np.bincount(stratum)
-    return np.asarray(values - mean[stratum])
-
-
-def _design_effect(
-    values: NDArray[np.floating], cluster: NDArray[np.integer], stratum: NDArray[np.integer], correction: float
-) -> float | None:
-    """Return by how much dependence within clusters raises the variance of a mean; None where nothing varies."""
-    deviation = _centred(values, stratum)
-    variation = float(deviation @ deviation)
-    if variation <= _CONSTANT * float(values @ values):
-        return None
-    of_clusters = np.bincount(cluster, deviation)
-    return correction * float(of_clusters @ of_clusters) / variation
+    n = sums.shape[-2]
+    kept = 1.0 - np.eye(n)[:-1]
+    lost = ~np.isfinite(sums)
+    found = kept @ np.where(lost, 0.0, sums)
+    return np.where(kept @ lost > 0, np.inf, found)

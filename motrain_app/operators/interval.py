@@ -87,7 +87,7 @@ class ResidualQuantiles:
         int64, [n_outputs, seasons + 1]: residuals.
     effective
         float64, [n_outputs, seasons + 1]: how many independent residuals they are worth; see
-        `motrain_app.operators.calibration.effective_number`.
+        `motrain_app.operators.effective.effective_number`.
 
     Raises
     ------

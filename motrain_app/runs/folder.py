@@ -68,8 +68,9 @@ class RunFolder:
         except (OSError, ValueError):
             raise RunError(f"{self.path} is no run folder. `motrain train` prints the folder of its run.") from None
         if info.get("schema") != SCHEMA:
+            made_by = info.get("versions", {}).get("motrain_app", "of another version")
             raise RunError(
-                f"The run {self.path} was made by motrain_app {info.get('versions', {}).get('motrain_app', 'of another version')}, whose runs "
+                f"The run {self.path} was made by motrain_app {made_by}, whose runs "
                 f"this version does not read (schema {info.get('schema')}, not {SCHEMA}). Train its design.json again."
             )
         return info

@@ -17,7 +17,7 @@ from motrain_app.skill.bootstrap import (
     bootstrap_p,
 )
 from motrain_app.skill.comparison import mae_difference, mse_difference, rmse_change, rmse_difference
-from motrain_app.skill.coverage import Coverage, calibrate_by_fold, held_out_coverage, judge_folds, judge_rows
+from motrain_app.skill.coverage import Coverage, held_out_coverage, judge_folds, judge_rows
 from motrain_app.skill.metrics import (
     COVERAGE_LEVEL,
     anomaly_r,
@@ -70,7 +70,6 @@ __all__ = [
     "bootstrap_interval",
     "bootstrap_moments",
     "bootstrap_p",
-    "calibrate_by_fold",
     "coverage",
     "day_of_year",
     "discoveries",

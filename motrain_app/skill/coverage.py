@@ -5,14 +5,15 @@ The residuals of a fold are judged by quantiles of those of all other folds: lea
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from motrain_app.operators.calibration import calibrate, effective_number
+from motrain_app.operators.calibration import calibrate_without
+from motrain_app.operators.effective import effective_number
 from motrain_app.operators.interval import ResidualQuantiles
 from motrain_app.operators.seasons import season_of, season_of_record, season_sets
 from motrain_app.skill.bootstrap import bootstrap
@@ -20,7 +21,7 @@ from motrain_app.skill.metrics import bias
 from motrain_app.skill.moments import FloatArray
 from motrain_app.skill.summing import moments, moments_by_group
 
-__all__ = ["Coverage", "calibrate_by_fold", "held_out_coverage", "judge_folds", "judge_rows"]
+__all__ = ["Coverage", "held_out_coverage", "judge_folds", "judge_rows"]
 
 Times = NDArray[np.datetime64]
 Residuals = NDArray[np.floating[Any]]
@@ -40,7 +41,7 @@ class Coverage:
     n
         Rows that have a residual and an interval.
     effective
-        How many independent rows they are worth; see `motrain_app.operators.calibration.effective_number`.
+        How many independent rows they are worth; see `motrain_app.operators.effective.effective_number`.
     pooled
         Share of the rows that were judged by quantiles of the whole year, as their season had too few residuals.
     """
@@ -53,23 +54,6 @@ class Coverage:
     pooled: FloatArray
 
 
-def calibrate_by_fold(
-    residual: Residuals, time: Times, fold: NDArray[np.integer[Any]]
-) -> Iterator[tuple[int, ResidualQuantiles]]:
-    """Give each fold with the quantiles of the residuals of all others.
-
-    Parameters
-    ----------
-    residual, time
-        As in `motrain_app.operators.calibration.calibrate`.
-    fold
-        Of each row; shape (rows).
-    """
-    for number in np.unique(fold).tolist():
-        others = fold != number
-        yield number, calibrate(residual[:, others], time[others])
-
-
 def judge_folds(
     residual: Residuals, time: Times, fold: NDArray[np.integer[Any]], *, level: float
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
@@ -78,7 +62,7 @@ def judge_folds(
     Parameters
     ----------
     residual, time, fold
-        As in `calibrate_by_fold`.
+        As in `motrain_app.operators.calibration.calibrate_without`.
     level
         As in `motrain_app.operators.interval.ResidualQuantiles.offsets`.
 
@@ -91,7 +75,7 @@ def judge_folds(
     """
     season, residual = season_of(time), np.asarray(residual, np.float32)
     within, pooled = np.full(residual.shape, np.nan), np.zeros(residual.shape, bool)
-    for number, quantiles in calibrate_by_fold(residual, time, fold):
+    for number, quantiles in calibrate_without(residual, time, fold):
         rows = np.flatnonzero(fold == number)
         within[:, rows] = judge_rows(quantiles, residual[:, rows], season[rows], level=level)
         pooled[:, rows] = quantiles.pooled(level)[:, season[rows]]

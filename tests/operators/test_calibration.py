@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from motrain_app.operators import SEASONS, OperatorError, ResidualQuantiles
-from motrain_app.operators.calibration import calibrate, effective_number
+from motrain_app.operators.calibration import calibrate
+from motrain_app.operators.effective import effective_number
 from motrain_app.operators.interval import PERCENTS, order_statistics
 from motrain_app.operators.seasons import season_of, season_of_record
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from motrain_app.operators.calibration import calibrate
+from motrain_app.operators.calibration import calibrate, calibrate_without
 from motrain_app.operators.seasons import season_of
-from motrain_app.skill import calibrate_by_fold, held_out_coverage, judge_folds
+from motrain_app.skill import held_out_coverage, judge_folds
 
 DAYS = np.arange("2000-01-01", "2010-01-01", dtype="datetime64[D]")
 YEAR = DAYS.astype("datetime64[Y]").astype(int) - 30
@@ -61,7 +61,7 @@ def test_a_folds_rows_replaced_by_noise_leave_the_quantiles_that_judge_it_bit_id
     residual = random.standard_normal((2, len(DAYS))).astype(np.float32)
     noisy = residual.copy()
     noisy[:, YEAR == 4] = 50 * random.standard_normal((2, (YEAR == 4).sum()))
-    before, after = (dict(calibrate_by_fold(one, DAYS, YEAR)) for one in (residual, noisy))
+    before, after = (dict(calibrate_without(one, DAYS, YEAR)) for one in (residual, noisy))
     assert list(before) == list(range(10))
     same = [
         all(array.tobytes() == after[fold].to_arrays()[name].tobytes() for name, array in one.to_arrays().items())
