@@ -122,10 +122,14 @@ def folds_of(run: "Run") -> Folds:
     return make_folds(run.design.test, run.design.jackknife, StagedRows(RunFolder(run.path).staged()).time)
 
 
+def is_fitted_at_once(design: Design) -> bool:
+    """Say whether one operator for all needs no training, as its learner is ridge."""
+    return isinstance(resolve_learner(design.learner)[1], RidgeOptions)
+
+
 def ridge_like(design: Design) -> Learner:
     """Return the ridge learner that stands in for a design's: its own where it is one, else the quadratic one."""
-    own = isinstance(resolve_learner(design.learner)[1], RidgeOptions)
-    return design.learner if own else Learner("ridge2")
+    return design.learner if is_fitted_at_once(design) else Learner("ridge2")
 
 
 def static_inputs(dataset: "xr.Dataset", design: Design, used: NDArray[np.bool_]) -> tuple[str, ...]:
