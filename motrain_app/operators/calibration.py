@@ -60,14 +60,20 @@ def _leave_out(
     """Give the quantiles without the rows of each of the folds: rows are sorted, and summed, once for all."""
     season = season_of(time)
     sets = [np.flatnonzero(rows) for rows in season_sets(season)]
-    ascending = [[rows[np.argsort(one[rows], kind="stable")] for rows in sets] for one in residual]
+    ascending = [[_ascending(one[rows], fold[rows]) for rows in sets] for one in residual]
     effective, count = _effective(residual, time, fold, folds)
     for number, left_out in enumerate(folds):
         knots = [
-            np.stack([order_statistics(one[rows[fold[rows] != left_out]]) for rows in orders])
-            for one, orders in zip(residual, ascending, strict=True)
+            np.stack([order_statistics(values[of_fold != left_out]) for values, of_fold in of_sets])
+            for of_sets in ascending
         ]
         yield ResidualQuantiles(np.stack(knots), count[:, :, number], effective[:, :, number])
+
+
+def _ascending(values: Residual, fold: NDArray[np.integer]) -> tuple[Residual, NDArray[np.integer]]:
+    """Return values in ascending order, with their folds."""
+    order = np.argsort(values)
+    return values[order], fold[order]
 
 
 def _effective(

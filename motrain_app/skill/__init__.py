@@ -36,7 +36,7 @@ from motrain_app.skill.metrics import (
     ubrmse,
 )
 from motrain_app.skill.moments import Moments
-from motrain_app.skill.ranks import rank_correlation_parts
+from motrain_app.skill.ranks import Ranked, rank_correlation_parts
 from motrain_app.skill.registry import OVER, POOLED, Metric, best_index, best_indices, get_metric, metric, metric_names
 from motrain_app.skill.scores import Scores, score_outputs, unpack_scores
 from motrain_app.skill.season import DAYS_PER_YEAR, day_of_year, season_harmonics
@@ -57,6 +57,7 @@ __all__ = [
     "Intervals",
     "Metric",
     "Moments",
+    "Ranked",
     "Scores",
     "adjusted_p",
     "anomalies",

@@ -108,15 +108,15 @@ def _without(n_metrics: int, n_baselines: int, blocks: _Blocks | None) -> Output
 
 def _cut(one: PredictionSums, baselines: Sequence[str]) -> _Blocks | None:
     """Cut the days of an output into blocks; None where there is nothing to resample."""
-    by_day, plain = one.by_day, one.layouts["values", None]
-    # Nor where a prediction is infinite, in whatever replicate it may fall.
-    if one.rows.n_days == 0 or not np.isfinite(by_day[plain.columns]).all():
+    if one.rows.n_days == 0:
         return None
     daily = one.daily()
+    if not np.isfinite(daily.sums).all():  # nor where a prediction is infinite, in whatever replicate it may fall
+        return None
     length = block_length(_influences(one, baselines), daily.weight > 0)
     cut = DayBlocks.of_length(one.rows.n_days, float(length.days.max()))
-    pieces = np.add.reduceat(by_day, cut.edges, axis=-1)
-    effective = float(even_number(pieces[plain.columns[0]])) / cut.parts
+    pieces = one.columns.over(cut.piece(one.rows.day), cut.starts)
+    effective = float(even_number(pieces[one.layouts["values", None].columns[0]])) / cut.parts
     return _Blocks(cut, effective, float(length.leakage.max()) / cut.days, pieces)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from motrain_app.skill.moments import FloatArray, Moments
 from motrain_app.skill.registry import Metric, Of
-from motrain_app.skill.row_sums import Layout, RowSums
+from motrain_app.skill.row_sums import Centred, Layout, RowSums, centre
 
-__all__ = ["BEST", "OutputRows", "PredictionSums", "evaluate", "sum_prediction"]
+__all__ = ["BEST", "OutputRows", "PredictionSums", "Series", "evaluate", "prepare", "sum_prediction"]
 
 BEST = ""  # the baseline of a score that is bound to none
 Kind = tuple[Of, str | None]  # what moments are of, and the baseline beside it
@@ -22,7 +22,7 @@ Kind = tuple[Of, str | None]  # what moments are of, and the baseline beside it
 IntArray = NDArray[np.integer[Any]]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class OutputRows:
     """The rows of one output that have observed and predicted values.
 
@@ -49,6 +49,11 @@ class OutputRows:
     cell: IntArray
     n_cells: int
 
+    @cached_property
+    def ones(self) -> FloatArray:
+        """A weight of 1 for each row."""
+        return np.ones(len(self.observed))
+
     def take(self, kept: IntArray) -> OutputRows:
         """Some of the rows; days and cells keep their numbers."""
         return OutputRows(
@@ -73,6 +78,7 @@ class PredictionSums:
     rows: OutputRows
     columns: RowSums
     layouts: Mapping[Kind, Layout]
+    _daily: dict[int, FloatArray] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def by_cell(self) -> FloatArray:
@@ -81,20 +87,53 @@ class PredictionSums:
             return self.columns.total()[:, None]
         return self.columns.over(self.rows.cell, self.rows.n_cells)
 
-    @cached_property
-    def by_day(self) -> FloatArray:
-        """Sums over the rows of each day, [columns, days]."""
-        return self.columns.over(self.rows.day, self.rows.n_days)
-
     def daily(self, baseline: str | None = None) -> Moments:
         """Moments of each day, beside a baseline or not."""
-        return self.layouts["values", baseline].moments(self.by_day)
+        layout = self.layouts["values", baseline]
+        return layout.moments_of(lambda column: self._by_day(column))
+
+    def _by_day(self, column: int) -> FloatArray:
+        """Sums of one column over each day: of most columns they are never needed."""
+        if column not in self._daily:
+            sums = np.bincount(self.rows.day, self.columns.column(column), self.rows.n_days)
+            self._daily[column] = np.asarray(sums, np.float64)
+        return self._daily[column]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """A prediction of an output, or a baseline, about its mean, and its error.
+
+    Parameters
+    ----------
+    raw
+        Shape (rows), NaN where a baseline has a gap.
+    values, error
+        Where it has none; over the rows without a gap otherwise.
+    valid
+        Rows without a gap; None where there is none.
+    """
+
+    raw: FloatArray
+    values: Centred
+    error: Centred
+    valid: NDArray[np.bool_] | None
+
+
+def prepare(rows: OutputRows, series: FloatArray) -> Series:
+    """Centre a prediction or a baseline, and its error."""
+    there = ~np.isnan(series)
+    valid = None if there.all() else there
+    with np.errstate(invalid="ignore", over="ignore"):
+        error = series - rows.observed
+    return Series(series, centre(series, valid), centre(error, valid), valid)
 
 
 def sum_prediction(
     rows: OutputRows,
-    predicted: FloatArray,
-    baselines: Mapping[str, FloatArray],
+    observed: Centred,
+    predicted: Series,
+    baselines: Mapping[str, Series],
     *,
     ranks: FloatArray | None = None,
     anomalies: tuple[FloatArray, FloatArray] | None = None,
@@ -106,10 +145,12 @@ def sum_prediction(
     ----------
     rows
         Of the output.
+    observed
+        Of the same rows.
     predicted
-        Shape (rows).
+        Without a gap.
     baselines
-        By name, shape (rows), NaN where one has a gap.
+        By name.
     ranks
         Pseudo-values of the rank correlation; see `motrain_app.skill.ranks`.
     anomalies
@@ -117,20 +158,35 @@ def sum_prediction(
     within
         1 or 0, whether a row lies in its interval, NaN without one.
     """
-    columns, every = RowSums(len(predicted)), np.ones(len(predicted), bool)
-    plain = columns.add_pair(rows.observed, predicted, every)
+    columns, ones = RowSums(), rows.ones
+    plain = columns.add_pair(ones, observed, predicted.values, predicted.error)
     layouts: dict[Kind, Layout] = {("values", None): plain}
     for name, baseline in baselines.items():
-        shared = ~np.isnan(baseline)
-        beside = plain if shared.all() else columns.add_pair(rows.observed, predicted, shared)
-        layouts["values", name] = columns.add_baseline(beside, rows.observed, baseline, shared)
+        beside = plain
+        if baseline.valid is not None:
+            kept = baseline.valid
+            parts = (rows.observed, predicted.raw, predicted.raw - rows.observed)
+            beside = columns.add_pair(kept.astype(np.float64), *(centre(part, kept) for part in parts))
+        layouts["values", name] = columns.add_baseline(beside, baseline.error)
     if ranks is not None:
-        layouts["ranks", None] = columns.add_single(ranks, np.isfinite(ranks))
-    if anomalies is not None:
-        layouts["anomalies", None] = columns.add_pair(*anomalies, np.isfinite(anomalies[0]) & np.isfinite(anomalies[1]))
+        layouts["ranks", None] = columns.add_single(*_where_known(ones, ranks))
     if within is not None:
-        layouts["intervals", None] = columns.add_single(within, ~np.isnan(within))
+        layouts["intervals", None] = columns.add_single(*_where_known(ones, within))
+    if anomalies is not None:
+        of_observed, of_predicted = anomalies
+        layouts["anomalies", None] = columns.add_pair(
+            *_where_known(ones, of_observed),
+            *(_where_known(ones, x)[1] for x in (of_predicted, of_predicted - of_observed)),
+        )
     return PredictionSums(rows, columns, layouts)
+
+
+def _where_known(ones: FloatArray, series: FloatArray) -> tuple[FloatArray, Centred]:
+    """Return the weights of rows, 0 where a series has no value, and the series about its mean."""
+    known = ~np.isnan(series)
+    if known.all():
+        return ones, centre(series)
+    return known.astype(np.float64), centre(series, known)
 
 
 def evaluate(

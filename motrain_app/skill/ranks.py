@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from motrain_app.skill.moments import FloatArray
 
-__all__ = ["rank_correlation_parts"]
+__all__ = ["Ranked", "rank_correlation_parts"]
 
 IntArray = NDArray[np.integer[Any]]
 
 
-def rank_correlation_parts(first: FloatArray, others: FloatArray, cell: IntArray) -> FloatArray:
+def rank_correlation_parts(first: Ranked, second: Ranked) -> FloatArray:
     """Return the pseudo-values of Spearman's rank correlation within each cell: ρ plus each row's influence on it.
 
     Their mean over the rows of a cell is ρ, the Pearson correlation of the ranks, in which equal values share their
@@ -24,17 +24,13 @@ def rank_correlation_parts(first: FloatArray, others: FloatArray, cell: IntArray
 
     Parameters
     ----------
-    first
-        Shape (rows), without NaN.
-    others
-        Series that each are ranked beside it, shape (series, rows), without NaN.
-    cell
-        0 … n − 1, shape (rows).
+    first, second
+        Two series over the same rows.
 
     Returns
     -------
     numpy.ndarray
-        Shape (series, rows); NaN in cells where either series is constant.
+        Shape (rows); NaN in cells where either series is constant.
 
     References
     ----------
@@ -43,28 +39,27 @@ def rank_correlation_parts(first: FloatArray, others: FloatArray, cell: IntArray
 
     Examples
     --------
-    >>> observed, predicted = np.array([1.0, 2.0, 3.0, 4.0]), np.array([[1.0, 3.0, 2.0, 9.0]])
-    >>> rank_correlation_parts(observed, predicted, np.zeros(4, int)).mean().round(12)
+    >>> cell = np.zeros(4, int)
+    >>> observed, predicted = (Ranked.of(np.array(x), cell) for x in ([1.0, 2.0, 3.0, 4.0], [1.0, 3.0, 2.0, 9.0]))
+    >>> rank_correlation_parts(observed, predicted).mean().round(12)
     np.float64(0.8)
     """
-    count = np.bincount(cell).astype(np.float64)
-    one = _Ranked.of(first, cell, count)
-    return np.array([_parts(one, _Ranked.of(other, cell, count), cell, count) for other in others])
-
-
-def _parts(one: _Ranked, other: _Ranked, cell: IntArray, count: FloatArray) -> FloatArray:
-    def mean(values: FloatArray) -> FloatArray:
-        return (np.bincount(cell, values, len(count)) / np.where(count > 0, count, np.nan))[cell]
-
-    u, v = one.standard, other.standard
-    rho = mean(u * v)
+    u, v = first.standard, second.standard
+    rho = first.mean(u * v)
     own = u * v - rho * (u * u + v * v) / 2
-    influence = own + one.above(v - rho * u) + other.above(u - rho * v)
-    return np.asarray(rho + influence - mean(influence))
+    influence = own + first.above(v - rho * u) + second.above(u - rho * v)
+    return np.asarray(rho + influence - first.mean(influence))
 
 
-class _Ranked:
-    """The ranks of a series within each cell, and sums over the rows that stand above each row."""
+class Ranked:
+    """The ranks of a series within each cell, and sums over the rows that stand above each row.
+
+    Attributes
+    ----------
+    standard
+        Ranks within the cell, of mean 0 and variance 1, shape (rows); NaN where the series is constant. The mean of the
+        product of two such series is their rank correlation.
+    """
 
     def __init__(
         self, cell: IntArray, count: FloatArray, order: NDArray[np.intp], run: NDArray[np.intp], first: NDArray[np.intp]
@@ -82,14 +77,28 @@ class _Ranked:
         self.standard = deviation / self._spread[cell]
 
     @classmethod
-    def of(cls, values: FloatArray, cell: IntArray, count: FloatArray) -> _Ranked:
-        """Rank values; the rows of a cell stand together, ascending."""
+    def of(cls, values: FloatArray, cell: IntArray) -> Ranked:
+        """Rank values.
+
+        Parameters
+        ----------
+        values
+            Shape (rows), without NaN.
+        cell
+            0 … n − 1, shape (rows).
+        """
+        count = np.bincount(cell).astype(np.float64)
         one_cell = len(count) <= 1
         order = np.argsort(values) if one_cell else np.lexsort((values, cell))
         ordered, cells = values[order], cell[order]
         new = np.ones(len(order), bool)
         new[1:] = (ordered[1:] != ordered[:-1]) | (cells[1:] != cells[:-1])
         return cls(cell, count, order, np.cumsum(new) - 1, np.flatnonzero(new))
+
+    def mean(self, values: FloatArray) -> FloatArray:
+        """Return the mean of values over each row's cell, shape (rows)."""
+        total = np.bincount(self._cell, values, len(self._count))
+        return np.asarray((total / np.where(self._count > 0, self._count, np.nan))[self._cell])
 
     def above(self, values: FloatArray) -> FloatArray:
         """Return the mean over a cell of values × (1 where they rank above a row, ½ where equal), per unit of rank."""

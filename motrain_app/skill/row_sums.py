@@ -1,23 +1,59 @@
 """Columns of numbers whose sums over any groups of rows are moments: of days, cells, blocks, all at once.
 
 The scores of a partition need the sums of some thirty columns over its cells, its days and the blocks of the bootstrap.
-Each column is made once; each grouping is then one product with a sparse matrix of zeros and ones.
+Each column is made once, and shared by whatever needs it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csc_array
 
+from motrain_app.skill.groups import sum_groups
 from motrain_app.skill.moments import FloatArray, Moments
 
-__all__ = ["Layout", "RowSums"]
+__all__ = ["Centred", "Layout", "RowSums", "centre"]
 
 _ZERO = -1  # in a layout: a sum that is 0 in every row
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Centred:
+    """A series about its mean.
+
+    Parameters
+    ----------
+    values
+        Minus the shift, 0 where a row does not count; shape (rows).
+    squares
+        Of `values`.
+    size
+        |series| itself, 0 where a row does not count.
+    shift
+        Its mean; 0 where that is not finite.
+    """
+
+    values: FloatArray
+    squares: FloatArray
+    size: FloatArray
+    shift: float
+
+
+def centre(series: FloatArray, valid: NDArray[np.bool_] | None = None) -> Centred:
+    """Return a series about its mean, over the rows that count; by default all do."""
+    kept = series if valid is None else np.where(valid, series, 0.0)
+    count = len(kept) if valid is None else np.count_nonzero(valid)
+    with np.errstate(invalid="ignore", over="ignore"):
+        mean = float(kept.sum() / count) if count else 0.0
+        mean = mean if np.isfinite(mean) else 0.0
+        values = kept - mean
+        if valid is not None:
+            values[~valid] = 0.0
+        return Centred(values, values * values, np.abs(kept), mean)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +78,14 @@ class Layout:
         shift = self.shift.reshape(-1, *(1,) * (sums.ndim - 1))
         return Moments(found, np.broadcast_to(shift, (len(self.shift), *sums.shape[1:])))
 
+    def moments_of(self, sums: Callable[[int], FloatArray]) -> Moments:
+        """Moments from the sums of each column, asked for one by one; shape (...)."""
+        parts = [None if column == _ZERO else sums(int(column)) for column in self.columns]
+        known = next(part for part in parts if part is not None)
+        found = np.stack([np.zeros_like(known) if part is None else part for part in parts])
+        shift = self.shift.reshape(-1, *(1,) * known.ndim)
+        return Moments(found, np.broadcast_to(shift, (len(self.shift), *known.shape)))
+
     def put(self, found: FloatArray, sums: FloatArray) -> None:
         """Write the sums of moments, shape (10 or 13, ...), from sums of all columns, shape (columns, ...)."""
         found[...] = sums[self.columns]
@@ -49,73 +93,48 @@ class Layout:
 
 
 class RowSums:
-    """Columns over rows, and the sums over groups of them.
+    """Columns over rows, and the sums over groups of them."""
 
-    Parameters
-    ----------
-    n_rows
-        Number of rows.
-    """
-
-    def __init__(self, n_rows: int) -> None:
-        self._n_rows = n_rows
+    def __init__(self) -> None:
         self._columns: list[FloatArray] = []
+        self._place: dict[int, int] = {}  # of the columns that are there, by identity
 
-    def add_pair(self, observed: FloatArray, predicted: FloatArray, valid: NDArray[np.bool_]) -> Layout:
-        """Add what moments of two series need, each of shape (rows); rows that are not valid do not count."""
+    def add_pair(self, weight: FloatArray, observed: Centred, predicted: Centred, error: Centred) -> Layout:
+        """Add what moments of a prediction need, all over the rows whose weight is 1 and not 0."""
         with np.errstate(invalid="ignore", over="ignore"):
-            (o, of_o), (p, of_p) = (_centred(values, valid) for values in (observed, predicted))
-            error = np.where(valid, predicted - observed, 0.0)
-            e, of_e = _centred(error, valid)
-            w, *others = self._add(valid.astype(np.float64), o, p, e, o * o, p * p, o * p, e * e, np.abs(error))
-        return Layout(np.array([w, w, *others]), np.array([of_o, of_p, of_e]))
+            product = observed.values * predicted.values
+        seconds = (observed.squares, predicted.squares, product, error.squares)
+        w, *others = self._add(weight, observed.values, predicted.values, error.values, *seconds, error.size)
+        return Layout(np.array([w, w, *others]), np.array([observed.shift, predicted.shift, error.shift]))
 
-    def add_single(self, values: FloatArray, valid: NDArray[np.bool_]) -> Layout:
+    def add_single(self, weight: FloatArray, series: Centred) -> Layout:
         """Add what moments of a series need whose observed values are all 0: of pseudo-values, or of hits."""
-        v, of_v = _centred(values, valid)
-        size = np.where(valid, np.abs(values), 0.0)
-        w, p, pp, a = self._add(valid.astype(np.float64), v, v * v, size)
-        return Layout(np.array([w, w, _ZERO, p, p, _ZERO, pp, _ZERO, pp, a]), np.array([0.0, of_v, of_v]))
+        w, p, pp, a = self._add(weight, series.values, series.squares, series.size)
+        columns = np.array([w, w, _ZERO, p, p, _ZERO, pp, _ZERO, pp, a])
+        return Layout(columns, np.array([0.0, series.shift, series.shift]))
 
-    def add_baseline(
-        self, beside: Layout, observed: FloatArray, baseline: FloatArray, valid: NDArray[np.bool_]
-    ) -> Layout:
-        """Add the errors of a baseline to the moments of a pair with the same valid rows."""
-        with np.errstate(invalid="ignore", over="ignore"):
-            error = np.where(valid, baseline - observed, 0.0)
-            b, of_b = _centred(error, valid)
-            added = self._add(b, b * b, np.abs(error))
-        return Layout(np.append(beside.columns, added), np.append(beside.shift, of_b))
+    def add_baseline(self, beside: Layout, error: Centred) -> Layout:
+        """Add the errors of a baseline to the moments of a prediction on the same rows."""
+        added = self._add(error.values, error.squares, error.size)
+        return Layout(np.append(beside.columns, added), np.append(beside.shift, error.shift))
 
     def _add(self, *columns: FloatArray) -> list[int]:
-        self._columns += columns
-        return list(range(len(self._columns) - len(columns), len(self._columns)))
+        places = []
+        for column in columns:
+            place = self._place.setdefault(id(column), len(self._columns))
+            if place == len(self._columns):
+                self._columns.append(column)
+            places.append(place)
+        return places
+
+    def column(self, place: int) -> FloatArray:
+        """One column, shape (rows)."""
+        return self._columns[place]
 
     def over(self, group: NDArray[np.integer[Any]], n_groups: int) -> FloatArray:
-        """Sums over groups of rows, shape (columns, groups).
-
-        Parameters
-        ----------
-        group
-            0 … n_groups − 1, shape (rows).
-        """
-        rows = np.ascontiguousarray(np.array(self._columns).T)
-        ends = np.arange(self._n_rows + 1, dtype=np.int64)
-        matrix = csc_array((np.ones(self._n_rows), group.astype(np.int64), ends), shape=(n_groups, self._n_rows))
-        return np.asarray((matrix @ rows).T)
+        """Sums over groups of rows, 0 … n_groups − 1; shape (columns, groups)."""
+        return sum_groups(np.array(self._columns), group, n_groups)
 
     def total(self) -> FloatArray:
         """Sums over all rows, shape (columns)."""
-        return np.asarray(np.array(self._columns).sum(axis=1))
-
-
-def _centred(values: FloatArray, valid: NDArray[np.bool_]) -> tuple[FloatArray, float]:
-    """Return values minus their mean, 0 where they do not count, and the mean; 0 where that is not finite."""
-    kept = np.where(valid, values, 0.0)
-    count = np.count_nonzero(valid)
-    mean = float(kept.sum() / count) if count else 0.0
-    if not np.isfinite(mean):
-        return kept, 0.0
-    kept -= mean
-    kept[~valid] = 0.0
-    return kept, mean
+        return np.array([column.sum() for column in self._columns])

@@ -17,9 +17,10 @@ from numpy.typing import ArrayLike, NDArray
 from motrain_app.skill.anomalies import anomalies
 from motrain_app.skill.intervals import bootstrap_outputs
 from motrain_app.skill.moments import FloatArray
-from motrain_app.skill.output_sums import OutputRows, PredictionSums, evaluate, sum_prediction
-from motrain_app.skill.ranks import rank_correlation_parts
+from motrain_app.skill.output_sums import OutputRows, PredictionSums, Series, evaluate, prepare, sum_prediction
+from motrain_app.skill.ranks import Ranked, rank_correlation_parts
 from motrain_app.skill.registry import Metric, best_index, get_metric
+from motrain_app.skill.row_sums import centre
 
 __all__ = ["Scores", "score_outputs", "unpack_scores"]
 
@@ -272,39 +273,47 @@ def _sum_output(
     within: FloatArray | None,
     wanted: frozenset[str],
 ) -> _Output:
-    best = _best_baseline(rows, baselines)
+    prediction, others = prepare(rows, predicted), {name: prepare(rows, b) for name, b in baselines.items()}
+    best = _best_baseline(others)
     best_name = list(baselines)[best] if best >= 0 else None
+    best_series = None if best_name is None else others[best_name]
+    observed, shares_rows = centre(rows.observed), best_series is not None and best_series.valid is None
     # What orders rows, or takes the season from them, is dear: the best baseline alone is compared in that.
-    kept = np.arange(len(predicted)) if best_name is None else np.flatnonzero(~np.isnan(baselines[best_name]))
-    complete = len(kept) == len(predicted)
-    series = [predicted] if best_name is None or not complete else [predicted, baselines[best_name]]
-    costly = _costly(rows, series, wanted)
-    if best_name is not None and not complete:
-        costly += _costly(rows.take(kept), [baselines[best_name][kept]], wanted)
-    prediction = sum_prediction(rows, predicted, baselines, **costly[0], within=within)
+    costly = _costly(rows, predicted, baselines[best_name] if best_name is not None and shares_rows else None, wanted)
+    sums = sum_prediction(rows, observed, prediction, others, **costly[0], within=within)
     scored = []
-    for name, baseline in baselines.items():
-        there = np.flatnonzero(~np.isnan(baseline))
-        every = len(there) == len(baseline)
-        # On the rows of the prediction, and with its opponents: so the best baseline has skill 0.
-        opponents = baselines if every else {other: values[there] for other, values in baselines.items()}
-        more = costly[-1] if name == best_name else {}
-        on = rows if every else rows.take(there)
-        scored.append(sum_prediction(on, baseline if every else baseline[there], opponents, **more))
-    return _Output(prediction, tuple(scored), best, best_name)
+    for name, one in others.items():
+        more = costly[1] if name == best_name else {}
+        if one.valid is None:
+            scored.append(sum_prediction(rows, observed, one, others, **more))
+            continue
+        # On the rows that it has, and with its opponents there: so the best baseline has skill 0.
+        kept = np.flatnonzero(one.valid)
+        there, raw = rows.take(kept), baselines[name][kept]
+        opponents = {other: prepare(there, values[kept]) for other, values in baselines.items()}
+        more = _costly(there, raw, None, wanted)[0] if name == best_name else {}
+        scored.append(sum_prediction(there, centre(there.observed), prepare(there, raw), opponents, **more))
+    return _Output(sums, tuple(scored), best, best_name)
 
 
-def _costly(rows: OutputRows, series: Sequence[FloatArray], wanted: frozenset[str]) -> list[dict[str, Any]]:
-    """Return pseudo-values of ranks, and anomalies, as far as they are wanted, of each of several predictions."""
-    found: list[dict[str, Any]] = [{} for _ in series]
+def _costly(
+    rows: OutputRows, predicted: FloatArray, baseline: FloatArray | None, wanted: frozenset[str]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return pseudo-values of ranks, and anomalies, as far as they are wanted: of a prediction, and of a baseline."""
+    of_prediction: dict[str, Any] = {}
+    of_baseline: dict[str, Any] = {}
     if "ranks" in wanted:
-        for one, parts in zip(found, rank_correlation_parts(rows.observed, np.stack(series), rows.cell), strict=True):
-            one["ranks"] = parts
+        observed = Ranked.of(rows.observed, rows.cell)
+        of_prediction["ranks"] = rank_correlation_parts(observed, Ranked.of(predicted, rows.cell))
+        if baseline is not None:  # which is not resampled: products of ranks have the same mean
+            of_baseline["ranks"] = observed.standard * Ranked.of(baseline, rows.cell).standard
     if "anomalies" in wanted:
-        observed, *others = anomalies(np.stack([rows.observed, *series]), rows.time, rows.cell)
-        for one, other in zip(found, others, strict=True):
-            one["anomalies"] = observed, other
-    return found
+        series = [rows.observed, predicted, *([] if baseline is None else [baseline])]
+        left, *others = anomalies(np.stack(series), rows.time, rows.cell)
+        of_prediction["anomalies"] = left, others[0]
+        if baseline is not None:
+            of_baseline["anomalies"] = left, others[1]
+    return of_prediction, of_baseline
 
 
 def _degenerate(metric: Metric, name: str, constant: Collection[str], seasonal: Collection[str]) -> bool:
@@ -329,14 +338,14 @@ def _values(
     return scores[:, 0], scores[:, 1:].swapaxes(0, 1)
 
 
-def _best_baseline(rows: OutputRows, baselines: Mapping[str, FloatArray]) -> int:
+def _best_baseline(baselines: Mapping[str, Series]) -> int:
     """Index of the baseline with the lowest RMSE, −1 without one; one that misses rows gives way to complete ones."""
-    if not baselines or not len(rows.observed):
-        return -1
-    present = np.array([np.count_nonzero(~np.isnan(b)) for b in baselines.values()])
-    with np.errstate(over="ignore", invalid="ignore"):
-        squares = [np.nansum((b - rows.observed) ** 2) for b in baselines.values()]
-    complete = present == len(rows.observed)
-    mse = np.array(squares) / np.where(present > 0, present, np.nan)
-    mse = np.where(complete | ~complete.any(), mse, np.nan)
+    complete = any(one.valid is None for one in baselines.values())
+    mse = [np.nan if complete and one.valid is not None else _mse(one) for one in baselines.values()]
     return -1 if np.isnan(mse).all() else best_index(mse, "rmse")
+
+
+def _mse(series: Series) -> float:
+    count = len(series.raw) if series.valid is None else np.count_nonzero(series.valid)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(series.error.squares.sum() / count + series.error.shift**2) if count else np.nan

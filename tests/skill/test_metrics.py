@@ -12,6 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from motrain_app.skill import (
     DAYS_PER_YEAR,
+    Ranked,
     bias,
     day_of_year,
     get_metric,
@@ -130,16 +131,20 @@ def test_kge_comes_apart_into_correlation_spread_and_shift(series):
     np.testing.assert_allclose(kge(celsius), kge(sums), rtol=1e-9)
 
 
+def rank_parts(first, second, cell):
+    return rank_correlation_parts(Ranked.of(first, cell), Ranked.of(second, cell))
+
+
 @given(st.integers(0, 2**32 - 1))
 def test_rank_correlation_ignores_what_keeps_the_order(seed):
     rng = np.random.default_rng(seed)
     cell = rng.integers(0, 3, 200)
     o, p = rng.integers(-9, 9, (2, 200)) / 4
-    plain = rank_correlation_parts(o, p[None], cell)
-    np.testing.assert_allclose(rank_correlation_parts(np.exp(o), p[None] ** 3, cell), plain, atol=1e-12)
+    plain = rank_parts(o, p, cell)
+    np.testing.assert_allclose(rank_parts(np.exp(o), p**3, cell), plain, atol=1e-12)
     for one in range(3):
         mine = cell == one
-        np.testing.assert_allclose(plain[0, mine].mean(), scipy.stats.spearmanr(o[mine], p[mine]).statistic, 1e-11)
+        np.testing.assert_allclose(plain[mine].mean(), scipy.stats.spearmanr(o[mine], p[mine]).statistic, 1e-11)
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.5, 0.9])
@@ -148,7 +153,7 @@ def test_pseudo_values_of_ranks_scatter_as_the_rank_correlation_does(rho):
     found, claimed = [], []
     for _ in range(200):
         o, noise = rng.standard_normal((2, 500))
-        parts = rank_correlation_parts(o, (rho * o + np.sqrt(1 - rho**2) * noise)[None], np.zeros(500, int))
+        parts = rank_parts(o, rho * o + np.sqrt(1 - rho**2) * noise, np.zeros(500, int))
         found.append(parts.mean())
         claimed.append(parts.std() / np.sqrt(500))
     np.testing.assert_allclose(np.mean(claimed), np.std(found), rtol=0.15)

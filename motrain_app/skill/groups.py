@@ -1,0 +1,37 @@
+"""Sums over groups of rows: of many columns at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motrain_app.skill.moments import FloatArray
+
+__all__ = ["sum_groups"]
+
+
+def sum_groups(columns: FloatArray, group: NDArray[np.integer[Any]], n_groups: int) -> FloatArray:
+    """Return the sums of columns over groups of rows, shape (columns, groups); 0 of a group without rows.
+
+    Parameters
+    ----------
+    columns
+        Shape (columns, rows).
+    group
+        0 … n_groups − 1, shape (rows). Where rows stand in the order of their groups, nothing is moved.
+
+    Examples
+    --------
+    >>> sum_groups(np.array([[1.0, 2.0, 4.0]]), np.array([2, 0, 2]), 4)
+    array([[2., 0., 5., 0.]])
+    """
+    if np.any(group[1:] < group[:-1]):
+        order = np.argsort(group, kind="stable")
+        columns, group = columns[:, order], group[order]
+    first = np.flatnonzero(np.diff(group, prepend=-1))
+    found = np.zeros((len(columns), n_groups))
+    if len(first):
+        found[:, group[first]] = np.add.reduceat(columns, first, axis=1)
+    return found
