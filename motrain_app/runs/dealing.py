@@ -83,7 +83,7 @@ def deal(
             Dealt(_permuted(plan.region_of_cell, [claimed], one), plan.period_of_time, plan.n_periods) for one in random
         )
     if plan.n_periods == 1:
-        raise RunError("There is one partition: it is one operator for all, and nothing can be dealt.")
+        raise RunError("There is one partition: nothing can be dealt at random. Leave the control out: control=0.")
     fold = folds.fold_of_atom[folds.atom_of_time]
     free = (own.period_of_time >= 0) & ~(folds.test | folds.near_test)[folds.atom_of_time]
     groups = [np.flatnonzero(free & (fold == number)) for number in np.unique(fold[free])]

@@ -121,16 +121,16 @@ def measure_partitioning(
     static, max_rows, train
         As in `motrain_app.runs.one_for_all.one_for_all`.
     control
-        Random partitions to judge; see `motrain_app.runs.random_partitions`. None: 39, or none where each region is one
-        cell, or there are so many partitions that it takes minutes. They are held against an operator without static
-        inputs also where `static` is asked for.
+        Random partitions to judge; see `motrain_app.runs.random_partitions`. None: 39, or none where there is one
+        partition, each region is one cell, or there are so many partitions that it takes minutes. They are held against
+        an operator without static inputs also where `static` is asked for.
     progress
         Called with the share of partitions done, 0 to 1.
 
     Raises
     ------
     RunError
-        Where there is one partition only, nothing was withheld, or one operator for all cannot be trained.
+        Where the run is one operator for all itself, nothing was withheld, or one operator for all cannot be trained.
     """
     withheld = Withheld(RunFolder(run.path))
     plan, folds = withheld.plan, folds_of(run)
@@ -161,8 +161,8 @@ def measure_partitioning(
 
 def _refuse(run: "Run", withheld: Withheld, *, jackknife: bool) -> None:
     """Raise RunError where there is nothing to measure."""
-    if withheld.plan.n_partitions == 1:
-        raise RunError(f"{run.path.name} has one partition: it is one operator for all itself, and cannot pay.")
+    if run.design.regions is None and run.design.periods is None:
+        raise RunError(f"{run.path.name} is one operator for all itself: there is no partition that could pay.")
     if not jackknife:
         raise RunError(
             f"Nothing was withheld in {run.path.name}, so whether partitioning pays cannot be told. Train with a "
@@ -176,7 +176,8 @@ def _control(run: "Run", withheld: Withheld, one: OneForAll, draws: int | None, 
     plan = withheld.plan
     if draws is None:
         each_cell = np.bincount(plan.region_of_cell[plan.region_of_cell >= 0]).max() == 1
-        draws = 0 if each_cell or DRAWS * plan.n_partitions * len(plan.outputs) > FITS_AT_MOST else DRAWS
+        long = DRAWS * plan.n_partitions * len(plan.outputs) > FITS_AT_MOST
+        draws = 0 if plan.n_partitions == 1 or each_cell or long else DRAWS
     if not draws:
         return None
     learner = ridge_like(run.design)

@@ -17,7 +17,7 @@ Random partitions are not expected to gain exactly nothing:
 On the sample dataset (100 cells, five years, ridge; 100 draws of three groups) the second outweighs the first where the
 truth has regimes: the RMSE of `slope` changes by -0.9 % on average, and 83 of 100 intervals lie below zero, while the
 regimes themselves bring -51 %. Where its truth is the same everywhere, only the price is left: +0.12 % on average, no
-interval below zero, 66 that hold it and 34 above.
+interval below zero, 67 that hold it and 33 above.
 
 So "one operator for all" is too low a bar where places differ: partitions are to be held against their random
 counterparts. If it does not matter which cells are put together, the run's partitions are one more draw: the chance

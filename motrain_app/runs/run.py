@@ -235,7 +235,7 @@ class Run:
         Raises
         ------
         RunError
-            Where there is one partition only, nothing was withheld, or one operator for all cannot be trained.
+            Where the run is one operator for all itself, nothing was withheld, or the one cannot be trained.
         """
         from motrain_app.runs.one_for_all import train_with
         from motrain_app.runs.partitioning_pays import measure_partitioning

@@ -146,10 +146,18 @@ def test_memory_does_not_grow_with_partitions(design, tmp_path, monkeypatch):
 
 
 def test_what_cannot_pay_is_refused_in_words(run_of):
-    with pytest.raises(RunError, match="has one partition"):
+    with pytest.raises(RunError, match="is one operator for all itself"):
         run_of(regions=None).pays()
     with pytest.raises(RunError, match="Nothing was withheld"):
         run_of(jackknife=None).pays()
+
+
+def test_a_single_region_is_held_against_an_operator_that_learned_everywhere(run_of):
+    got = run_of(regions=WEST[:1]).pays()
+    assert got.partitions == ("west",)
+    assert got.control is None
+    assert got.payoffs[0].verdict == "pays"
+    assert len(got.one_for_all.staged.cell_at) == 6
 
 
 def test_partitions_are_not_said_to_pay_where_random_ones_do_as_well(run_of):
