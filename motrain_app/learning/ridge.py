@@ -1,12 +1,13 @@
 """Ridge regression, linear or quadratic: the rows of each partition become Gram matrices, and these its members."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from motrain_app.design import Folds
 from motrain_app.learning.block import Block, Fitted, Stopped, why_untrained
 from motrain_app.learning.gram import GramLayout, Grams, gram_by_atom
 from motrain_app.learning.hyperparameters import each, one_of, positive, refuse
@@ -54,7 +55,8 @@ def fit_ridge(block: Block, options: RidgeOptions) -> Fitted:
     for partition in range(len(block)):
         if block.stopped():
             raise Stopped
-        fits.append(_empty(block, options) if block.masked[partition] else _fit_partition(block, partition, options))
+        shape = block.folds.n_members, len(block.inputs), len(block.outputs)
+        fits.append(_empty(*shape, options) if block.masked[partition] else _fit_partition(block, partition, options))
     arrays = {name: np.concatenate([fit[0][name] for fit in fits]) for name in fits[0][0]}
     present = np.stack([fit[1] for fit in fits])
     trials = {name: np.stack([fit[2][name] for fit in fits]) for name in fits[0][2]}
@@ -62,12 +64,49 @@ def fit_ridge(block: Block, options: RidgeOptions) -> Fitted:
     return Fitted(MemberStack(arrays, options.features, ("relu",)), present, trials, errors)
 
 
+@dataclass(frozen=True, eq=False)
+class RowSums:
+    """All that ridge needs to know of the rows of a partition.
+
+    Attributes
+    ----------
+    n_inputs, n_outputs
+        Numbers of variables.
+    grams
+        Numbers of outputs that share their gaps, with their Gram matrices by atom.
+    low, high
+        Lowest and highest training value of each member and input, [n_members, n_inputs].
+    counts
+        Rows with any output by atom, shape (n_atoms,).
+    """
+
+    n_inputs: int
+    n_outputs: int
+    grams: Iterable[tuple[list[int], Grams]]
+    low: Array
+    high: Array
+    counts: NDArray[np.int64]
+
+
 PartitionFit = tuple[dict[str, Array], NDArray[np.bool_], dict[str, NDArray[Any]], str]
 
 
-def _empty(block: Block, options: RidgeOptions) -> PartitionFit:
-    """Return the slots of a partition before anything is trained."""
-    n_inputs, n_outputs, n = len(block.inputs), len(block.outputs), block.folds.n_members
+def fit_ridge_of_sums(sums: RowSums, folds: Folds, options: RidgeOptions) -> Fitted:
+    """Train every member of one partition of which sums are known and no row is at hand; else as `fit_ridge`.
+
+    Parameters
+    ----------
+    sums
+        Over its rows, with features as the options name them.
+    """
+    arrays, present, trials, error = _fit_sums(sums, folds, options)
+    stack = MemberStack(arrays, options.features, ("relu",))
+    errors = {0: error} if error else {}
+    return Fitted(stack, present[None], {name: values[None] for name, values in trials.items()}, errors)
+
+
+def _empty(n: int, n_inputs: int, n_outputs: int, options: RidgeOptions) -> PartitionFit:
+    """Return the slots of a partition of n members before anything is trained."""
     n_features = GramLayout(n_inputs, n_outputs, options.features).n_features
     shapes = {
         "weight.0": (n, n_outputs, n_features),
@@ -88,10 +127,18 @@ def _empty(block: Block, options: RidgeOptions) -> PartitionFit:
 
 
 def _fit_partition(block: Block, partition: int, options: RidgeOptions) -> PartitionFit:
-    arrays, present, trials, _ = _empty(block, options)
     rows, folds = block.rows(partition), block.folds
     inputs, outputs, atom = block.inputs[:, rows], block.outputs[:, rows], block.atom[rows]
-    for shared, grams in grams_of_outputs(inputs, outputs, atom, folds.n_atoms, options.features):
+    grams = grams_of_outputs(inputs, outputs, atom, folds.n_atoms, options.features)
+    counts = np.bincount(atom, minlength=folds.n_atoms)
+    return _fit_sums(
+        RowSums(len(inputs), len(outputs), grams, *input_range(inputs, atom, folds), counts), folds, options
+    )
+
+
+def _fit_sums(sums: RowSums, folds: Folds, options: RidgeOptions) -> PartitionFit:
+    arrays, present, trials, _ = _empty(folds.n_members, sums.n_inputs, sums.n_outputs, options)
+    for shared, grams in sums.grams:
         fitted = fit_members(grams, folds, options.strengths)
         if fitted is None:
             continue
@@ -105,11 +152,10 @@ def _fit_partition(block: Block, partition: int, options: RidgeOptions) -> Parti
         every = np.arange(len(options.strengths))
         trials["validation_loss"][np.ix_(members, every, np.asarray(shared))] = fitted.validation_mse
         present[members] = True
-    low, high = input_range(inputs, atom, folds)
-    arrays["input_low"][present], arrays["input_high"][present] = low[present], high[present]
+    arrays["input_low"][present], arrays["input_high"][present] = sums.low[present], sums.high[present]
     if present.any():
         return arrays, present, trials, ""
-    return arrays, present, trials, why_untrained(np.bincount(atom, minlength=folds.n_atoms), folds)
+    return arrays, present, trials, why_untrained(sums.counts, folds)
 
 
 def grams_of_outputs(

@@ -44,6 +44,16 @@ class RidgeMembers:
     chosen: NDArray[np.int64]
     validation_mse: Array
 
+    @property
+    def coefficients(self) -> Array:
+        """Of 1 and the features of inputs as they are, in the outputs' units: [members, n_outputs, 1 + n_features]."""
+        n = 1 + self.weight.shape[2]
+        found = self.weight @ self.coordinates.transform[:, 1:n, :n]
+        found[..., 0] += self.bias
+        found *= self.coordinates.output_scale[..., None]
+        found[..., 0] += self.coordinates.output_mean
+        return np.asarray(found)
+
     def squared_errors(self, judged: Grams, which: NDArray[np.integer]) -> Array:
         """Return the summed squared errors, [n_sets, n_outputs], of members on a set of rows each.
 

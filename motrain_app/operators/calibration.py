@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.operators.effective import effective_of_sums, power_sums
-from motrain_app.operators.interval import ResidualQuantiles, order_statistics
+from motrain_app.operators.interval import ResidualQuantiles, ends_of_ascending
 from motrain_app.operators.seasons import SEASONS, season_of, season_of_record, season_sets
 
 Residual = NDArray[np.floating]
@@ -64,7 +64,7 @@ def _leave_out(
     effective, count = _effective(residual, time, fold, folds)
     for number, left_out in enumerate(folds):
         knots = [
-            np.stack([order_statistics(values[of_fold != left_out]) for values, of_fold in of_sets])
+            np.stack([ends_of_ascending(values[of_fold != left_out]) for values, of_fold in of_sets])
             for of_sets in ascending
         ]
         yield ResidualQuantiles(np.stack(knots), count[:, :, number], effective[:, :, number])
@@ -73,7 +73,7 @@ def _leave_out(
 def _ascending(values: Residual, fold: NDArray[np.integer]) -> tuple[Residual, NDArray[np.integer]]:
     """Return values in ascending order, with their folds."""
     order = np.argsort(values)
-    return values[order], fold[order]
+    return values[order].astype(np.float32), fold[order]
 
 
 def _effective(
@@ -85,17 +85,14 @@ def _effective(
     place = np.searchsorted(folds, fold)
     known = (place < len(folds)) & (np.take(folds, np.minimum(place, len(folds) - 1)) == fold)
     group = np.where(known, place, len(folds)) * n + cluster
-    shape = (len(residual), len(SEASONS) + 1, len(folds))
-    effective, count = np.zeros(shape), np.zeros(shape, np.int64)
-    seasons = [*(stratum == season for season in range(len(SEASONS))), np.ones(n, bool)]
-    for output, one in enumerate(residual):
-        sums = power_sums(one, group, (len(folds) + 1) * n).reshape(5, len(folds) + 1, n)
-        rest = _of_others(sums)
-        for number, of_season in enumerate(seasons):
-            if of_season.any():
-                effective[output, number] = effective_of_sums(rest[..., of_season], stratum[of_season])
-                count[output, number] = np.rint(np.nan_to_num(rest[0][:, of_season].sum(axis=-1)))
-    return effective, count
+    of_set = np.stack([*(stratum == season for season in range(len(SEASONS))), np.ones(n, bool)])[:, None]
+    effective, count = [], []
+    for one in residual:
+        rest = _of_others(power_sums(one, group, (len(folds) + 1) * n).reshape(5, len(folds) + 1, n))
+        of_sets = np.where(of_set, rest[:, None], 0.0)  # [powers, sets, folds left out, clusters]
+        effective.append(effective_of_sums(of_sets, stratum))
+        count.append(np.rint(np.where(np.isfinite(of_sets[0]), of_sets[0], 0.0).sum(axis=-1)).astype(np.int64))
+    return np.stack(effective), np.stack(count)
 
 
 def _of_others(sums: NDArray[np.float64]) -> NDArray[np.float64]:

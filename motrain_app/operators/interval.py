@@ -14,6 +14,7 @@ Stat. 49, 486–507, doi:10.1214/20-AOS1965.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,15 +53,23 @@ def order_statistics(residual: NDArray[np.floating]) -> NDArray[np.float32]:
     >>> low[PERCENTS == 90], high[PERCENTS == 90], low[PERCENTS == 91]
     (array([0.], dtype=float32), array([18.], dtype=float32), array([nan], dtype=float32))
     """
-    known = np.sort(np.asarray(residual, np.float32))
-    known = known[: len(known) - np.isnan(known).sum()]  # NaN sorts last
-    n = len(known)
+    return ends_of_ascending(np.sort(np.asarray(residual, np.float32)))
+
+
+def ends_of_ascending(residual: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return the same of residuals that stand in ascending order already, NaN last."""
+    exists, places = _places(len(residual) - int(np.count_nonzero(np.isnan(residual))))
+    ends = np.full((2, len(PERCENTS)), np.nan, np.float32)
+    ends[:, exists] = residual[places]
+    return ends
+
+
+@lru_cache(maxsize=4096)  # partitions have folds of like sizes
+def _places(n: int) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Return which levels n residuals are enough for, and where their ends stand, [2, such levels]."""
     below = (n + 1) * (100 - PERCENTS) // 200  # whole numbers: 0.05 has no exact value
     exists = below >= 1
-    ends = np.full((2, len(PERCENTS)), np.nan, np.float32)
-    ends[0, exists] = known[below[exists] - 1]
-    ends[1, exists] = known[n - below[exists]]
-    return ends
+    return exists, np.stack([below[exists] - 1, n - below[exists]])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

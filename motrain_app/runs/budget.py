@@ -123,7 +123,12 @@ def _rounded_up(number: int, digits: int = 3) -> int:
 
 
 def make_budget(
-    design: Design, layout: Layout, paces: Mapping[ProgramShape, Pace] | None = None, *, share: Array | None = None
+    design: Design,
+    layout: Layout,
+    paces: Mapping[ProgramShape, Pace] | None = None,
+    *,
+    share: Array | None = None,
+    max_rows: int | None = None,
 ) -> Budget:
     """Say what training a design takes at most; no row is read.
 
@@ -136,6 +141,8 @@ def make_budget(
     share
         Of each cell's times that are rows, where that is known, as `motrain_app.runs.member_rows.finite_share` gives
         it: without it, every time of a cell counts as a row.
+    max_rows
+        Training rows that are taken of a partition at most; None: all.
 
     Raises
     ------
@@ -144,7 +151,7 @@ def make_budget(
     """
     kind, options = resolve_learner(design.learner)
     kind.check(options, len(design.outputs))
-    rows, members = count_member_rows(layout, share), layout.folds.n_members
+    rows, members = count_member_rows(layout, share, max_rows=max_rows), layout.folds.n_members
     partitions = int(rows.trained.sum())
     if kind.work is None or not partitions:
         return Budget(partitions, members, candidates=1)
@@ -196,7 +203,8 @@ def budget_of_run(run: RunFolder) -> Budget:
     dataset = open_dataset(list(design.data), remedies=design.remedies)
     staged = run.staged()
     share = finite_share(StagedRows(staged), dataset.sizes["time"]) if staged.exists() else None
-    return make_budget(design, design.layout(dataset), PaceStore(run.path.parent).known(), share=share)
+    known = PaceStore(run.path.parent).known()
+    return make_budget(design, design.layout(dataset), known, share=share, max_rows=run.info().get("max_rows"))
 
 
 def workers_of(workers: int | None, scheduler: Any) -> int | None:

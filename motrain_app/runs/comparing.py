@@ -7,32 +7,18 @@ days are drawn with all their cells, for both runs the same. Test rows do not en
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from motrain_app.design import differences
 from motrain_app.operators import Variable
 from motrain_app.runs.common_axes import CommonAxes, match_axes
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
-from motrain_app.runs.judging import REPLICATES
-from motrain_app.runs.paired_rows import Observations, Pair, pair_rows
-from motrain_app.runs.run_comparison import LEVEL, Change, RunComparison
+from motrain_app.runs.paired import PairedErrors, stack_changes
+from motrain_app.runs.paired_rows import Observations, pair_rows
+from motrain_app.runs.run_comparison import Change, RunComparison
 from motrain_app.runs.withheld import Withheld
-from motrain_app.skill import (
-    Moments,
-    bootstrap,
-    discoveries,
-    moments,
-    moments_by_group,
-    mse_difference,
-    rmse_change,
-)
 
 if TYPE_CHECKING:
     from motrain_app.runs.run import Run
-
-Array = NDArray[np.float64]
 
 
 def compare_runs(run: "Run", other: "Run", *, progress: Callable[[float], None] = lambda share: None) -> RunComparison:
@@ -63,14 +49,16 @@ def compare_runs(run: "Run", other: "Run", *, progress: Callable[[float], None] 
     variables = tuple(first.plan.outputs[output] for output, _ in outputs)
     offset = first.plan.output_offset[[output for output, _ in outputs]]
     observations = Observations(variables, offset)
-    judge = _Judge(first.plan.time, run.design.seed)
+    judge = PairedErrors(first.plan.time, run.design.seed)
     partitions: list[str] = []
+    changes: list[Change] = []
     done = 0
     for block in first.blocks():
         pairs = pair_rows([rows for _, rows in block], second, axes, outputs)
         for (row, _), pair in zip(block, pairs, strict=True):
             if pair is not None and observations.agree(pair):
-                judge.add(pair)
+                time = pair.key % len(first.plan.time)
+                changes.append(judge.change(judge.add(pair.observed, pair.predicted, pair.other_predicted, time)))
                 partitions.append(row.name)
         done += len(block)
         progress(done / len(first.rows))
@@ -82,8 +70,8 @@ def compare_runs(run: "Run", other: "Run", *, progress: Callable[[float], None] 
         other=other.path.name,
         outputs=variables,
         partitions=tuple(partitions),
-        pooled=judge.pooled(),
-        by_partition=judge.by_partition(),
+        pooled=judge.change(),
+        by_partition=stack_changes(changes),
         differences=tuple(differences(other.design, run.design)),
         notes=tuple(_notes(folders, (first, second), axes)),
     )
@@ -139,65 +127,3 @@ def _notes(folders: tuple[RunFolder, RunFolder], both: tuple[Withheld, Withheld]
         what = "were trained on different files" if len(marks) > 1 else "read their file in different ways"
         notes.append(f"The runs {what}: {axes.words()}, and the observations agree.")
     return notes
-
-
-class _Judge:
-    """Takes in partitions and gives their changes, and that of all together."""
-
-    def __init__(self, time: NDArray[np.datetime64], seed: int) -> None:
-        self._n_times, self._seed = len(time), seed
-        day = time.astype("datetime64[D]").astype(np.int64)
-        self._day = day - day.min()
-        self._about: Moments | None = None
-        self._daily: Array | None = None
-        self._changes: list[list[tuple[float, ...]]] = []
-
-    def add(self, pair: Pair) -> None:
-        """Take in a partition."""
-        observed, predicted, others = pair.observed, pair.predicted, pair.other_predicted
-        if self._about is None:
-            self._about = moments(observed, predicted, baseline=others)
-        day = self._day[pair.key % self._n_times]
-        first, last = int(day.min()), int(day.max())
-        daily = moments_by_group(observed, predicted, day - first, last - first + 1, baseline=others, about=self._about)
-        if self._daily is None:
-            self._daily = np.zeros((*daily.sums.shape[:2], int(self._day.max()) + 1))
-        self._daily[..., first : last + 1] += daily.sums
-        self._changes.append(_changes(daily, self._seed))
-
-    def pooled(self) -> Change:
-        """Return the change over all partitions, shape (n_outputs,)."""
-        assert self._about is not None
-        assert self._daily is not None
-        shift = np.broadcast_to(self._about.shift[..., None], (4, *self._daily.shape[1:]))
-        return _stacked(_changes(Moments(self._daily, shift), self._seed))
-
-    def by_partition(self) -> Change:
-        """Return the change of each, [n_partitions, n_outputs]."""
-        return _stacked(self._changes)
-
-
-def _changes(daily: Moments, seed: int) -> list[tuple[float, ...]]:
-    """Return n, both RMSE, change, its interval and p of each output from moments by output and day."""
-    found = []
-    for output in range(daily.shape[0]):
-        mine = daily[output]
-        filled = np.flatnonzero(mine.weight > 0)
-        if not len(filled):
-            found.append((0, *[np.nan] * 6))
-            continue
-        mine = mine[filled[0] : filled[-1] + 1]
-        total = mine.merged()
-        # The same draws in every partition, as the scores of a run have them.
-        result = bootstrap(mine, [rmse_change, mse_difference], replicates=REPLICATES, rng=np.random.default_rng(seed))
-        percent = [100 * float(end[0]) for end in (result.value, result.low, result.high)]
-        rmse = (float(np.sqrt(mse)) for mse in (total.mse, total.baseline_mse))
-        found.append((float(total.n), *rmse, *percent, float(result.p[1])))
-    return found
-
-
-def _stacked(changes: list[tuple[float, ...]] | list[list[tuple[float, ...]]]) -> Change:
-    n, rmse, other_rmse, value, low, high, p = np.moveaxis(np.array(changes, np.float64), -1, 0)
-    # All partitions together are one test, which stays as it is.
-    significant = discoveries(p if p.ndim == 2 else p[None], level=LEVEL).reshape(p.shape)
-    return Change(n.astype(np.int64), rmse, other_rmse, value, low, high, p, significant)

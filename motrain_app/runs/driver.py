@@ -124,7 +124,9 @@ class Driver:
         if rows is None:
             return False
         if not run.plan.exists() or not run.store.exists():
-            plan = make_plan(layout, rows, *resolve_learner(design.learner))
+            plan = make_plan(
+                layout, rows, *resolve_learner(design.learner), max_rows=run.info().get("max_rows"), seed=design.seed
+            )
             plan.save(run.plan)
             RunStore.create(run.store, _store_rows(plan, layout.partitions.names)).close()
         return True

@@ -89,6 +89,7 @@ class RunFolder:
         staged: Path,
         modules: Sequence[Registered] = (),
         take_over: bool = True,
+        max_rows: int | None = None,
     ) -> "RunFolder":
         """Make a new run folder.
 
@@ -100,6 +101,8 @@ class RunFolder:
             Those that were registered: told to whoever resumes the run, and never imported because they stand here.
         take_over
             Whether the driver looks into other runs before it trains.
+        max_rows
+            Training rows that are taken of a partition at most; None: all.
 
         Raises
         ------
@@ -121,6 +124,7 @@ class RunFolder:
                 "staged": os.path.relpath(staged, runs),
                 "register": [asdict(module) for module in modules],
                 "take_over": take_over,
+                "max_rows": max_rows,
                 "versions": {"motrain_app": __version__} | versions_of(*_PACKAGES),
             }
             write_json_durably(folder.path / "run.json", info)

@@ -25,7 +25,12 @@ WATCH_SECONDS = 0.3
 
 
 def create_run(
-    design: Design, runs: str | Path = "runs", *, register: Sequence[str | Path] = (), take_over: bool = True
+    design: Design,
+    runs: str | Path = "runs",
+    *,
+    register: Sequence[str | Path] = (),
+    take_over: bool = True,
+    max_rows: int | None = None,
 ) -> RunFolder:
     """Check a design against its data and make a run folder for it; nothing is trained yet.
 
@@ -33,14 +38,18 @@ def create_run(
     ----------
     register
         Modules with learners of the user's own, by name or as paths of ``.py`` files; they are imported.
-    take_over
-        As in `train`; the run remembers it.
+    take_over, max_rows
+        As in `train`; the run remembers them.
 
     Raises
     ------
     DataError, DesignError
         Where the data or the design cannot be used, with every reason.
+    RunError
+        Where the limit of rows is no positive number.
     """
+    if max_rows is not None and max_rows < 1:
+        raise RunError(f"At most {max_rows} rows of a partition leave nothing to train on. Leave max_rows out for all.")
     modules = register_modules(register)
     dataset = open_dataset(list(design.data), remedies=design.remedies)
     reasons: list[str] = []
@@ -53,7 +62,9 @@ def create_run(
         raise DesignError(reasons)
     mark = fingerprint(list(design.data))
     staged = staged_path(Path(runs), mark, design)
-    return RunFolder.create(design, runs, fingerprint=mark, staged=staged, modules=modules, take_over=take_over)
+    return RunFolder.create(
+        design, runs, fingerprint=mark, staged=staged, modules=modules, take_over=take_over, max_rows=max_rows
+    )
 
 
 def drive_run(
@@ -133,6 +144,7 @@ def train(
     scheduler: str | None = None,
     register: Sequence[str | Path] = (),
     take_over: bool = True,
+    max_rows: int | None = None,
 ) -> Run:
     """Train a design and return its run; blocks until the run has ended.
 
@@ -149,6 +161,10 @@ def train(
     take_over
         Whether a partition that another run in the folder has trained already, with the same rows, split, learner, seed
         and versions, is taken over in place of being trained again; `Run.taken_over` says which were.
+    max_rows
+        Training rows that are taken of a partition at most, so that a worker's memory and time have a bound; None: all.
+        Of a larger one a sample is taken, keyed by the design's seed, each cell and time, and of its test rows the same
+        share.
 
     Raises
     ------
@@ -157,7 +173,7 @@ def train(
     RunError
         Where the run broke off.
     """
-    folder = create_run(design, runs, register=register, take_over=take_over)
+    folder = create_run(design, runs, register=register, take_over=take_over, max_rows=max_rows)
     return _follow(folder, start_driver(folder, workers=workers, scheduler=scheduler, register=register))
 
 

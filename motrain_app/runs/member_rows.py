@@ -51,13 +51,15 @@ def finite_share(rows: StagedRows, n_times: int) -> Array:
     return share
 
 
-def count_member_rows(layout: Layout, share: Array | None = None) -> MemberRows:
+def count_member_rows(layout: Layout, share: Array | None = None, *, max_rows: int | None = None) -> MemberRows:
     """Count cells × times of each partition and member.
 
     Parameters
     ----------
     share
         As `finite_share` gives it; None counts every time of a cell as a row.
+    max_rows
+        Training rows that are taken of a partition at most; None: all.
     """
     partitions, folds = layout.partitions, layout.folds
     claimed = partitions.cells.label >= 0
@@ -65,15 +67,19 @@ def count_member_rows(layout: Layout, share: Array | None = None) -> MemberRows:
     cells = np.bincount(partitions.cells.label[claimed], weights=weights, minlength=len(partitions.cells))
     shape = (len(cells), len(partitions.times))
     total, fit, judge = np.zeros(shape), *(np.zeros((*shape, folds.n_members)) for _ in range(2))
+    may_train, taken = ~(folds.test | folds.near_test), np.ones(shape)
     for period in range(shape[1]):
         atoms = folds.atom_of_time[partitions.times.label == period]
         times = np.bincount(atoms, minlength=folds.n_atoms)
         total[:, period] = cells * times.sum()
+        if max_rows is not None:
+            taken[:, period] = np.minimum(1.0, max_rows / np.maximum(cells * (may_train @ times), 1))
         most = np.ceil(times * cells.max(initial=0)).astype(np.int64)  # which fold validates, the largest region says
         for member in np.flatnonzero(wanted_members(most > 0, folds)).tolist():
             fits, judges = member_atoms(folds, member, most)
             fit[:, period, member], judge[:, period, member] = cells * (fits @ times), cells * (judges @ times)
     flat = (-1, folds.n_members)
+    total, fit, judge = total * taken, fit * taken[..., None], judge * taken[..., None]
     return MemberRows(_whole(total).reshape(-1), _whole(fit).reshape(flat), _whole(judge).reshape(flat))
 
 

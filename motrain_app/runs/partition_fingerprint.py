@@ -21,6 +21,7 @@ from motrain_app.runs.baselines import HARMONICS
 from motrain_app.runs.folder import versions_of
 from motrain_app.runs.judging import REPLICATES
 from motrain_app.runs.plan import Plan
+from motrain_app.runs.row_sample import EVERY
 
 RESULTS = 2  # to be raised where a block file comes to hold other bits within one version of the package
 _PACKAGES = ("numpy", "scipy", "tensorflow", "tensorflow-cpu", "scikit-learn")  # whose arithmetic decides bits
@@ -56,6 +57,9 @@ def fingerprint_partitions(
         region, period = divmod(number, plan.n_periods)
         one = start.copy()
         one.update(ids[8 * number : 8 * number + 8] + cells[region] + times[period])
+        # A partition with all of its rows is what it is in a run without a limit. The seed stands in the choices.
+        if plan.sample is not None and plan.sample.limit[number] != EVERY:
+            one.update(b"rows" + plan.sample.limit[number : number + 1].astype("<u8").tobytes())
         found.append(one.digest())
     return found
 

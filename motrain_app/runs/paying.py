@@ -15,6 +15,7 @@ from motrain_app.runs.siblings import runs_on
 if TYPE_CHECKING:
     from motrain_app.runs.run import Run
 
+MAX_ROWS = 1_000_000  # that one operator for all learns from, unless it is fitted from sums
 Verdict = Literal["pays", "does not pay", "cannot be told"]
 
 
@@ -33,6 +34,8 @@ class Payoff:
         Rows.
     wins, partitions
         In how many of the partitions the RMSE is the lower one.
+    p
+        Of no difference in mean squared error, two-sided; NaN without an interval.
     """
 
     output: str
@@ -42,6 +45,7 @@ class Payoff:
     n: int
     wins: int
     partitions: int
+    p: float = float("nan")
 
     @property
     def verdict(self) -> Verdict:
@@ -76,10 +80,10 @@ def pays(run: "Run", one_for_all: "Run") -> tuple[Payoff, ...]:
     """
     found = compare_runs(run, one_for_all)
     pooled, partitions = found.pooled, len(found.partitions)
-    numbers = (values.tolist() for values in (pooled.value, pooled.low, pooled.high, pooled.n, found.wins))
+    numbers = (values.tolist() for values in (pooled.value, pooled.low, pooled.high, pooled.n, found.wins, pooled.p))
     return tuple(
-        Payoff(output.name, change, low, high, n, wins, partitions)
-        for output, change, low, high, n, wins in zip(found.outputs, *numbers, strict=True)
+        Payoff(output.name, change, low, high, n, wins, partitions, p)
+        for output, change, low, high, n, wins, p in zip(found.outputs, *numbers, strict=True)
     )
 
 
@@ -88,7 +92,9 @@ def pays_sentence(payoffs: Sequence[Payoff]) -> str:
     return " ".join(payoff.sentence(named=len(payoffs) > 1) for payoff in payoffs)
 
 
-def find_one_for_all(runs: str | Path, run: "Run") -> "Run | None":
+def find_one_for_all(
+    runs: str | Path, run: "Run", *, design: Design | None = None, max_rows: int = MAX_ROWS
+) -> "Run | None":
     """Return the newest finished run of one operator everywhere whose other choices are those of a run; None without.
 
     Parameters
@@ -97,16 +103,21 @@ def find_one_for_all(runs: str | Path, run: "Run") -> "Run | None":
         Folder of runs to look in.
     run
         Its data (by fingerprint), remedies, filters, variables, test, jackknife, learner and seed must be the same.
+    design
+        That the one operator must have, where it is to differ in more than regions and periods; None: the run's.
+    max_rows
+        The limit of rows that the one operator may have been trained with, if it had any.
     """
     from motrain_app.runs.run import Run
 
-    mark, wanted = RunFolder(run.path).info()["fingerprint"], _alike(run.design)
+    mark, wanted = RunFolder(run.path).info()["fingerprint"], _alike(design or run.design)
     if _is_everywhere(run.design):
         return None
     for folder in runs_on(Path(runs), mark):
         try:
             other = Run(folder.path)
             alike = _is_everywhere(other.design) and _alike(other.design) == wanted
+            alike = alike and folder.info().get("max_rows") in (None, max_rows)
             if alike and other.state == "done" and other.counts.get("done"):
                 return other
         except (RunError, DesignError):

@@ -22,6 +22,7 @@ from motrain_app.runs.baselines import baselines_of
 from motrain_app.runs.cutting import cut, needs, refuse_beyond_memory
 from motrain_app.runs.durable import write_durably
 from motrain_app.runs.errors import RunError
+from motrain_app.runs.row_sample import RowSample, sample_rows
 from motrain_app.runs.staged_rows import StagedRows, offsets
 from motrain_app.skill import OVER, metric_names
 
@@ -52,6 +53,8 @@ class Plan:
         Names of what the members are compared with, in the order in which block files and scores hold them.
     padded_rows, stack_slots
         The shape that stacked learners give every block: rows, and members trained at once.
+    sample
+        Which rows of each partition are taken; None: all of them.
     """
 
     ids: IdArray
@@ -70,6 +73,7 @@ class Plan:
     baselines: tuple[str, ...]
     padded_rows: int
     stack_slots: int
+    sample: RowSample | None = None
 
     @property
     def n_partitions(self) -> int:
@@ -103,6 +107,8 @@ class Plan:
             "stack_slots": self.stack_slots,
         }
         arrays["time"] = self.time.astype("datetime64[us]").astype(np.int64)
+        if self.sample is not None:
+            arrays["row_limit"], values["sample_seed"] = self.sample.limit, self.sample.seed
         write_durably(path, save(arrays, metadata={"plan": json.dumps(values)}))
 
     @classmethod
@@ -111,11 +117,14 @@ class Plan:
         with safe_open(path, framework="np") as file:
             values = json.loads(file.metadata()["plan"])
             arrays: dict[str, Any] = {name: file.get_tensor(name) for name in _ARRAYS}
+            limited = "sample_seed" in values
+            sample = RowSample(values["sample_seed"], file.get_tensor("row_limit")) if limited else None
         arrays["time"] = arrays["time"].astype("datetime64[us]")
         for name in ("inputs", "outputs"):
             arrays[name] = tuple(Variable(*pair) for pair in values[name])
         numbers = {name: values[name] for name in ("n_periods", "padded_rows", "stack_slots")}
-        return cls(**arrays, **numbers, metrics=tuple(values["metrics"]), baselines=tuple(values["baselines"]))
+        metrics, baselines = (tuple(values[name]) for name in ("metrics", "baselines"))
+        return cls(**arrays, **numbers, metrics=metrics, baselines=baselines, sample=sample)
 
 
 _ARRAYS = (
@@ -131,8 +140,17 @@ _ARRAYS = (
 )
 
 
-def make_plan(layout: Layout, rows: StagedRows, kind: LearnerKind, options: Any) -> Plan:
+def make_plan(
+    layout: Layout, rows: StagedRows, kind: LearnerKind, options: Any, *, max_rows: int | None = None, seed: int = 0
+) -> Plan:
     """Count the rows of each partition and cut the partitions into blocks.
+
+    Parameters
+    ----------
+    max_rows
+        Training rows that are taken of a partition at most; see `motrain_app.runs.row_sample`. None: all.
+    seed
+        Of the design; decides which.
 
     Raises
     ------
@@ -142,6 +160,9 @@ def make_plan(layout: Layout, rows: StagedRows, kind: LearnerKind, options: Any)
     training, test = count_rows(layout, rows)
     if not training.any():
         raise RunError(_no_rows(rows, training, test))
+    sample = None if max_rows is None else sample_rows(layout, rows, training, most=max_rows, seed=seed)
+    if sample is not None:
+        training, test = count_rows(layout, rows, sample)
     need = needs(kind, options, members=layout.folds.n_members, n_inputs=len(rows.inputs), n_outputs=len(rows.outputs))
     refuse_beyond_memory(training + test, layout.partitions.names, need)
     block_of, padded_rows, stack_slots = cut(training + test, training > 0, need, kind)
@@ -163,22 +184,29 @@ def make_plan(layout: Layout, rows: StagedRows, kind: LearnerKind, options: Any)
         baselines=baselines,
         padded_rows=padded_rows,
         stack_slots=stack_slots,
+        sample=sample,
     )
 
 
-def count_rows(layout: Layout, rows: StagedRows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return each partition's rows that may train, and its test rows; rows near the test are neither."""
+def count_rows(
+    layout: Layout, rows: StagedRows, sample: RowSample | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return each partition's rows that may train, and its test rows; rows near the test are neither.
+
+    Parameters
+    ----------
+    sample
+        The rows that count; None: all.
+    """
     n = len(layout.partitions)
     training, test = np.zeros(n, np.int64), np.zeros(n, np.int64)
     may_train = ~(layout.folds.test | layout.folds.near_test)[layout.folds.atom_of_time]
     is_test = layout.folds.test[layout.folds.atom_of_time]
-    cells_a_step = max(1, len(rows.cell_at) * (1 << 22) // max(rows.n_rows, 1))
-    for first in range(0, len(rows.cell_at), cells_a_step):
-        last = min(first + cells_a_step, len(rows.cell_at))
-        time = rows.times_of_rows(int(rows.row_start[first]), int(rows.row_start[last]))
-        cell = np.repeat(rows.cell_at[first:last], np.diff(rows.row_start[first : last + 1]))
+    for cell, time in rows.pieces():
         number = layout.partitions.number(cell, time)
         claimed = number >= 0
+        if sample is not None:
+            claimed[claimed] = sample.keeps(number[claimed], cell[claimed], time[claimed])
         training += np.bincount(number[claimed & may_train[time]], minlength=n)
         test += np.bincount(number[claimed & is_test[time]], minlength=n)
     return training, test

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -30,6 +30,9 @@ from motrain_app.runs.scoring import bias_remarks, partial_words, skill_frame
 from motrain_app.runs.store import DONE, PartitionRow, RunStore
 from motrain_app.runs.trials import trial_frame
 from motrain_app.runs.verdicts import verdict_frame
+
+if TYPE_CHECKING:
+    from motrain_app.runs.partitioning_pays import PartitioningPays
 
 
 class Run:
@@ -243,6 +246,49 @@ class Run:
             Where the runs cannot be compared, with the reason.
         """
         return compare_runs(self, other)
+
+    def pays(
+        self,
+        *,
+        static: bool = False,
+        control: int | None = None,
+        workers: int | None = None,
+        scheduler: str | None = None,
+        register: Sequence[str | Path] = (),
+    ) -> "PartitioningPays":
+        """Measure whether partitioning pays: against one operator for all, on the rows that members of both withheld.
+
+        The one operator has the run's learner, budget, filters, folds and seed, and learns from the rows of all cells.
+        Ridge is fitted exactly, from sums. Any other learner trains a run of its own beside this one, on a sample of at
+        most 1,000,000 rows, unless there is one already. Test rows enter nowhere.
+
+        Parameters
+        ----------
+        static
+            Give it also what lies over space only (altitude, soil), or else latitude and longitude.
+        control
+            How many times cells, or times, are dealt at random to partitions of the same sizes, by ridge (of a run by
+            another learner: by quadratic ridge, as a stand-in). By default 39, or none where that takes minutes, or
+            each region is one cell; 0: none.
+        workers, scheduler, register
+            As in `motrain_app.train`, where something is to be trained.
+
+        Raises
+        ------
+        RunError
+            Where the run is one operator for all itself, nothing was withheld, or the one cannot be trained.
+        """
+        from motrain_app.runs.one_for_all import train_with
+        from motrain_app.runs.partitioning_pays import measure_partitioning
+
+        train = train_with(workers=workers, scheduler=scheduler, register=register)
+        return measure_partitioning(self, static=static, control=control, train=train)
+
+    def cross(self, partitions: Sequence[str] | None = None) -> xr.Dataset:
+        """Judge each operator on each partition; see `motrain_app.runs.operator_matrix.cross_operators`."""
+        from motrain_app.runs.operator_matrix import cross_operators
+
+        return cross_operators(self, partitions)
 
     def predictions(self, partition: str) -> xr.Dataset:
         """Return observations beside what members that had not seen them predicted.

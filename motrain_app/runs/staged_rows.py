@@ -1,6 +1,6 @@
 """Staged rows, open for reading: the rows of each cell in one piece, cells along a space-filling curve."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -38,6 +38,23 @@ class Rows:
     cell: NDArray[np.int32]
     time: NDArray[np.int32]
     references: NDArray[np.float32] | None = None
+
+    def take(self, rows: NDArray[np.integer]) -> "Rows":
+        """Return some of the rows."""
+        references = None if self.references is None else self.references[:, rows]
+        return Rows(self.inputs[:, rows], self.outputs[:, rows], self.cell[rows], self.time[rows], references)
+
+    @classmethod
+    def concatenate(cls, pieces: Sequence["Rows"]) -> "Rows":
+        """Return the rows of all pieces, of which there must be one."""
+        references = [piece.references for piece in pieces if piece.references is not None]
+        return cls(
+            np.concatenate([piece.inputs for piece in pieces], axis=1),
+            np.concatenate([piece.outputs for piece in pieces], axis=1),
+            np.concatenate([piece.cell for piece in pieces]),
+            np.concatenate([piece.time for piece in pieces]),
+            np.concatenate(references, axis=1) if references else None,
+        )
 
 
 class StagedRows:
@@ -147,6 +164,21 @@ class StagedRows:
         """Read the time index of a range of rows."""
         group: Any = self._group
         return np.asarray(group["time_of_row"][start:stop])
+
+    def chunks(self, n_rows: int) -> Iterator[tuple[int, int]]:
+        """Yield [first, last) staged positions of chunks of whole cells, each of about so many rows, or of one cell."""
+        first, n = 0, len(self.cell_at)
+        while first < n:
+            fitting = int(np.searchsorted(self.row_start, self.row_start[first] + n_rows, side="right")) - 1
+            last = min(max(fitting, first + 1), n)
+            yield first, last
+            first = last
+
+    def pieces(self, n_rows: int = 1 << 22) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
+        """Yield cell and time of all rows, indices into the dataset's axes, about so many at a time."""
+        for first, last in self.chunks(n_rows):
+            time = self.times_of_rows(int(self.row_start[first]), int(self.row_start[last]))
+            yield np.repeat(self.cell_at[first:last], np.diff(self.row_start[first : last + 1])), time
 
 
 def _runs(positions: NDArray[np.integer]) -> list[list[int]]:

@@ -20,7 +20,9 @@ from motrain_app.runs.control import Control
 from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.judging import judge
 from motrain_app.runs.plan import Plan
-from motrain_app.runs.staged_rows import StagedRows
+from motrain_app.runs.staged_rows import Rows, StagedRows
+
+SAMPLED_FROM = 1 << 20  # rows read at a time, where a sample of them is taken
 
 
 @dataclass(frozen=True)
@@ -117,9 +119,8 @@ def read_block(
     slot_of[numbers[~masked]] = np.flatnonzero(~masked)
     regions = np.unique(numbers[~masked] // plan.n_periods)
     positions = np.flatnonzero(np.isin(plan.region_of_cell[bench.rows.cell_at], regions))
-    rows = bench.rows.read(positions)
-    region, period = plan.region_of_cell[rows.cell].astype(np.int64), plan.period_of_time[rows.time]
-    slot = slot_of[np.where(period >= 0, region * plan.n_periods + period, -1)]
+    rows = _read_rows(bench, positions)
+    slot = slot_of[_partition_of(plan, rows)]
     order = np.argsort(slot, kind="stable")
     order = order[np.searchsorted(slot[order], 0) :]
     block = Block(
@@ -138,6 +139,29 @@ def read_block(
     )
     references = None if rows.references is None else rows.references[:, order]
     return block, Axes(rows.cell[order], rows.time[order], bench.rows.time), references
+
+
+def _partition_of(plan: Plan, rows: Rows) -> NDArray[np.int64]:
+    """Return the partition of each row of cells that lie in a region; −1 where no period claims its time."""
+    region, period = plan.region_of_cell[rows.cell].astype(np.int64), plan.period_of_time[rows.time]
+    return np.where(period >= 0, region * plan.n_periods + period, -1)
+
+
+def _read_rows(bench: Workbench, positions: NDArray[np.int64]) -> Rows:
+    """Read the rows of cells at staged positions; of those that the plan leaves out, never many at a time."""
+    plan = bench.plan
+    if plan.sample is None:
+        return bench.rows.read(positions)
+    before = np.r_[0, np.cumsum(np.diff(bench.rows.row_start)[positions])]
+    step = np.searchsorted(before, np.arange(0, before[-1], SAMPLED_FROM), side="left")
+    pieces = []
+    for some in np.split(positions, np.unique(step)[1:]):
+        rows = bench.rows.read(some)
+        number = _partition_of(plan, rows)
+        kept = np.flatnonzero(number >= 0)
+        kept = kept[plan.sample.keeps(number[kept], rows.cell[kept], rows.time[kept])]
+        pieces.append(rows.take(kept))
+    return Rows.concatenate(pieces)
 
 
 def add_offsets(stack: AnyStack, rows: StagedRows) -> AnyStack:

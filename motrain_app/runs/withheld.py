@@ -72,6 +72,10 @@ class Withheld:
             mine = [row for row in self.rows if row.file == name]
             yield list(zip(mine, self._read(mine), strict=True))
 
+    def of_partition(self, row: PartitionRow) -> WithheldRows:
+        """Return the rows of a finished partition."""
+        return next(self._read([row]))
+
     def of_cells(self, cells: NDArray[np.integer]) -> Iterator[WithheldRows]:
         """Yield the rows of every finished partition in which any of the cells lies; also those of its other cells."""
         plan = self.plan

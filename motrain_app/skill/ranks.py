@@ -64,17 +64,20 @@ class Ranked:
     def __init__(
         self, cell: IntArray, count: FloatArray, order: NDArray[np.intp], run: NDArray[np.intp], first: NDArray[np.intp]
     ) -> None:
-        self._cell, self._count, self._order, self._run, self._first = cell, count, order, run, first
+        self._cell, self._order, self._run, self._first = cell, order, run, first
+        self._count = np.where(count > 0, count, 1.0)
         length = np.diff(np.append(first, len(order)))
+        rank = np.empty(len(order))
+        rank[order] = (first + length / 2)[run]  # half the row itself, and half of those equal to it
         begin = np.cumsum(count) - count  # of each cell in the sorted rows
-        share = np.empty(len(order))
-        share[order] = (first + length / 2)[run]  # half the row itself, and half of those equal to it
-        share = (share - begin[cell]) / np.where(count > 0, count, 1.0)[cell]
-        deviation = share - 0.5
-        spread = np.sqrt(np.bincount(cell, deviation**2, len(count)) / np.where(count > 0, count, 1.0))
-        constant = spread <= 1e-12
-        self._spread = np.where(constant, np.nan, spread)
-        self.standard = deviation / self._spread[cell]
+        deviation = rank - self._spread_out(begin + count / 2)
+        spread = np.sqrt(np.bincount(cell, deviation * deviation, len(count)) / self._count)
+        self._spread = np.where(spread <= 1e-12 * self._count, np.nan, spread)
+        self.standard = deviation / self._spread_out(self._spread)
+
+    def _spread_out(self, of_cells: FloatArray) -> Any:
+        """Return what belongs to each row's cell; one number where there is but one cell."""
+        return of_cells[0] if len(of_cells) == 1 else of_cells[self._cell]
 
     @classmethod
     def of(cls, values: FloatArray, cell: IntArray) -> Ranked:
@@ -96,16 +99,14 @@ class Ranked:
         return cls(cell, count, order, np.cumsum(new) - 1, np.flatnonzero(new))
 
     def mean(self, values: FloatArray) -> FloatArray:
-        """Return the mean of values over each row's cell, shape (rows)."""
-        total = np.bincount(self._cell, values, len(self._count))
-        return np.asarray((total / np.where(self._count > 0, self._count, np.nan))[self._cell])
+        """Return the mean of values over each row's cell, shape (rows) or one number for all."""
+        return np.asarray(self._spread_out(np.bincount(self._cell, values, len(self._count)) / self._count))
 
     def above(self, values: FloatArray) -> FloatArray:
         """Return the mean over a cell of values × (1 where they rank above a row, ½ where equal), per unit of rank."""
         ordered = np.nan_to_num(values[self._order])  # of cells that have no correlation
         of_run = np.add.reduceat(ordered, self._first) if len(ordered) else ordered
         through = np.cumsum(of_run)  # the sum of a cell is zero, so what stands above is minus what stands below
-        higher = of_run / 2 - through
         found = np.empty(len(ordered))
-        found[self._order] = higher[self._run]
-        return np.asarray(found / (np.where(self._count > 0, self._count, 1.0) * self._spread)[self._cell])
+        found[self._order] = (of_run / 2 - through)[self._run]
+        return np.asarray(found / self._spread_out(self._spread))

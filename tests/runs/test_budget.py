@@ -48,6 +48,17 @@ def test_model_epochs_are_those_of_a_run_in_which_nobody_stops_early(design, tmp
     assert (budget.partitions, budget.members, budget.candidates) == (2, 4, 5)
 
 
+def test_a_limit_of_rows_limits_what_is_told(design):
+    layout = _layout(design(data=_whole(cells=4), regions=[box("west", 4, 39, 5.5, 45), the_rest()]))
+    whole, limited = count_member_rows(layout), count_member_rows(layout, max_rows=1000)
+    may_train = ~(layout.folds.test | layout.folds.near_test)[layout.folds.atom_of_time]
+    training = np.bincount(layout.partitions.cells.label) * may_train.sum()
+    assert training.tolist() == [1098, 366]
+    np.testing.assert_allclose(limited.fit[0], whole.fit[0] * 1000 / 1098, atol=1)
+    np.testing.assert_allclose(limited.of_partition[0], whole.of_partition[0] * 1000 / 1098, atol=1)
+    np.testing.assert_array_equal(limited.fit[1], whole.fit[1])
+
+
 def test_rows_of_members_are_exact_where_every_time_is_a_row(design):
     made = design(data=_whole(cells=4), regions=[box("west", 4, 39, 5.5, 45), the_rest()], periods=PERIODS)
     layout = _layout(made)

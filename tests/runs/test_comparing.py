@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from motrain_app.design import LeaveBlocksOut, Period, box, the_rest
-from motrain_app.runs import Run, comparing, create_run
+from motrain_app.runs import Run, create_run, paired
 from motrain_app.runs.comparing import compare_runs
 from motrain_app.runs.judging import REPLICATES
 from motrain_app.runs.run_comparison import ALL, CHANGE_COLUMNS
@@ -215,13 +215,13 @@ def test_what_is_kept_of_the_other_run_changes_nothing(trained, monkeypatch):
 def test_no_test_row_enters(trained, monkeypatch):
     """Also after an opening: its rows stand in the block files all along."""
     days = []
-    original = comparing.moments_by_group
+    original = paired.moments_by_group
 
     def watched(observed, predicted, group, n_groups, **options):
         days.append(int(group.max()))
         return original(observed, predicted, group, n_groups, **options)
 
-    monkeypatch.setattr(comparing, "moments_by_group", watched)
+    monkeypatch.setattr(paired, "moments_by_group", watched)
     run, other = trained("cells"), trained("everywhere")
     before = compare_runs(run, other).frame()
     limit = (np.datetime64("2015-01-01") - np.datetime64("2010-01-01")).astype(int)

@@ -161,7 +161,7 @@ def test_the_same_way_with_a_file_of_ones_own(start_app, tab, shared_data):
     tab.locator(".mt-sentence").get_by_text("test from 2017, sealed").wait_for()
     _train(tab, done=2)
     go(tab, "skill")
-    tab.locator(".mt-skill-headline").get_by_text("Whether partitioning pays is not known").wait_for()
+    tab.locator(".mt-skill-headline").get_by_text("against one operator for all").wait_for()
     press(tab, "mt-open-test")
     tab.locator(".mt-test-words").get_by_text("region 1").wait_for()
     assert "['sig']" in _paste_the_snippet(tab, app)

@@ -11,6 +11,8 @@ import panel as pn
 import panel_material_ui as pmui
 import xarray as xr
 
+from motrain_app.runs.one_for_all import is_fitted_at_once
+from motrain_app.runs.partitioning_pays import measure_partitioning
 from motrain_app.runs.paying import find_one_for_all, pays, pays_sentence
 from motrain_app.skill import get_metric
 from motrain_app.ui.escape import safe_text
@@ -284,12 +286,15 @@ class SkillPage:
         if run.design.regions is None and run.design.periods is None:
             return "info", "One operator for all: what partitions have to beat."
         other = await asyncio.to_thread(find_one_for_all, self._services.runs_folder, run)
-        if other is None:
+        if other is None and not is_fitted_at_once(run.design):
             return "info", (
                 "Whether partitioning pays is not known: train one operator everywhere with the same learner, "
                 "and come back."
             )
-        payoffs = await self._scores.of(f"pays over {other.path.name}", lambda one: pays(one, other))
+        if other is None:
+            payoffs = await self._scores.of("pays over sums", lambda one: measure_partitioning(one, control=0).payoffs)
+        else:
+            payoffs = await self._scores.of(f"pays over {other.path.name}", lambda one: pays(one, other))
         chosen = [payoff for payoff in payoffs if payoff.output == output]
         if not chosen:
             return "info", f"Nothing of {safe_text(output)} was scored in both runs."

@@ -1,0 +1,42 @@
+"""Score partitions of 5,000 rows and three outputs in turn; print the seconds on the wall. No test: a script.
+
+Arguments: partitions, replicates of the bootstrap (0 for none).
+"""
+
+import sys
+import time
+
+import numpy as np
+from scipy.signal import lfilter
+
+from motrain_app.skill import COVERAGE_LEVEL, OVER, judge_folds, metric_names, score_outputs
+
+ROWS, OUTPUTS = 5000, 3
+
+
+def main(partitions: int, replicates: int) -> float:
+    """Score so many partitions whose errors last for days; return the seconds that it takes."""
+    random = np.random.default_rng(0)
+    when = np.datetime64("2007-01-01T06") + np.sort(random.integers(0, 3650, ROWS)).astype("timedelta64[D]")
+    fold = when.astype("datetime64[Y]").astype(np.int64) - 37
+    season = np.cos(2 * np.pi * (when - when[0]).astype("timedelta64[D]").astype(int) / 365.2425)
+    pieces = []
+    for _ in range(4):  # different ones in turn
+        observed = season + random.standard_normal((OUTPUTS, ROWS))
+        error = 0.2 * lfilter([1.0], [1.0, -0.9], random.standard_normal((OUTPUTS, ROWS)))
+        baselines = {"mean": np.zeros((OUTPUTS, ROWS)), "climatology": season + 0 * observed, "ridge": 0.9 * observed}
+        pieces.append((observed, observed + error, baselines))
+    metrics = (*metric_names(), *(OVER + name for name in pieces[0][2]))
+    begin = time.perf_counter()
+    for number in range(partitions):
+        observed, predicted, baselines = pieces[number % len(pieces)]
+        within = judge_folds(observed - predicted, when, fold, level=COVERAGE_LEVEL)[0]
+        score_outputs(
+            observed, predicted, baselines, when, within=within, metrics=metrics, key=0, replicates=replicates
+        )
+    return time.perf_counter() - begin
+
+
+if __name__ == "__main__":
+    main(4, int(sys.argv[2]))
+    print(main(*map(int, sys.argv[1:])))

@@ -1,0 +1,35 @@
+"""All scores of ten thousand partitions, and their intervals, on two cores."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from motrain_app.skill import metric_names
+from tests.benchmarks.conftest import _environment
+
+pytestmark = pytest.mark.benchmark
+
+PARTITIONS, MEASURED = 10_000, 400
+LIMIT = 60.0  # seconds, of each
+
+
+def _seconds(replicates: int) -> float:
+    """Return the seconds that two processes side by side take for ten thousand, from those for some hundreds."""
+    script, each = Path(__file__).with_name("score_partitions.py"), MEASURED // 2
+    command = [sys.executable, str(script), str(each), str(replicates)]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=_environment()) for _ in range(2)]
+    taken = [float(process.communicate(timeout=600)[0]) for process in both]
+    assert all(process.returncode == 0 for process in both)
+    return max(taken) * PARTITIONS / MEASURED
+
+
+def test_ten_thousand_partitions_are_scored_in_a_minute_and_resampled_in_another(table):
+    scores, with_intervals = _seconds(0), _seconds(1000)
+    title = f"{PARTITIONS:,} partitions × 5,000 rows × 3 outputs on two cores, from {MEASURED} of them"
+    rows = table(title, ["what", "seconds", "asked"])
+    rows.add(f"{len(metric_names()) + 3} scores, three baselines", f"{scores:.0f}", f"{LIMIT:.0f}")
+    rows.add("block bootstrap, 1,000 replicates, of all of them", f"{with_intervals - scores:.0f}", f"{LIMIT:.0f}")
+    assert scores < LIMIT
+    assert with_intervals - scores < LIMIT
