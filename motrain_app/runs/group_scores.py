@@ -81,15 +81,8 @@ class ScoreQuestion:
         return others[0] if others else None
 
 
-def score_groups(
-    folder: RunFolder, design: Design, question: ScoreQuestion, *, baselines: bool = True
-) -> "pd.DataFrame":
+def score_groups(folder: RunFolder, design: Design, question: ScoreQuestion) -> "pd.DataFrame":
     """Answer a question; see `motrain_app.runs.Run.skill` for the columns.
-
-    Parameters
-    ----------
-    baselines
-        Whether to compare with them; to leave that is a good deal faster.
 
     Raises
     ------
@@ -104,7 +97,7 @@ def score_groups(
         folder,
         question.rows,
         partitions=question.partitions,
-        baselines=plan.baselines if baselines else (),
+        baselines=plan.baselines,
         with_intervals=intervals,
     )
     grouping = _grouping(folder, design, plan, question)

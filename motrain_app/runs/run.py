@@ -25,8 +25,9 @@ from motrain_app.runs.judged_rows import OF_TEST
 from motrain_app.runs.lock import is_driven
 from motrain_app.runs.origins import Origins
 from motrain_app.runs.plan import Plan
+from motrain_app.runs.remarks import bias_remarks
 from motrain_app.runs.run_comparison import RunComparison
-from motrain_app.runs.scoring import bias_remarks, partial_words, skill_frame
+from motrain_app.runs.scoring import partial_words, skill_frame
 from motrain_app.runs.store import DONE, PartitionRow, RunStore
 from motrain_app.runs.trials import trial_frame
 from motrain_app.runs.verdicts import verdict_frame

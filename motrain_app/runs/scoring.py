@@ -11,7 +11,6 @@ from motrain_app.runs.group_scores import ScoreQuestion, check_scores, no_scores
 from motrain_app.runs.judged_rows import HELD_OUT, OF_TEST
 from motrain_app.runs.opening import openings
 from motrain_app.runs.plan import Plan
-from motrain_app.runs.remarks import cancelling_bias
 from motrain_app.runs.store import DONE, PartitionRow, RunStore
 from motrain_app.skill import score_frame, unpack_scores
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from motrain_app.runs.folder import RunFolder
 
 _ROWS = {HELD_OUT: "out-of-fold", OF_TEST: "test"}  # in the attributes of a table
-_MANY = 200  # partitions: the seasons of more are not scored one by one for a remark
 
 
 def skill_frame(
@@ -91,30 +89,6 @@ def partial_words(folder: "RunFolder", states: Sequence[PartitionRow] | None = N
     states = _states(folder) if states is None else states
     done = sum(row.state == DONE for row in states)
     return "" if done == len(states) else f"{done} of {len(states)} partitions"
-
-
-def bias_remarks(folder: "RunFolder") -> list[str]:
-    """Say of which outputs bias cancels over the year; see `motrain_app.runs.remarks`.
-
-    Of all partitions together and, where they are not many, of how many of them that holds.
-    """
-    plan, design = Plan.load(folder.plan), folder.design()
-
-    def biases(*by: str) -> "pd.DataFrame":
-        return score_groups(folder, design, ScoreQuestion(by, ("bias",), None, HELD_OUT), baselines=False)
-
-    found = cancelling_bias(biases("all", "season"), biases("all"), plan.outputs)
-    done = [row for row in _states(folder) if row.state == DONE]
-    if not 1 < len(done) <= _MANY:
-        return found
-    seasons, of_year = biases("season"), dict(list(biases().groupby("partition")))
-    for output in plan.outputs:
-        number = sum(
-            bool(cancelling_bias(part, of_year[name], [output])) for name, part in seasons.groupby("partition")
-        )
-        if number:
-            found.append(f"{output.name}: bias cancels over the year in {number} of {len(done)} partitions.")
-    return found
 
 
 def _states(folder: "RunFolder") -> list[PartitionRow]:

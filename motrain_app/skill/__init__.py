@@ -42,6 +42,7 @@ from motrain_app.skill.ranks import Ranked, rank_correlation_parts
 from motrain_app.skill.registry import OVER, POOLED, Metric, best_index, best_indices, get_metric, metric, metric_names
 from motrain_app.skill.scores import Scores, score_outputs, unpack_scores
 from motrain_app.skill.season import DAYS_PER_YEAR, day_of_year, season_harmonics
+from motrain_app.skill.season_bias import SeasonBias, cancels, season_bias
 from motrain_app.skill.significance import adjusted_p, discoveries
 from motrain_app.skill.summing import moments, moments_by_group
 from motrain_app.skill.tables import score_frame, score_table
@@ -65,6 +66,7 @@ __all__ = [
     "Piece",
     "Ranked",
     "Scores",
+    "SeasonBias",
     "Totals",
     "adjusted_p",
     "anomalies",
@@ -78,6 +80,7 @@ __all__ = [
     "bootstrap_interval",
     "bootstrap_moments",
     "bootstrap_p",
+    "cancels",
     "cell_areas",
     "coverage",
     "day_of_year",
@@ -110,6 +113,7 @@ __all__ = [
     "score_outputs",
     "score_table",
     "sd_ratio",
+    "season_bias",
     "season_harmonics",
     "skill",
     "spearman",
