@@ -9,7 +9,7 @@ import pytest
 from motrain_app.design import Design, Period
 from motrain_app.runs import Run, RunError
 from motrain_app.runs.group_scores import TOTAL
-from motrain_app.skill import metric
+from motrain_app.skill import metric, registry
 from tests.runs.conftest import make_dataset
 from tests.runs.takeovers import THREE, trained
 
@@ -222,7 +222,9 @@ def test_all_partitions_together_season_by_season(regions):
     assert (frame["by"] == "season").all()
 
 
-def test_a_metric_registered_after_training_is_computed_from_the_predictions(run):
+def test_a_metric_registered_after_training_is_computed_from_the_predictions(run, monkeypatch):
+    monkeypatch.setattr(registry, "_REGISTRY", dict(registry._REGISTRY))  # forgotten when the test ends
+
     @metric(best=0.0, direction="min", unit="output")
     def root_of_mean_square(m):
         """Root of the mean square, by another name."""
