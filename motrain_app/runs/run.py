@@ -31,6 +31,7 @@ from motrain_app.runs.scoring import partial_words, skill_frame
 from motrain_app.runs.store import DONE, PartitionRow, RunStore
 from motrain_app.runs.trials import trial_frame
 from motrain_app.runs.verdicts import verdict_frame
+from motrain_app.runs.years import year_matrices
 
 if TYPE_CHECKING:
     from motrain_app.runs.partitioning_pays import PartitioningPays
@@ -159,11 +160,13 @@ class Run:
         Returns
         -------
         pandas.DataFrame
-            Columns partition, output, metric, value, low, high (95 % interval), n, baseline, baseline_value, p; one row
-            a partition, output and metric. Values have the output's unit, where the metric has one. p is the p-value of
-            no difference in mean squared error from the baseline, for skills alone. Grouped scores have the columns by
-            and group behind partition; a group is scored by its rows alone, also its best baseline and its season. Rows
-            that are in no group, as the variable is missing there, are left out.
+            Columns partition, output, metric, value, low, high (95 % interval), n, baseline, baseline_value, p,
+            significant; one row a partition, output and metric. Values have the output's unit, where the metric has
+            one. p is the p-value of no difference in mean squared error from the baseline, for skills alone;
+            significant are those that remain when false discoveries over the partitions are controlled at 5 %
+            (Benjamini and Hochberg). Grouped scores have the columns by and group behind partition; a group is scored
+            by its rows alone, also its best baseline and its season. Rows that are in no group, as the variable is
+            missing there, are left out.
 
             Of all partitions together (partition "all partitions") each cell counts by its area, not by its number of
             rows: the RMSE is the root of the area-weighted mean over cells of each cell's mean squared error.
@@ -227,6 +230,29 @@ class Run:
             the rows are; and "ready". Test rows do not enter.
         """
         return verdict_frame(self._folder)
+
+    def years(self, metric: str = "rmse") -> xr.Dataset:
+        """Tell in which years operators fail, and which years made them what they are: two matrices.
+
+        Parameters
+        ----------
+        metric
+            By which difficulty is told.
+
+        Returns
+        -------
+        xarray.Dataset
+            Over (partition, output, fold); with a jackknife by year a fold is a year. ``difficulty`` is the score of
+            the rows that a fold's member withheld, with its 95 % interval ``low``, ``high`` and ``n``. ``influence`` is
+            the change when that year is left out of training: the root mean square, over withheld rows of all years, of
+            that member minus the mean of all members, in the output's unit. Test rows are in neither.
+
+        Raises
+        ------
+        RunError
+            Where the run has no jackknife, or the metric is unknown.
+        """
+        return year_matrices(self._folder, metric)
 
     def by_cell(self, metric: str = "bias", *, partitions: Sequence[str] | None = None) -> xr.Dataset:
         """Return an out-of-fold score of each cell, as maps show it; see `motrain_app.runs.cell_scores.score_cells`."""

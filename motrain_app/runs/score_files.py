@@ -33,6 +33,7 @@ MEANINGS = {
     "baseline": "name of the baseline that the score stands beside; empty without one",
     "baseline_value": "score of that baseline on the same rows",
     "p": "p-value of no difference in mean squared error from that baseline, of skills",
+    "significant": "whether it remains when false discoveries over the partitions are controlled at 5 %",
 }
 _NUMBERS = ("value", "low", "high", "baseline_value", "p")
 
@@ -203,7 +204,8 @@ def _filled(frame: "pd.DataFrame", name: str, place: tuple[Any, ...], shape: tup
     if name in _NUMBERS:
         values: Any = np.full(shape, np.nan)
     else:
-        values = np.zeros(shape, np.int64) if name == "n" else np.full(shape, "", object)
+        blank = {"n": np.int64(0), "significant": np.int8(0)}.get(name, "")
+        values = np.full(shape, blank, object if name == "baseline" else None)
     values[place] = frame[name].to_numpy()
     return values
 

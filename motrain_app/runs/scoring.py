@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from motrain_app.design.errors import did_you_mean
 from motrain_app.runs.errors import RunError
@@ -12,7 +13,7 @@ from motrain_app.runs.judged_rows import HELD_OUT, OF_TEST
 from motrain_app.runs.opening import openings
 from motrain_app.runs.plan import Plan
 from motrain_app.runs.store import DONE, PartitionRow, RunStore
-from motrain_app.skill import score_frame, unpack_scores
+from motrain_app.skill import discoveries, score_frame, unpack_scores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,8 +45,20 @@ def skill_frame(
         frame = _stored(plan, states, question)
     else:
         frame = score_groups(folder, folder.design(), question)
+    frame["significant"] = _significant(frame)
     frame.attrs |= {"rows": _ROWS[rows], "partial": partial_words(folder, states)}
     return frame
+
+
+def _significant(frame: "pd.DataFrame") -> NDArray[np.bool_]:
+    """Say which differences from a baseline remain when false discoveries over partitions are controlled at 5 %."""
+    found = np.zeros(len(frame), bool)
+    tested = frame[frame["p"].notna()]
+    together = ["output", "metric", *(["group"] if "group" in frame else [])]
+    for places in tested.groupby(together, sort=False, observed=True).indices.values():
+        at = tested.index[places]
+        found[at] = discoveries(tested["p"].to_numpy()[places])
+    return found
 
 
 def check_question(

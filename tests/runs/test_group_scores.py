@@ -93,6 +93,7 @@ def test_seasons_of_each_partition_are_scored_by_their_own_rows(run):
     frame = run.skill(by="season", metrics=["rmse", "skill", "n"])
     assert list(frame.columns) == [
         "partition", "by", "group", "output", "metric", "value", "low", "high", "n", "baseline", "baseline_value", "p",
+        "significant",
     ]  # fmt: skip
     table = errors(run)
     season = np.array(SEASONS)[table["time"].dt.month.to_numpy() % 12 // 3]

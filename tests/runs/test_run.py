@@ -83,6 +83,7 @@ def test_the_baseline_stands_beside_every_score(finished):
         "baseline",
         "baseline_value",
         "p",
+        "significant",
     ]
     rmse = frame[frame["metric"] == "rmse"]
     skill = frame[frame["metric"] == "skill"]["value"].to_numpy()
