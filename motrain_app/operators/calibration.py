@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.operators.effective import effective_of_sums, power_sums
-from motrain_app.operators.interval import ResidualQuantiles, ends_of_ascending
-from motrain_app.operators.seasons import SEASONS, season_of, season_of_record, season_sets
+from motrain_app.operators.interval import ResidualQuantiles, ends_of_ranks
+from motrain_app.operators.seasons import SEASONS, season_of_record, season_sets
 
 Residual = NDArray[np.floating]
 Times = NDArray[np.datetime64]
@@ -58,41 +58,75 @@ def _leave_out(
     residual: Residual, time: Times, fold: NDArray[np.integer], folds: list[int]
 ) -> Iterator[ResidualQuantiles]:
     """Give the quantiles without the rows of each of the folds: rows are sorted, and summed, once for all."""
-    season = season_of(time)
-    sets = [np.flatnonzero(rows) for rows in season_sets(season)]
-    ascending = [[_ascending(one[rows], fold[rows]) for rows in sets] for one in residual]
-    effective, count = _effective(residual, time, fold, folds)
-    for number, left_out in enumerate(folds):
-        knots = [
-            np.stack([ends_of_ascending(values[of_fold != left_out]) for values, of_fold in of_sets])
-            for of_sets in ascending
-        ]
+    place = _numbered(fold, folds)
+    record = season_of_record(time)
+    sets = season_sets(record % len(SEASONS))
+    ascending = []
+    for one in residual:
+        known = ~np.isnan(one)
+        there = [np.flatnonzero(rows & known) for rows in sets]
+        ascending.append([_Ascending(one[rows], place[rows], len(folds)) for rows in there])
+    effective, count = _effective(residual, record, place, len(folds))
+    for number in range(len(folds)):
+        knots = [np.stack([one.ends_without(number) for one in of_sets]) for of_sets in ascending]
         yield ResidualQuantiles(np.stack(knots), count[:, :, number], effective[:, :, number])
 
 
-def _ascending(values: Residual, fold: NDArray[np.integer]) -> tuple[Residual, NDArray[np.integer]]:
-    """Return values in ascending order, with their folds."""
-    order = np.argsort(values)
-    return values[order].astype(np.float32), fold[order]
+def _numbered(fold: NDArray[np.integer], folds: list[int]) -> NDArray[np.int16]:
+    """Return the place of each row's fold in an ascending list; its length for a fold that is not in it."""
+    place = np.searchsorted(folds, fold)
+    found = np.take(folds, np.minimum(place, len(folds) - 1)) == fold if folds else np.zeros(0, bool)
+    return np.where(found, place, len(folds)).astype(np.int16)
+
+
+class _Ascending:
+    """Residuals in ascending order, and where those of each fold stand among them.
+
+    Parameters
+    ----------
+    values
+        Shape (rows,), without NaN.
+    fold
+        0 … n_folds − 1, or n_folds for rows of none of them; shape (rows,).
+    n_folds
+        Number of folds that may be left out.
+    """
+
+    def __init__(self, values: Residual, fold: NDArray[np.int16], n_folds: int) -> None:
+        order = np.argsort(values)
+        self._values, fold = values[order].astype(np.float32), fold[order]
+        count = np.bincount(fold, minlength=n_folds + 1)
+        begin = np.cumsum(count) - count
+        # The place of the r-th residual of the others is r, and as many of the fold as stand before it.
+        before = np.argsort(fold, kind="stable") - (np.arange(len(fold)) - np.repeat(begin, count))
+        self._before = [
+            before[start : start + n]
+            for start, n in zip(begin[:n_folds].tolist(), count[:n_folds].tolist(), strict=True)
+        ]
+
+    def ends_without(self, fold: int) -> NDArray[np.float32]:
+        """Return the ends of intervals of the residuals of all other folds, in no way touched by those of this one."""
+        before = self._before[fold]
+        return ends_of_ranks(
+            len(self._values) - len(before),
+            lambda ranks: self._values[ranks + before.searchsorted(ranks, side="right")],
+        )
 
 
 def _effective(
-    residual: Residual, time: Times, fold: NDArray[np.integer], folds: list[int]
+    residual: Residual, record: NDArray[np.int64], place: NDArray[np.int16], n_folds: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return effective and plain numbers of residuals, each [outputs, seasons + 1, folds left out]."""
-    record, cluster = np.unique(season_of_record(time), return_inverse=True)
-    stratum, n = record % len(SEASONS), len(record)
-    place = np.searchsorted(folds, fold)
-    known = (place < len(folds)) & (np.take(folds, np.minimum(place, len(folds) - 1)) == fold)
-    group = np.where(known, place, len(folds)) * n + cluster
-    of_set = np.stack([*(stratum == season for season in range(len(SEASONS))), np.ones(n, bool)])[:, None]
+    clusters, cluster = np.unique(record, return_inverse=True)
+    stratum, n = clusters % len(SEASONS), len(clusters)
+    group = place.astype(np.int64) * n + cluster
     effective, count = [], []
     for one in residual:
-        rest = _of_others(power_sums(one, group, (len(folds) + 1) * n).reshape(5, len(folds) + 1, n))
-        of_sets = np.where(of_set, rest[:, None], 0.0)  # [powers, sets, folds left out, clusters]
-        effective.append(effective_of_sums(of_sets, stratum))
-        count.append(np.rint(np.where(np.isfinite(of_sets[0]), of_sets[0], 0.0).sum(axis=-1)).astype(np.int64))
-    return np.stack(effective), np.stack(count)
+        rest = _of_others(power_sums(one, group, (n_folds + 1) * n).reshape(5, n_folds + 1, n))
+        effective.append(effective_of_sums(rest, stratum, len(SEASONS)).T)
+        known = np.where(np.isfinite(rest[0]), rest[0], 0.0)
+        count.append([known[:, stratum == season].sum(axis=1) for season in range(len(SEASONS))] + [known.sum(axis=1)])
+    return np.stack(effective), np.rint(count).astype(np.int64)
 
 
 def _of_others(sums: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -43,9 +43,10 @@ def effective_number(values: NDArray[np.floating], cluster: NDArray[np.integer],
     (True, 99.0)
     """
     clusters, place = np.unique(cluster, return_inverse=True)
+    strata, of_row = np.unique(stratum, return_inverse=True)
     of_cluster = np.zeros(len(clusters), np.int64)
-    of_cluster[place] = stratum
-    return float(effective_of_sums(power_sums(values, place, len(clusters)), of_cluster))
+    of_cluster[place] = of_row
+    return float(effective_of_sums(power_sums(values, place, len(clusters)), of_cluster, len(strata))[-1])
 
 
 def power_sums(values: NDArray[np.floating], group: NDArray[np.integer], n_groups: int) -> Float64:
@@ -73,45 +74,54 @@ def power_sums(values: NDArray[np.floating], group: NDArray[np.integer], n_group
     return found
 
 
-def effective_of_sums(sums: Float64, stratum: NDArray[np.integer]) -> Float64:
-    """Return the effective number of values from their sums over clusters; as `effective_number`.
+def effective_of_sums(sums: Float64, stratum: NDArray[np.integer], n_strata: int) -> Float64:
+    """Return the effective number of the values of each stratum, and of all, from their sums over clusters.
 
     Parameters
     ----------
     sums
         As `power_sums` gives them, [5, ..., clusters].
     stratum
-        Of each cluster, shape (clusters,).
+        Of each cluster, 0 … n_strata − 1, shape (clusters,).
 
     Returns
     -------
     numpy.ndarray
-        Shape (...).
+        [..., n_strata + 1]; as `effective_number`.
     """
-    strata = np.unique(stratum)
-    member = (stratum == strata[:, None]).astype(np.float64)  # [strata, clusters]
-    finite = np.isfinite(sums).all(axis=(0, -1))
-    s = np.where(np.isfinite(sums), sums, 0.0)
+    member = (stratum == np.arange(n_strata)[:, None]).astype(np.float64)  # [strata, clusters]
+
+    def over_strata(of_clusters: Float64) -> Float64:
+        """Sum over the clusters of each stratum, and over those of all."""
+        each = of_clusters @ member.T
+        return np.concatenate([each, each.sum(axis=-1, keepdims=True)], axis=-1)
+
+    def mean_of(of_clusters: Float64) -> Float64:
+        """Give each cluster the mean of its stratum."""
+        return np.asarray(((of_clusters @ member.T) / here) @ member)
+
+    lost = ~np.isfinite(sums).all(axis=0)
+    s = np.where(lost, 0.0, sums)
     count = s[0]
-    of_strata = s @ member.T
-    here = np.where(of_strata[0] > 0.5, of_strata[0], 1.0)
-    clusters, used = (count > 0.5).sum(axis=-1), (of_strata[0] > 0.5).sum(axis=-1)
-    freedom = clusters - used
-    correction = clusters / np.maximum(freedom, 1)
-    mean = (of_strata[1] / here) @ member
+    rows = count @ member.T
+    here = np.where(rows > 0.5, rows, 1.0)
+    mean = mean_of(s[1])
     squares = s[2] - 2 * mean * s[1] + mean**2 * count  # of deviations, in each cluster
     fourths = s[4] - 4 * mean * s[3] + 6 * mean**2 * s[2] - 4 * mean**3 * s[1] + mean**4 * count
-    of_square = ((squares @ member.T) / here) @ member
-    effects: list[Float64] = []
-    constant = np.zeros(clusters.shape, bool)
+    of_square = mean_of(squares)
+
+    clusters = over_strata((count > 0.5).astype(np.float64))
+    used = (rows > 0.5).astype(np.float64)
+    freedom = clusters - np.concatenate([used, used.sum(axis=-1, keepdims=True)], axis=-1)
+    correction = clusters / np.maximum(freedom, 1)
+    n, effects, constant = over_strata(count), [], np.zeros(clusters.shape, bool)
     for deviation, variation, size in (
         (s[1] - mean * count, squares, s[2]),
         (squares - of_square * count, fourths - 2 * of_square * squares + of_square**2 * count, fourths),
     ):
-        total = variation.sum(axis=-1)
-        constant |= total <= _CONSTANT * size.sum(axis=-1)  # and so is what is made of it
-        varies = ~constant
-        effect = correction * (deviation**2).sum(axis=-1) / np.where(varies, total, 1.0)
-        effects.append(np.where(varies, count.sum(axis=-1) / np.maximum(effect, 1.0), clusters))
+        total = over_strata(variation)
+        constant |= total <= _CONSTANT * over_strata(size)  # and so is what is made of it
+        effect = correction * over_strata(np.square(deviation)) / np.where(constant, 1.0, total)
+        effects.append(np.where(constant, clusters, n / np.maximum(effect, 1.0)))
     found = np.where(freedom < 1, clusters, np.minimum(*effects))
-    return np.where(finite, found, 0.0)
+    return np.where(over_strata(lost.astype(np.float64)) > 0, 0.0, found)

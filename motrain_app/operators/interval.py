@@ -12,7 +12,7 @@ Stat. 49, 486–507, doi:10.1214/20-AOS1965.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -53,19 +53,20 @@ def order_statistics(residual: NDArray[np.floating]) -> NDArray[np.float32]:
     >>> low[PERCENTS == 90], high[PERCENTS == 90], low[PERCENTS == 91]
     (array([0.], dtype=float32), array([18.], dtype=float32), array([nan], dtype=float32))
     """
-    return ends_of_ascending(np.sort(np.asarray(residual, np.float32)))
+    ascending = np.sort(residual[~np.isnan(residual)]).astype(np.float32)
+    return ends_of_ranks(len(ascending), ascending.take)
 
 
-def ends_of_ascending(residual: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Return the same of residuals that stand in ascending order already, NaN last."""
-    exists, places = _places(len(residual) - int(np.count_nonzero(np.isnan(residual))))
+def ends_of_ranks(n: int, ascending: Callable[[NDArray[np.int64]], NDArray[Any]]) -> NDArray[np.float32]:
+    """Return the order statistics of n residuals; `ascending` returns those of given ranks, counted from 0."""
+    exists, ranks = _ranks(n)
     ends = np.full((2, len(PERCENTS)), np.nan, np.float32)
-    ends[:, exists] = residual[places]
+    ends[:, exists] = ascending(ranks)
     return ends
 
 
 @lru_cache(maxsize=4096)  # partitions have folds of like sizes
-def _places(n: int) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+def _ranks(n: int) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     """Return which levels n residuals are enough for, and where their ends stand, [2, such levels]."""
     below = (n + 1) * (100 - PERCENTS) // 200  # whole numbers: 0.05 has no exact value
     exists = below >= 1

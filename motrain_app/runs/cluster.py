@@ -23,7 +23,7 @@ WORKER_ENVIRONMENT = {
     "TF_ENABLE_ONEDNN_OPTS": "0",  # the same sums on every processor, and no banner on the terminal
 }
 # dask has each freed page handed back at once, and fetching it again costs a fifth of the training that it serves.
-_MEMORY = {
+MEMORY = {
     "MALLOC_TRIM_THRESHOLD_": str(1 << 28),
     "MALLOC_MMAP_THRESHOLD_": str(1 << 28),
     "MALLOC_TOP_PAD_": str(1 << 26),
@@ -38,7 +38,7 @@ _CONFIG = {
     "distributed.comm.timeouts.connect": "20s",
     "distributed.admin.log-format": "%(message)s",
     "distributed.worker.profile.enabled": False,  # nobody reads it, and it stops the work a hundred times a second
-    "distributed.nanny.pre-spawn-environ": {**_MEMORY, **WORKER_ENVIRONMENT},
+    "distributed.nanny.pre-spawn-environ": {**MEMORY, **WORKER_ENVIRONMENT},
 }
 
 

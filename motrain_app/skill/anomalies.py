@@ -12,10 +12,53 @@ from motrain_app.skill.groups import sum_groups
 from motrain_app.skill.moments import FloatArray
 from motrain_app.skill.season import day_of_year, season_harmonics
 
-__all__ = ["MIN_YEARS", "anomalies"]
+__all__ = ["MIN_YEARS", "Season", "anomalies"]
 
 MIN_YEARS = 3  # with rows, that a climatology needs
 _HARMONICS = 2
+
+
+class Season:
+    """The season as rows see it: what fits mean and harmonics of the year to any series over them, cell by cell.
+
+    Parameters
+    ----------
+    time
+        Shape (rows).
+    cell
+        0 … n − 1, shape (rows).
+    """
+
+    def __init__(self, time: NDArray[np.datetime64], cell: NDArray[np.integer[Any]]) -> None:
+        self._cell, self._n_cells = cell, int(cell.max(initial=0)) + 1
+        self._features = season_harmonics(day_of_year(time), _HARMONICS)
+        n = len(self._features)
+        if self._n_cells == 1:
+            self._gram = (self._features @ self._features.T)[None]
+        else:
+            first, second = np.tril_indices(n)
+            sums = sum_groups(self._features[first] * self._features[second], cell, self._n_cells)
+            self._gram = np.empty((self._n_cells, n, n))
+            self._gram[:, first, second] = self._gram[:, second, first] = sums.T
+        needed = rows_needed(_HARMONICS)
+        self._unseen = (self._gram[:, 0, 0] < needed) | (_years(time, cell, self._n_cells) < MIN_YEARS)
+
+    def anomalies(self, values: FloatArray) -> FloatArray:
+        """Return series, shape (series, rows), without gaps, minus their own season; see `anomalies`."""
+        features = self._features
+        if self._n_cells == 1:
+            right = (values @ features.T)[None]
+        else:
+            products = (values[:, None] * features).reshape(-1, values.shape[1])
+            right = sum_groups(products, self._cell, self._n_cells).T.reshape(self._n_cells, len(values), -1)
+        fit = solve_season(self._gram[:, None], right, rows_needed(_HARMONICS))
+        fit[self._unseen] = np.nan
+        if self._n_cells == 1:
+            return np.asarray(values - fit[0] @ features)
+        found = values.copy()
+        for number, feature in enumerate(features):
+            found -= fit[self._cell, :, number].T * feature
+        return found
 
 
 def anomalies(values: FloatArray, time: NDArray[np.datetime64], cell: NDArray[np.integer[Any]]) -> FloatArray:
@@ -35,27 +78,7 @@ def anomalies(values: FloatArray, time: NDArray[np.datetime64], cell: NDArray[np
     numpy.ndarray
         Shape (series, rows); NaN in cells that have rows in under three calendar years, or too few for a season.
     """
-    n_cells = int(cell.max(initial=0)) + 1
-    features = season_harmonics(day_of_year(time), _HARMONICS)
-    n = len(features)
-    first, second = np.tril_indices(n)
-    if n_cells == 1:
-        gram, right = (features @ features.T)[None], (values @ features.T)[None]
-    else:
-        columns = [*(features[first] * features[second]), *(values[:, None] * features).reshape(-1, len(cell))]
-        sums = sum_groups(np.array(columns).reshape(-1, len(cell)), cell, n_cells).T
-        gram = np.empty((n_cells, n, n))
-        gram[:, first, second] = gram[:, second, first] = sums[:, : len(first)]
-        right = sums[:, len(first) :].reshape(n_cells, len(values), n)
-    needed = rows_needed(_HARMONICS)
-    fit = solve_season(gram[:, None], right, needed)
-    fit[(gram[:, 0, 0] < needed) | (_years(time, cell, n_cells) < MIN_YEARS)] = np.nan
-    if n_cells == 1:
-        return np.asarray(values - fit[0] @ features)
-    found = values.copy()
-    for number, feature in enumerate(features):
-        found -= fit[cell, :, number].T * feature
-    return found
+    return Season(time, cell).anomalies(values)
 
 
 def _years(time: NDArray[np.datetime64], cell: NDArray[np.integer[Any]], n_cells: int) -> NDArray[np.intp]:

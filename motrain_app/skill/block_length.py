@@ -83,8 +83,7 @@ def block_length(series: FloatArray, present: NDArray[np.bool_]) -> BlockLength:
     """
     leading, n_days = series.shape[:-1], series.shape[-1]
     products, pairs = _lagged_products(np.where(present, series, 0.0).reshape(-1, n_days), present)
-    lengths = np.array([_politis_white(row, pairs, n_days) for row in products]).reshape(-1, 3)
-    return BlockLength(*(column.reshape(leading) for column in lengths.T))
+    return BlockLength(*(found.reshape(leading) for found in _politis_white(products, pairs, n_days)))
 
 
 def _lagged_products(series: FloatArray, present: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
@@ -98,30 +97,56 @@ def _lagged_products(series: FloatArray, present: NDArray[np.bool_]) -> tuple[Fl
     return products[:-1], np.rint(products[-1])
 
 
-def _politis_white(products: FloatArray, pairs: FloatArray, n_days: int) -> tuple[float, float, float]:
-    """Block length and leakage in days, and variance of the sum, from lagged sums of products and numbers of pairs."""
-    longest = _longest_block(n_days)
-    if pairs[0] < _MIN_PAIRS or products[0] <= 0:
-        return 1.0, 0.0, float(max(products[0], 0.0))
+def _politis_white(products: FloatArray, pairs: FloatArray, n_days: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Block length and leakage in days, and variance of the sum, of each series.
+
+    Parameters
+    ----------
+    products, pairs
+        As `_lagged_products` gives them.
+    """
+    longest, alone = _longest_block(n_days), products[:, 0]
+    tells = (alone > 0) & (pairs[0] >= _MIN_PAIRS)
+    unit = np.where(tells, alone, 1.0)[:, None]
+    memory = np.minimum(_memory(products / unit, pairs, n_days), longest)[:, None]
+    lags = np.arange(products.shape[1])
+    windowed = np.clip(2 - lags / memory, 0.0, 1.0) * products
+    spread = windowed[:, 0] + 2 * windowed[:, 1:].sum(axis=1)
+    leak = 2 * (lags * windowed).sum(axis=1)
+    # The window's lobes may outweigh the sum: there is no estimate then, so the most careful one is taken.
+    sure = tells & (spread > 0)
+    ratio = leak / np.where(sure, spread, 1.0)
+    days = np.clip((1.5 * ratio**2 * n_days) ** (1 / 3), 1.0, longest)
+    return (
+        np.where(sure, days, np.where(tells, float(longest), 1.0)),
+        np.where(sure, np.maximum(ratio, 0.0), 0.0),
+        np.where(sure, spread, np.maximum(alone, 0.0)),
+    )
+
+
+def _memory(relative: FloatArray, pairs: FloatArray, n_days: int) -> NDArray[np.int64]:
+    """Return the last lag before correlations are quiet for long, in days, of each series; at least 1.
+
+    Parameters
+    ----------
+    relative
+        Lagged sums of products over that of lag 0, [series, lags].
+    """
     lags = 1 + np.flatnonzero(pairs[1:] >= _MIN_PAIRS)
-    correlation = (products[lags] / pairs[lags]) / (products[0] / pairs[0])
+    if not len(lags):
+        return np.ones(len(relative), np.int64)
+    correlation = relative[:, lags] * (pairs[0] / pairs[lags])
     # Among sparse days few pairs of pairs overlap, so the products depend less on each other.
-    repeated = (correlation * pairs[lags] / pairs[0]) ** 2
-    error = np.sqrt((1 + 2 * (np.cumsum(repeated) - repeated)) / pairs[lags])
-    quiet = np.abs(correlation) < _SIGNIFICANT * error
+    repeated = relative[:, lags] ** 2
+    error = np.sqrt((1 + 2 * (np.cumsum(repeated, axis=1) - repeated)) / pairs[lags])
+    loud = np.abs(correlation) >= _SIGNIFICANT * error
     # A run of quiet lags that the end of the record cuts off counts as one.
-    needed = _quiet_lags(n_days)
-    runs = np.convolve(np.append(quiet, np.ones(needed)), np.ones(needed), "valid") == needed
-    last = int(lags[np.argmax(runs) - 1]) if np.argmax(runs) > 0 else 1
-    memory = min(last, longest)
-    k = np.arange(min(2 * memory, len(products) - 1) + 1)
-    windowed = np.clip(2 - k / memory, 0.0, 1.0) * products[k]
-    spread = windowed[0] + 2 * windowed[1:].sum()
-    leak = 2 * (k * windowed).sum()
-    if spread <= 0:  # the window's lobes outweigh the sum: no estimate, so the most careful one
-        return float(longest), 0.0, float(products[0])
-    days = (1.5 * (leak / spread) ** 2 * n_days) ** (1 / 3)
-    return float(np.clip(days, 1.0, longest)), float(max(leak / spread, 0.0)), float(spread)
+    needed, n = _quiet_lags(n_days), len(lags)
+    before = np.concatenate([np.zeros((len(loud), 1), np.int64), np.cumsum(loud, axis=1)], axis=1)
+    starts = np.arange(n + 1)
+    quiet = before[:, np.minimum(starts + needed, n)] == before[:, starts]
+    first = np.argmax(quiet, axis=1)
+    return np.where(first > 0, lags[first - 1], 1)
 
 
 def _longest_block(n_days: int) -> int:

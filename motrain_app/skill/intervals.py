@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,14 +12,18 @@ from motrain_app.skill.block_length import block_length
 from motrain_app.skill.blocks import DayBlocks, even_number, shared_counts
 from motrain_app.skill.bootstrap import MIN_BLOCKS, bootstrap_interval, bootstrap_p
 from motrain_app.skill.comparison import mse_difference
-from motrain_app.skill.moments import FloatArray
+from motrain_app.skill.moments import BASE, BASE2, ERR, ERR2, SHIFT_BASE, SHIFT_ERR, WEIGHT, FloatArray
 from motrain_app.skill.output_sums import PredictionSums, evaluate
 from motrain_app.skill.registry import Metric
+from motrain_app.skill.row_sums import Layout
 
 __all__ = ["OutputIntervals", "bootstrap_outputs"]
 
 # Cells whose replicates an interval of a median over cells is made of, at most, evenly taken from all.
 _MAX_CELLS = 64
+
+
+_LOSS_DIFFERENCE = Metric("mse_difference", mse_difference, 0.0, "min", "square", needs_baseline=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,11 +96,16 @@ def bootstrap_outputs(
         _resampled(count, one.cut.overlapping(one.pieces))[:, None] for count, one in zip(counts, blocks, strict=True)
     ]
     values = _replicates(chosen, blocks, counts, drawn, metrics, [best[i] for i in able])
+    # Of the losses of each baseline, whose null is a difference of zero.
+    losses = [replace(_LOSS_DIFFERENCE, over=name) for name in baselines]
+    layouts, whole = [one.layouts for one in chosen], [one.by_cell.sum(axis=1)[:, None] for one in chosen]
+    compared = [evaluate(losses, layouts, sums, [None] * len(chosen)) for sums in (whole, drawn)]
     for place, i in enumerate(able):
         one = blocks[place]
         low, high = bootstrap_interval(values[:, place], blocks=one.effective, missing=one.missing)
-        p = [_p_value(chosen[place], name, drawn[place][:, 0], one) for name in baselines]
-        found[i] = OutputIntervals(low, high, np.array(p), one.cut.days, one.effective)
+        difference, differences = compared
+        p = bootstrap_p(difference[:, place], differences[:, place], blocks=one.effective, missing=one.missing)
+        found[i] = OutputIntervals(low, high, p, one.cut.days, one.effective)
     return found
 
 
@@ -108,33 +117,48 @@ def _without(n_metrics: int, n_baselines: int, blocks: _Blocks | None) -> Output
 
 def _cut(one: PredictionSums, baselines: Sequence[str]) -> _Blocks | None:
     """Cut the days of an output into blocks; None where there is nothing to resample."""
-    if one.rows.n_days == 0:
+    if one.rows.places.n_days == 0:
         return None
-    daily = one.daily()
-    if not np.isfinite(daily.sums).all():  # nor where a prediction is infinite, in whatever replicate it may fall
+    series, weight = _influences(one, baselines)
+    # Nor where a prediction is infinite, in whatever replicate it may fall.
+    if not np.isfinite(one.by_cell[one.layouts["values", None].columns]).all():
         return None
-    length = block_length(_influences(one, baselines), daily.weight > 0)
-    cut = DayBlocks.of_length(one.rows.n_days, float(length.days.max()))
-    pieces = one.columns.over(cut.piece(one.rows.day), cut.starts)
-    effective = float(even_number(pieces[one.layouts["values", None].columns[0]])) / cut.parts
+    length = block_length(series, weight > 0)
+    cut = DayBlocks.of_length(one.rows.places.n_days, float(length.days.max()))
+    pieces = one.columns.over(cut.piece(one.rows.places.day), cut.starts)
+    effective = float(even_number(pieces[one.layouts["values", None].columns[WEIGHT]])) / cut.parts
     return _Blocks(cut, effective, float(length.leakage.max()) / cut.days, pieces)
 
 
-def _influences(one: PredictionSums, baselines: Sequence[str]) -> FloatArray:
-    """Return what each day adds to bias, RMSE and skill over each baseline, up to a factor; [series, days].
+def _influences(one: PredictionSums, baselines: Sequence[str]) -> tuple[FloatArray, FloatArray]:
+    """Return what each day adds to bias, RMSE and skill over each baseline, up to a factor, and the weight of each day.
 
-    These are the derivatives of the scores by the sums (see `motrain_app.skill.blocks.influence`), written out.
+    These are the derivatives of the scores by the sums (see `motrain_app.skill.blocks.influence`), written out: the
+    error about its mean, its square about the MSE, and the difference of the losses, that of the baseline times the
+    ratio of both. Shapes (series, days) and (days).
     """
-    daily = one.daily()
-    total = daily.merged()
-    found = [daily.error_sum_about(total.error_mean[None]), daily.error_square_sum() - daily.weight * total.mse]
+    plain = one.layouts["values", None]
+    weight = one.by_day(int(plain.columns[WEIGHT]))
+    error, square = _errors_by_day(one, plain, ERR, ERR2, SHIFT_ERR)
+    rows = weight.sum()
+    found = [error - weight * (error.sum() / rows), square - weight * (square.sum() / rows)]
     for name in baselines:
-        beside = one.daily(name)
-        whole = beside.merged()
-        if whole.baseline_mse > 0:
-            ratio = whole.mse / whole.baseline_mse
-            found.append(beside.error_square_sum() - ratio * beside.baseline_error_square_sum())
-    return np.nan_to_num(np.stack(found))
+        layout = one.layouts["values", name]
+        _, mine = _errors_by_day(one, layout, ERR, ERR2, SHIFT_ERR)
+        _, theirs = _errors_by_day(one, layout, BASE, BASE2, SHIFT_BASE)
+        if theirs.sum() > 0:
+            found.append(mine - (mine.sum() / theirs.sum()) * theirs)
+    return np.nan_to_num(np.stack(found)), weight
+
+
+def _errors_by_day(
+    one: PredictionSums, layout: Layout, first: int, second: int, shift: int
+) -> tuple[FloatArray, FloatArray]:
+    """Return the sums of errors, and of their squares, over each day."""
+    about = layout.shift[shift]
+    weight, e, ee = (one.by_day(int(layout.columns[place])) for place in (WEIGHT, first, second))
+    with np.errstate(invalid="ignore", over="ignore"):
+        return e + about * weight, ee + about * (2 * e + about * weight)
 
 
 def _resampled(counts: Any, blocks: FloatArray) -> FloatArray:
@@ -151,7 +175,7 @@ def _replicates(
     best: Sequence[str | None],
 ) -> FloatArray:
     """Return the replicates of all scores, [metrics, outputs, replicates]; NaN for those that have no interval."""
-    layouts, n_cells = [one.layouts for one in outputs], outputs[0].rows.n_cells
+    layouts, n_cells = [one.layouts for one in outputs], outputs[0].rows.places.n_cells
     found = np.full((len(metrics), len(outputs), drawn[0].shape[-1]), np.nan)
     of_cells = [i for i, metric in enumerate(metrics) if metric.temporal and n_cells > 1]
     pooled = [i for i, metric in enumerate(metrics) if metric.has_interval and i not in of_cells]
@@ -169,18 +193,12 @@ def _replicates(
 def _cells_resampled(one: PredictionSums, blocks: _Blocks, counts: Any) -> tuple[FloatArray, FloatArray]:
     """Return the sums of replicates of some cells, [columns, cells, replicates], and those of all their rows."""
     rows, cut = one.rows, blocks.cut
-    chosen = np.unique(np.linspace(0, rows.n_cells - 1, min(rows.n_cells, _MAX_CELLS)).round().astype(np.int64))
-    place = np.full(rows.n_cells, len(chosen), np.int64)  # the last serves all others
+    chosen = np.unique(
+        np.linspace(0, rows.places.n_cells - 1, min(rows.places.n_cells, _MAX_CELLS)).round().astype(np.int64)
+    )
+    place = np.full(rows.places.n_cells, len(chosen), np.int64)  # the last serves all others
     place[chosen] = np.arange(len(chosen))
-    group = place[rows.cell] * cut.starts + cut.piece(rows.day)
+    group = place[rows.places.cell] * cut.starts + cut.piece(rows.places.day)
     pieces = one.columns.over(group, (len(chosen) + 1) * cut.starts).reshape(-1, len(chosen) + 1, cut.starts)[:, :-1]
     drawn = _resampled(counts, cut.overlapping(pieces).reshape(-1, cut.starts))
     return drawn.reshape(*pieces.shape[:2], -1), pieces.sum(axis=-1)
-
-
-def _p_value(one: PredictionSums, baseline: str, drawn: FloatArray, blocks: _Blocks) -> float:
-    """Return the p-value of no difference in MSE from a baseline."""
-    layout = one.layouts["values", baseline]
-    whole, replicate = layout.moments(one.by_cell.sum(axis=1)), layout.moments(drawn)
-    value, values = mse_difference(whole)[None], mse_difference(replicate)[None]
-    return float(bootstrap_p(value, values, blocks=blocks.effective, missing=blocks.missing)[0])

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from motrain_app.skill.anomalies import Season
 from motrain_app.skill.moments import FloatArray, Moments
 from motrain_app.skill.registry import Metric, Of
 from motrain_app.skill.row_sums import Centred, Layout, RowSums, centre
@@ -23,13 +24,11 @@ IntArray = NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True, eq=False)
-class OutputRows:
-    """The rows of one output that have observed and predicted values.
+class Places:
+    """Where and when rows are; outputs that miss the same rows share it.
 
     Parameters
     ----------
-    observed
-        Shape (rows), in the unit of the output.
     day
         0 … n_days − 1, shape (rows).
     n_days
@@ -42,23 +41,50 @@ class OutputRows:
         Number of cells.
     """
 
-    observed: FloatArray
     day: IntArray
     n_days: int
     time: NDArray[np.datetime64]
     cell: IntArray
     n_cells: int
 
+    @classmethod
+    def of(cls, time: NDArray[np.datetime64], cell: IntArray, n_cells: int) -> Places:
+        """Count days from the first with a row."""
+        day = time.astype("datetime64[D]").astype(np.int64)
+        first, last = (int(day.min()), int(day.max())) if len(day) else (0, -1)
+        return cls(day - first, last - first + 1, time, cell, n_cells)
+
+    @cached_property
+    def season(self) -> Season:
+        """What the season is fitted with."""
+        return Season(self.time, self.cell)
+
     @cached_property
     def ones(self) -> FloatArray:
         """A weight of 1 for each row."""
-        return np.ones(len(self.observed))
+        return np.ones(len(self.day))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OutputRows:
+    """The rows of one output that have observed and predicted values.
+
+    Parameters
+    ----------
+    observed
+        Shape (rows), in the unit of the output.
+    places
+        Of the rows.
+    """
+
+    observed: FloatArray
+    places: Places
 
     def take(self, kept: IntArray) -> OutputRows:
         """Some of the rows; days and cells keep their numbers."""
-        return OutputRows(
-            self.observed[kept], self.day[kept], self.n_days, self.time[kept], self.cell[kept], self.n_cells
-        )
+        there = self.places
+        places = Places(there.day[kept], there.n_days, there.time[kept], there.cell[kept], there.n_cells)
+        return OutputRows(self.observed[kept], places)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,19 +109,18 @@ class PredictionSums:
     @cached_property
     def by_cell(self) -> FloatArray:
         """Sums over the rows of each cell, [columns, cells]."""
-        if self.rows.n_cells == 1:
+        if self.rows.places.n_cells == 1:
             return self.columns.total()[:, None]
-        return self.columns.over(self.rows.cell, self.rows.n_cells)
+        return self.columns.over(self.rows.places.cell, self.rows.places.n_cells)
 
-    def daily(self, baseline: str | None = None) -> Moments:
-        """Moments of each day, beside a baseline or not."""
-        layout = self.layouts["values", baseline]
-        return layout.moments_of(lambda column: self._by_day(column))
+    def daily(self) -> Moments:
+        """Moments of each day: of the error alone, in first and second order."""
+        return self.layouts["values", None].of_errors().moments_of(self.by_day)
 
-    def _by_day(self, column: int) -> FloatArray:
+    def by_day(self, column: int) -> FloatArray:
         """Sums of one column over each day: of most columns they are never needed."""
         if column not in self._daily:
-            sums = np.bincount(self.rows.day, self.columns.column(column), self.rows.n_days)
+            sums = np.bincount(self.rows.places.day, self.columns.column(column), self.rows.places.n_days)
             self._daily[column] = np.asarray(sums, np.float64)
         return self._daily[column]
 
@@ -138,6 +163,7 @@ def sum_prediction(
     ranks: FloatArray | None = None,
     anomalies: tuple[FloatArray, FloatArray] | None = None,
     within: FloatArray | None = None,
+    beside: PredictionSums | None = None,
 ) -> PredictionSums:
     """Make the columns of a prediction.
 
@@ -157,21 +183,23 @@ def sum_prediction(
         Of observed and predicted.
     within
         1 or 0, whether a row lies in its interval, NaN without one.
+    beside
+        Sums over the same rows, some of which may be the same.
     """
-    columns, ones = RowSums(), rows.ones
+    columns, ones = RowSums(None if beside is None else beside.columns), rows.places.ones
     plain = columns.add_pair(ones, observed, predicted.values, predicted.error)
     layouts: dict[Kind, Layout] = {("values", None): plain}
     for name, baseline in baselines.items():
-        beside = plain
+        pair = plain
         if baseline.valid is not None:
             kept = baseline.valid
             parts = (rows.observed, predicted.raw, predicted.raw - rows.observed)
-            beside = columns.add_pair(kept.astype(np.float64), *(centre(part, kept) for part in parts))
-        layouts["values", name] = columns.add_baseline(beside, baseline.error)
+            pair = columns.add_pair(kept.astype(np.float64), *(centre(part, kept) for part in parts))
+        layouts["values", name] = columns.add_baseline(pair, baseline.error)
     if ranks is not None:
-        layouts["ranks", None] = columns.add_single(*_where_known(ones, ranks))
+        layouts["ranks", None] = columns.add_mean(*_where_known(ones, ranks))
     if within is not None:
-        layouts["intervals", None] = columns.add_single(*_where_known(ones, within))
+        layouts["intervals", None] = columns.add_mean(*_where_known(ones, within))
     if anomalies is not None:
         of_observed, of_predicted = anomalies
         layouts["anomalies", None] = columns.add_pair(
@@ -215,13 +243,14 @@ def evaluate(
     """
     shape = sums[0].shape[1:]
     found = np.full((len(metrics), len(sums), *shape[1:]), np.nan)
+    pooled = [one[:, 0] if shape[0] == 1 else one.sum(axis=1) for one in sums]
     moments: dict[tuple[Of, str | None, bool], Moments | None] = {}
     for number, metric in enumerate(metrics):
         over = (metric.over or BEST) if metric.needs_baseline else None
         by_cell = metric.temporal and shape[0] > 1
         key = metric.of, over, by_cell
         if key not in moments:
-            moments[key] = _stacked(_of_kind(layouts, metric.of, over, best), sums, by_cell)
+            moments[key] = _stacked(_of_kind(layouts, metric.of, over, best), sums if by_cell else pooled)
         stacked = moments[key]
         if stacked is not None:
             values = metric.function(stacked)
@@ -238,21 +267,19 @@ def _of_kind(
     return [one.get((of, over)) for one in layouts]
 
 
-def _stacked(layouts: Sequence[Layout | None], sums: Sequence[FloatArray], by_cell: bool) -> Moments | None:
-    """Moments of all predictions, [predictions, ...] or [predictions, cells, ...]; None where no one has them."""
+def _stacked(layouts: Sequence[Layout | None], sums: Sequence[FloatArray]) -> Moments | None:
+    """Moments of all predictions, [predictions, ...], from sums of columns, [columns, ...]; None where none has any."""
     known = next((layout for layout in layouts if layout is not None), None)
     if known is None:
         return None
-    n_sums, n_shifts = len(known.columns), len(known.shift)
-    shape = sums[0].shape[1:] if by_cell else sums[0].shape[2:]
+    n_sums, n_shifts, shape = len(known.columns), len(known.shift), sums[0].shape[1:]
     found, shift = np.zeros((n_sums, len(sums), *shape)), np.zeros((n_shifts, len(sums)))
     for number, (layout, one) in enumerate(zip(layouts, sums, strict=True)):
         if layout is not None:
-            layout.put(found[:, number], one if by_cell else one.sum(axis=1))
+            layout.put(found[:, number], one)
             shift[:, number] = layout.shift
-    return Moments(
-        found, np.broadcast_to(shift.reshape(n_shifts, len(sums), *(1,) * len(shape)), (n_shifts, len(sums), *shape))
-    )
+    shift = shift.reshape(n_shifts, len(sums), *(1,) * len(shape))
+    return Moments(found, np.broadcast_to(shift, (n_shifts, len(sums), *shape)))
 
 
 def _median(values: FloatArray) -> FloatArray:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from motrain_app.skill.moments import FloatArray
 
-__all__ = ["Ranked", "rank_correlation_parts"]
+__all__ = ["Ranked", "rank_correlation_parts", "rank_products"]
 
 IntArray = NDArray[np.integer[Any]]
 
@@ -49,6 +49,11 @@ def rank_correlation_parts(first: Ranked, second: Ranked) -> FloatArray:
     own = u * v - rho * (u * u + v * v) / 2
     influence = own + first.above(v - rho * u) + second.above(u - rho * v)
     return np.asarray(rho + influence - first.mean(influence))
+
+
+def rank_products(first: Ranked, second: Ranked) -> FloatArray:
+    """Return the products of standardised ranks: they have the mean of `rank_correlation_parts`, not the spread."""
+    return np.asarray(first.standard * second.standard)
 
 
 class Ranked:

@@ -55,9 +55,10 @@ class Metric:
     temporal
         Whether it is taken of each cell over time; the score of several cells is then the median over them.
     of
-        What the moments are of: the "values"; pseudo-values of "ranks" (`motrain_app.skill.ranks`); "anomalies" from
-        the season (`motrain_app.skill.anomalies`); whether rows lie in their "intervals"; or the values summed over
-        each of the "days", which the function reduces: such a score has no interval.
+        What the moments are of: the "values"; pseudo-values of "ranks" (`motrain_app.skill.ranks`) as errors, of which
+        there is but the mean; "anomalies" from the season (`motrain_app.skill.anomalies`); whether rows lie in their
+        "intervals", likewise; or the errors summed over each of the "days", which the function reduces: such a score
+        has no interval.
     over
         The baseline that it is bound to; empty where that is the best one, or none.
     """

@@ -14,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.skill.groups import sum_groups
-from motrain_app.skill.moments import FloatArray, Moments
+from motrain_app.skill.moments import COUNT, ERR, ERR2, WEIGHT, FloatArray, Moments
 
 __all__ = ["Centred", "Layout", "RowSums", "centre"]
 
-_ZERO = -1  # in a layout: a sum that is 0 in every row
+# In a layout: a sum that is 0 in every row, and one that nobody made.
+_ZERO, _UNKNOWN = -1, -2
+_BLANK = {_ZERO: 0.0, _UNKNOWN: np.nan}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,13 +65,18 @@ class Layout:
     Parameters
     ----------
     columns
-        Column of each sum, in the order of `Moments.sums`; −1 for zeros.
+        Column of each sum, in the order of `Moments.sums`; −1 for zeros, −2 for NaN.
     shift
         As in `Moments`, shape (3) or (4).
     """
 
     columns: NDArray[np.intp]
     shift: FloatArray
+
+    def of_errors(self) -> Layout:
+        """The layout in which nobody made but weights and errors."""
+        kept = np.isin(np.arange(len(self.columns)), (WEIGHT, COUNT, ERR, ERR2))
+        return Layout(np.where(kept, self.columns, _UNKNOWN), self.shift)
 
     def moments(self, sums: FloatArray) -> Moments:
         """Moments from sums of all columns, shape (columns, ...)."""
@@ -80,22 +87,31 @@ class Layout:
 
     def moments_of(self, sums: Callable[[int], FloatArray]) -> Moments:
         """Moments from the sums of each column, asked for one by one; shape (...)."""
-        parts = [None if column == _ZERO else sums(int(column)) for column in self.columns]
-        known = next(part for part in parts if part is not None)
-        found = np.stack([np.zeros_like(known) if part is None else part for part in parts])
+        known = sums(int(self.columns[0]))
+        found = np.empty((len(self.columns), *known.shape))
+        for place, column in enumerate(self.columns.tolist()):
+            found[place] = sums(column) if column >= 0 else _BLANK[column]
         shift = self.shift.reshape(-1, *(1,) * known.ndim)
         return Moments(found, np.broadcast_to(shift, (len(self.shift), *known.shape)))
 
     def put(self, found: FloatArray, sums: FloatArray) -> None:
         """Write the sums of moments, shape (10 or 13, ...), from sums of all columns, shape (columns, ...)."""
-        found[...] = sums[self.columns]
-        found[self.columns == _ZERO] = 0.0
+        for place, column in enumerate(self.columns.tolist()):
+            found[place] = sums[column] if column >= 0 else _BLANK[column]
 
 
 class RowSums:
-    """Columns over rows, and the sums over groups of them."""
+    """Columns over rows, and the sums over groups of them.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    beside
+        Others over the same rows, which live as long: what they share is summed once.
+    """
+
+    def __init__(self, beside: RowSums | None = None) -> None:
+        self._beside = beside
+        self._totals: dict[int, float] = {} if beside is None else beside._totals
         self._columns: list[FloatArray] = []
         self._place: dict[int, int] = {}  # of the columns that are there, by identity
 
@@ -107,10 +123,10 @@ class RowSums:
         w, *others = self._add(weight, observed.values, predicted.values, error.values, *seconds, error.size)
         return Layout(np.array([w, w, *others]), np.array([observed.shift, predicted.shift, error.shift]))
 
-    def add_single(self, weight: FloatArray, series: Centred) -> Layout:
-        """Add what moments of a series need whose observed values are all 0: of pseudo-values, or of hits."""
-        w, p, pp, a = self._add(weight, series.values, series.squares, series.size)
-        columns = np.array([w, w, _ZERO, p, p, _ZERO, pp, _ZERO, pp, a])
+    def add_mean(self, weight: FloatArray, series: Centred) -> Layout:
+        """Add what a mean needs: of pseudo-values, or of hits. Observed values are 0; there are no second moments."""
+        w, p = self._add(weight, series.values)
+        columns = np.array([w, w, _ZERO, p, p, _ZERO, _UNKNOWN, _ZERO, _UNKNOWN, _UNKNOWN])
         return Layout(columns, np.array([0.0, series.shift, series.shift]))
 
     def add_baseline(self, beside: Layout, error: Centred) -> Layout:
@@ -137,4 +153,9 @@ class RowSums:
 
     def total(self) -> FloatArray:
         """Sums over all rows, shape (columns)."""
-        return np.array([column.sum() for column in self._columns])
+        return np.array([self._total_of(column) for column in self._columns])
+
+    def _total_of(self, column: FloatArray) -> float:
+        if id(column) not in self._totals:
+            self._totals[id(column)] = float(column.sum())
+        return self._totals[id(column)]

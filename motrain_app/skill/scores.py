@@ -7,18 +7,18 @@ rows, its own unit and its own numbers: nothing is ever summed over outputs.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from motrain_app.skill.anomalies import anomalies
 from motrain_app.skill.intervals import bootstrap_outputs
 from motrain_app.skill.moments import FloatArray
-from motrain_app.skill.output_sums import OutputRows, PredictionSums, Series, evaluate, prepare, sum_prediction
-from motrain_app.skill.ranks import Ranked, rank_correlation_parts
+from motrain_app.skill.output_sums import OutputRows, Places, PredictionSums, Series, evaluate, prepare, sum_prediction
+from motrain_app.skill.ranks import Ranked, rank_products
+from motrain_app.skill.ranks import rank_correlation_parts as rank_parts
 from motrain_app.skill.registry import Metric, best_index, get_metric
 from motrain_app.skill.row_sums import centre
 from motrain_app.skill.series import is_degenerate
@@ -205,11 +205,16 @@ def score_outputs(
     wanted = frozenset(metric.of for metric in chosen)
     n_cells, place = _numbered(cell)
     outputs = []
+    places: dict[bytes, Places] = {}  # most outputs miss the same rows
     for i in range(len(o)):
-        kept = np.flatnonzero(~(np.isnan(o[i]) | np.isnan(p[i])))
-        rows = _rows(o[i, kept], time[kept], place[kept], n_cells)
+        present = ~(np.isnan(o[i]) | np.isnan(p[i]))
+        kept, mark = np.flatnonzero(present), present.tobytes()
+        if mark not in places:
+            places[mark] = Places.of(time[kept], place[kept], n_cells)
+        rows = OutputRows(o[i, kept], places[mark])
         beside = {name: b[i, kept] for name, b in others.items()}
-        outputs.append(_sum_output(rows, p[i, kept], beside, None if hits is None else hits[i, kept], wanted))
+        within_here = None if hits is None else hits[i, kept]
+        outputs.append(_sum_output(rows, p[i, kept], beside, within_here, wanted, resampled=replicates > 0))
     value, each = _values(outputs, chosen, tuple(others))
     for number, name in enumerate(others):
         each[number][:, [is_degenerate(m, name, constant_baselines, seasonal_baselines) for m in chosen]] = np.nan
@@ -259,20 +264,14 @@ def _numbered(cell: NDArray[np.integer[Any]]) -> tuple[int, NDArray[np.integer[A
     return len(cells), place
 
 
-def _rows(
-    observed: FloatArray, time: NDArray[np.datetime64], cell: NDArray[np.integer[Any]], n_cells: int
-) -> OutputRows:
-    day = time.astype("datetime64[D]").astype(np.int64)
-    first, last = (int(day.min()), int(day.max())) if len(day) else (0, -1)
-    return OutputRows(observed, day - first, last - first + 1, time, cell, n_cells)
-
-
 def _sum_output(
     rows: OutputRows,
     predicted: FloatArray,
     baselines: Mapping[str, FloatArray],
     within: FloatArray | None,
     wanted: frozenset[str],
+    *,
+    resampled: bool,
 ) -> _Output:
     prediction, others = prepare(rows, predicted), {name: prepare(rows, b) for name, b in baselines.items()}
     best = _best_baseline(others)
@@ -280,37 +279,42 @@ def _sum_output(
     best_series = None if best_name is None else others[best_name]
     observed, shares_rows = centre(rows.observed), best_series is not None and best_series.valid is None
     # What orders rows, or takes the season from them, is dear: the best baseline alone is compared in that.
-    costly = _costly(rows, predicted, baselines[best_name] if best_name is not None and shares_rows else None, wanted)
+    shared = baselines[best_name] if best_name is not None and shares_rows else None
+    costly = _costly(rows, predicted, shared, wanted, rank_parts if resampled else rank_products)
     sums = sum_prediction(rows, observed, prediction, others, **costly[0], within=within)
     scored = []
     for name, one in others.items():
         more = costly[1] if name == best_name else {}
         if one.valid is None:
-            scored.append(sum_prediction(rows, observed, one, others, **more))
+            scored.append(sum_prediction(rows, observed, one, others, **more, beside=sums))
             continue
         # On the rows that it has, and with its opponents there: so the best baseline has skill 0.
         kept = np.flatnonzero(one.valid)
         there, raw = rows.take(kept), baselines[name][kept]
         opponents = {other: prepare(there, values[kept]) for other, values in baselines.items()}
-        more = _costly(there, raw, None, wanted)[0] if name == best_name else {}
+        more = _costly(there, raw, None, wanted, rank_products)[0] if name == best_name else {}
         scored.append(sum_prediction(there, centre(there.observed), prepare(there, raw), opponents, **more))
     return _Output(sums, tuple(scored), best, best_name)
 
 
 def _costly(
-    rows: OutputRows, predicted: FloatArray, baseline: FloatArray | None, wanted: frozenset[str]
+    rows: OutputRows,
+    predicted: FloatArray,
+    baseline: FloatArray | None,
+    wanted: frozenset[str],
+    correlate: Callable[[Ranked, Ranked], FloatArray],
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return pseudo-values of ranks, and anomalies, as far as they are wanted: of a prediction, and of a baseline."""
     of_prediction: dict[str, Any] = {}
     of_baseline: dict[str, Any] = {}
     if "ranks" in wanted:
-        observed = Ranked.of(rows.observed, rows.cell)
-        of_prediction["ranks"] = rank_correlation_parts(observed, Ranked.of(predicted, rows.cell))
-        if baseline is not None:  # which is not resampled: products of ranks have the same mean
-            of_baseline["ranks"] = observed.standard * Ranked.of(baseline, rows.cell).standard
+        observed = Ranked.of(rows.observed, rows.places.cell)
+        of_prediction["ranks"] = correlate(observed, Ranked.of(predicted, rows.places.cell))
+        if baseline is not None:
+            of_baseline["ranks"] = rank_products(observed, Ranked.of(baseline, rows.places.cell))
     if "anomalies" in wanted:
         series = [rows.observed, predicted, *([] if baseline is None else [baseline])]
-        left, *others = anomalies(np.stack(series), rows.time, rows.cell)
+        left, *others = rows.places.season.anomalies(np.stack(series))
         of_prediction["anomalies"] = left, others[0]
         if baseline is not None:
             of_baseline["anomalies"] = left, others[1]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from motrain_app.runs.cluster import MEMORY, WORKER_ENVIRONMENT
 from motrain_app.skill import metric_names
 from tests.benchmarks.conftest import _environment
 
@@ -18,8 +19,9 @@ LIMIT = 60.0  # seconds, of each
 def _seconds(replicates: int) -> float:
     """Return the seconds that two processes side by side take for ten thousand, from those for some hundreds."""
     script, each = Path(__file__).with_name("score_partitions.py"), MEASURED // 2
+    environment = {**_environment(), **WORKER_ENVIRONMENT, **MEMORY}  # as workers of a run have it
     command = [sys.executable, str(script), str(each), str(replicates)]
-    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=_environment()) for _ in range(2)]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) for _ in range(2)]
     taken = [float(process.communicate(timeout=600)[0]) for process in both]
     assert all(process.returncode == 0 for process in both)
     return max(taken) * PARTITIONS / MEASURED

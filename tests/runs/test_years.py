@@ -50,8 +50,8 @@ def test_difficulty_is_the_score_of_what_each_fold_withheld(run):
 def test_the_odd_year_is_the_hardest_and_bends_its_operator_most_and_no_other(run):
     of_y = run.years().sel(output="y")
     odd = of_y.sel(partition="cell-0")
-    assert str(odd["fold"][int(odd["difficulty"].argmax())].values) == str(ODD)
-    assert str(odd["fold"][int(odd["influence"].argmax())].values) == str(ODD)
+    assert str(odd["fold"][int(odd["difficulty"].argmax("fold"))].values) == str(ODD)
+    assert str(odd["fold"][int(odd["influence"].argmax("fold"))].values) == str(ODD)
     assert float(odd["influence"].max()) > 3 * float(of_y["influence"].sel(partition="cell-1").max())
 
 
