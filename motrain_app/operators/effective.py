@@ -100,7 +100,7 @@ def effective_of_sums(sums: Float64, stratum: NDArray[np.integer], n_strata: int
         """Give each cluster the mean of its stratum."""
         return np.asarray(((of_clusters @ member.T) / here) @ member)
 
-    lost = ~np.isfinite(sums).all(axis=0)
+    lost = np.asarray(~np.isfinite(sums).all(axis=0))
     s = np.where(lost, 0.0, sums)
     count = s[0]
     rows = count @ member.T
@@ -115,13 +115,14 @@ def effective_of_sums(sums: Float64, stratum: NDArray[np.integer], n_strata: int
     freedom = clusters - np.concatenate([used, used.sum(axis=-1, keepdims=True)], axis=-1)
     correction = clusters / np.maximum(freedom, 1)
     n, effects, constant = over_strata(count), [], np.zeros(clusters.shape, bool)
-    for deviation, variation, size in (
+    orders: list[tuple[Float64, Float64, Float64]] = [
         (s[1] - mean * count, squares, s[2]),
         (squares - of_square * count, fourths - 2 * of_square * squares + of_square**2 * count, fourths),
-    ):
+    ]
+    for deviation, variation, size in orders:
         total = over_strata(variation)
         constant |= total <= _CONSTANT * over_strata(size)  # and so is what is made of it
-        effect = correction * over_strata(np.square(deviation)) / np.where(constant, 1.0, total)
+        effect = correction * over_strata(deviation**2) / np.where(constant, 1.0, total)
         effects.append(np.where(constant, clusters, n / np.maximum(effect, 1.0)))
     found = np.where(freedom < 1, clusters, np.minimum(*effects))
     return np.where(over_strata(lost.astype(np.float64)) > 0, 0.0, found)
