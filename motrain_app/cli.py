@@ -159,6 +159,7 @@ def _add_skill(part: argparse.ArgumentParser) -> None:
     form.add_argument("--json", action="store_true", help="every metric, as JSON")
     form.add_argument("--to", type=Path, metavar="FILE", help="every metric, as FILE.csv, .json, .parquet or .nc")
     part.add_argument("--open-test", action="store_true", help="open the test, which is recorded, and print its scores")
+    _add_register(part)
 
 
 def _add_register(part: argparse.ArgumentParser) -> None:
@@ -167,7 +168,7 @@ def _add_register(part: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="MODULE",
-        help="import learners of your own: a module's name, or a .py file (repeat for several)",
+        help="import learners and metrics of your own: a module's name, or a .py file (repeat for several)",
     )
 
 
@@ -322,11 +323,14 @@ def _taken_over(run: "Run") -> str:
 
 
 def _skill(options: argparse.Namespace) -> int:
+    from motrain_app.learning.registering import register_module
     from motrain_app.runs import Run, RunFolder
-    from motrain_app.runs.score_files import check_ending, to_csv, to_json, why_no_scores, write_scores
-    from motrain_app.runs.score_table import SHOWN, print_scores
-    from motrain_app.runs.scoring import check_question
+    from motrain_app.runs.scores.score_files import check_ending, to_csv, to_json, why_no_scores, write_scores
+    from motrain_app.runs.scores.score_table import SHOWN, print_scores
+    from motrain_app.runs.scores.scoring import check_question
 
+    for name in options.register:
+        register_module(name)
     run = Run.open(options.run)
     if options.to is not None:
         check_ending(options.to)  # before a test is opened

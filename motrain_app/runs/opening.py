@@ -1,6 +1,7 @@
 """Opening the test: its scores are made at that moment, and the opening is recorded first."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.judging import REPLICATES
 from motrain_app.runs.plan import Plan
 from motrain_app.runs.store import DONE, RunStore
-from motrain_app.skill import COVERAGE_LEVEL, judge_rows, score_outputs
+from motrain_app.skill import COVERAGE_LEVEL, get_metric, judge_rows, score_outputs
 
 
 def openings(run: RunFolder) -> list[dict[str, Any]]:
@@ -37,11 +38,13 @@ def open_test(run: RunFolder) -> None:
     Raises
     ------
     RunError
-        Where the design holds no test back, or the run folder cannot be written: an opening that leaves no trace is
-        none.
+        Where the design holds no test back, a metric of the run is unknown here, or the run folder cannot be written:
+        an opening that leaves no trace is none.
     """
     if run.design().test is None:
         raise RunError("The design of this run has no test rows. Give it a test date, and train again.")
+    plan = Plan.load(run.plan)
+    check_metrics(plan.metrics)  # an opening that ends in the middle would still be one
     entry = {"opened": datetime.now(UTC).isoformat(timespec="seconds")}
     try:
         write_json_durably(run.openings, [*openings(run), entry])
@@ -49,12 +52,24 @@ def open_test(run: RunFolder) -> None:
         raise RunError(
             f"The opening cannot be recorded in {run.path} ({error.strerror}); the test stays sealed."
         ) from None
-    seed, plan = run.design().seed, Plan.load(run.plan)
+    seed = run.design().seed
     with RunStore(run.store, write=True) as store:
         unscored = [row for row in store.partitions() if row.state == DONE and row.test_scores is None]
         for name in dict.fromkeys(row.file for row in unscored):
             positions = {row.number: int(row.position or 0) for row in unscored if row.file == name}
             store.put_test_scores(_score_file(run.blocks / str(name), positions, plan, seed))
+
+
+def check_metrics(names: Sequence[str]) -> None:
+    """Raise RunError where a metric is unknown: a person's own is known once its module is imported."""
+    for name in names:
+        try:
+            get_metric(name)
+        except ValueError as error:
+            raise RunError(
+                f"{str(error)[0].upper()}{str(error)[1:]}. One of your own is known once the module that defines it is "
+                "imported: name it with --register MODULE."
+            ) from None
 
 
 def _score_file(path: Path, positions: dict[int, int], plan: Plan, seed: int) -> dict[int, NDArray[np.float64]]:

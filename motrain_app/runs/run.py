@@ -16,25 +16,25 @@ from motrain_app.operators import Operator, Variable
 from motrain_app.runs import opening
 from motrain_app.runs.blockfile import TEST, BlockFile
 from motrain_app.runs.calibration import Residuals, coverage_frame
-from motrain_app.runs.cell_scores import score_cells
-from motrain_app.runs.comparing import compare_runs
+from motrain_app.runs.comparison.comparing import compare_runs
+from motrain_app.runs.comparison.run_comparison import RunComparison
 from motrain_app.runs.durable import write_json_durably
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
-from motrain_app.runs.judged_rows import OF_TEST
 from motrain_app.runs.lock import is_driven
 from motrain_app.runs.origins import Origins
 from motrain_app.runs.plan import Plan
-from motrain_app.runs.remarks import bias_remarks
-from motrain_app.runs.run_comparison import RunComparison
-from motrain_app.runs.scoring import partial_words, skill_frame
+from motrain_app.runs.scores.cell_scores import score_cells
+from motrain_app.runs.scores.judged_rows import OF_TEST
+from motrain_app.runs.scores.remarks import bias_remarks
+from motrain_app.runs.scores.scoring import partial_words, skill_frame
+from motrain_app.runs.scores.verdicts import verdict_frame
+from motrain_app.runs.scores.years import year_matrices
 from motrain_app.runs.store import DONE, PartitionRow, RunStore
 from motrain_app.runs.trials import trial_frame
-from motrain_app.runs.verdicts import verdict_frame
-from motrain_app.runs.years import year_matrices
 
 if TYPE_CHECKING:
-    from motrain_app.runs.partitioning_pays import PartitioningPays
+    from motrain_app.runs.comparison.partitioning_pays import PartitioningPays
 
 
 class Run:
@@ -255,7 +255,7 @@ class Run:
         return year_matrices(self._folder, metric)
 
     def by_cell(self, metric: str = "bias", *, partitions: Sequence[str] | None = None) -> xr.Dataset:
-        """Return an out-of-fold score of each cell, as maps show it; see `motrain_app.runs.cell_scores.score_cells`."""
+        """Return an out-of-fold score of each cell, for maps; see `motrain_app.runs.scores.cell_scores.score_cells`."""
         return score_cells(self._folder, metric, partitions)
 
     def compare(self, other: "Run") -> RunComparison:
@@ -305,15 +305,15 @@ class Run:
         RunError
             Where the run is one operator for all itself, nothing was withheld, or the one cannot be trained.
         """
-        from motrain_app.runs.one_for_all import train_with
-        from motrain_app.runs.partitioning_pays import measure_partitioning
+        from motrain_app.runs.comparison.one_for_all import train_with
+        from motrain_app.runs.comparison.partitioning_pays import measure_partitioning
 
         train = train_with(workers=workers, scheduler=scheduler, register=register)
         return measure_partitioning(self, static=static, control=control, train=train)
 
     def cross(self, partitions: Sequence[str] | None = None) -> xr.Dataset:
-        """Judge each operator on each partition; see `motrain_app.runs.operator_matrix.cross_operators`."""
-        from motrain_app.runs.operator_matrix import cross_operators
+        """Judge each operator on each partition; see `motrain_app.runs.comparison.operator_matrix.cross_operators`."""
+        from motrain_app.runs.comparison.operator_matrix import cross_operators
 
         return cross_operators(self, partitions)
 

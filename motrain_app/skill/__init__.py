@@ -39,7 +39,17 @@ from motrain_app.skill.metrics import (
 )
 from motrain_app.skill.moments import Moments
 from motrain_app.skill.ranks import Ranked, rank_correlation_parts
-from motrain_app.skill.registry import OVER, POOLED, Metric, best_index, best_indices, get_metric, metric, metric_names
+from motrain_app.skill.registry import (
+    OVER,
+    POOLED,
+    Metric,
+    best_index,
+    best_indices,
+    get_metric,
+    get_metric_or_stand_in,
+    metric,
+    metric_names,
+)
 from motrain_app.skill.scores import Scores, score_outputs, unpack_scores
 from motrain_app.skill.season import DAYS_PER_YEAR, day_of_year, season_harmonics
 from motrain_app.skill.season_bias import SeasonBias, cancels, season_bias
@@ -87,6 +97,7 @@ __all__ = [
     "discoveries",
     "fit_climatology",
     "get_metric",
+    "get_metric_or_stand_in",
     "group_blocks",
     "held_out_coverage",
     "influence",

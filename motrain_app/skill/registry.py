@@ -20,7 +20,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from motrain_app.skill.moments import FloatArray, Moments
 
-__all__ = ["OVER", "POOLED", "Metric", "Score", "best_index", "best_indices", "get_metric", "metric", "metric_names"]
+__all__ = [
+    "OVER",
+    "POOLED",
+    "Metric",
+    "Score",
+    "best_index",
+    "best_indices",
+    "get_metric",
+    "get_metric_or_stand_in",
+    "metric",
+    "metric_names",
+]
 
 Score = Callable[[Moments], FloatArray]
 Direction = Literal["min", "max", "zero"]
@@ -179,6 +190,22 @@ def get_metric(name: str) -> Metric:
     if name.startswith(OVER) and len(name) > len(OVER):
         return replace(_REGISTRY["skill"], name=name, over=name.removeprefix(OVER))
     raise ValueError(f"there is no metric {name!r}; there are {', '.join(_REGISTRY)}")
+
+
+def get_metric_or_stand_in(name: str) -> Metric:
+    """Return the metric of this name, or one that only has the name: for tables of scores that were computed elsewhere.
+
+    A person's own metric is known where the module that defines it was imported. Its scores can be read without.
+    """
+    try:
+        return get_metric(name)
+    except ValueError:
+        return Metric(name, _not_imported, np.nan, "max", "none")
+
+
+def _not_imported(m: Moments) -> FloatArray:
+    """A metric of a module that is not imported."""
+    raise ValueError("this metric is defined in a module that was not imported")
 
 
 def best_index(values: ArrayLike, metric: str | Metric) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.skill.moments import FloatArray
-from motrain_app.skill.registry import get_metric
+from motrain_app.skill.registry import get_metric_or_stand_in
 from motrain_app.skill.scores import Scores
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _against(scores: Scores) -> NDArray[np.intp]:
     """Index of the baseline that each score stands beside, (..., outputs, metrics); −1 without one."""
     against = np.repeat(scores.baseline[..., None], len(scores.metrics), axis=-1)
     for number, name in enumerate(scores.metrics):
-        over = get_metric(name).over
+        over = get_metric_or_stand_in(name).over
         if over:
             against[..., number] = scores.baselines.index(over) if over in scores.baselines else -1
     return against
@@ -102,7 +102,7 @@ def _baseline_values(scores: Scores, against: NDArray[np.intp]) -> FloatArray:
 
 
 def _p_values(scores: Scores, against: NDArray[np.intp]) -> FloatArray:
-    compares = [get_metric(name).needs_baseline for name in scores.metrics]
+    compares = [get_metric_or_stand_in(name).needs_baseline for name in scores.metrics]
     every = np.broadcast_to(scores.p[..., None], (*scores.p.shape, len(scores.metrics)))
     return np.where(compares, _of_baseline(every, against), np.nan)
 

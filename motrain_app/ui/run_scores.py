@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from motrain_app.runs import Run, RunError
-from motrain_app.runs.cell_series import cell_series
+from motrain_app.runs.scores.cell_series import cell_series
 from motrain_app.ui.run_follower import RunFollower
 
 KEPT_AT_MOST = 32

@@ -10,9 +10,9 @@ import pytest
 from motrain_app.design import Learner, LeaveBlocksOut, Period, box
 from motrain_app.runs import Run
 from motrain_app.runs import launch as launch_module
+from motrain_app.runs.comparison.paying import pays
 from motrain_app.runs.driver import Driver
 from motrain_app.runs.folder import RunFolder
-from motrain_app.runs.paying import pays
 from tests.runs.conftest import make_dataset
 from tests.runs.takeovers import (
     MIDDLE,

@@ -11,9 +11,9 @@ import panel as pn
 import panel_material_ui as pmui
 import xarray as xr
 
-from motrain_app.runs.one_for_all import is_fitted_at_once
-from motrain_app.runs.partitioning_pays import measure_partitioning
-from motrain_app.runs.paying import find_one_for_all, pays, pays_sentence
+from motrain_app.runs.comparison.one_for_all import is_fitted_at_once
+from motrain_app.runs.comparison.partitioning_pays import measure_partitioning
+from motrain_app.runs.comparison.paying import find_one_for_all, pays, pays_sentence
 from motrain_app.skill import get_metric
 from motrain_app.ui.escape import safe_text
 from motrain_app.ui.pages.partitions import output_select

@@ -1,0 +1,1 @@
+"""Runs compared, and whether partitioning pays: paired errors, one operator for all, random partitions."""

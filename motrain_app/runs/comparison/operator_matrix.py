@@ -1,0 +1,110 @@
+"""Operators judged on each other's partitions: operator i on partition j, out-of-fold on both sides."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from motrain_app.runs.blockfile import BlockFile
+from motrain_app.runs.comparison.crossing import Predict, predict_by_members, read_withheld
+from motrain_app.runs.comparison.one_for_all import folds_of
+from motrain_app.runs.comparison.withheld import Withheld
+from motrain_app.runs.errors import RunError
+from motrain_app.runs.folder import RunFolder
+from motrain_app.runs.plan import Plan
+from motrain_app.runs.staged_rows import StagedRows
+from motrain_app.runs.store import PartitionRow
+from motrain_app.skill import moments, r2, rmse, rmse_change
+
+if TYPE_CHECKING:
+    from motrain_app.runs.run import Run
+
+MOST = 50  # partitions: 2,500 pairs are as many as a person can look at
+Array = NDArray[np.float64]
+
+
+def cross_operators(run: "Run", partitions: Sequence[str] | None = None) -> xr.Dataset:
+    """Judge each operator on the withheld rows of each partition: whether one does for two, and where it does not.
+
+    A row that fold k withheld is predicted by the operator's member k, which has not seen its fold either. The rows of
+    one partition are in memory at a time.
+
+    Parameters
+    ----------
+    partitions
+        Names of at most 50 finished ones; None: all, if they are no more.
+
+    Returns
+    -------
+    xarray.Dataset
+        Over (operator, partition, output): rmse in the output's unit; skill, 1 − MSE / variance of the observations;
+        change of the RMSE to that of the partition's own operator in per cent, on the rows that both predict, positive
+        where the partition's own is better; n, the rows that the operator predicts.
+
+    Raises
+    ------
+    RunError
+        Where there are more than 50, one is not finished, or nothing was withheld.
+    """
+    folder, folds = RunFolder(run.path), folds_of(run)
+    if not folds.jackknife:
+        raise RunError(f"Nothing was withheld in {run.path.name}: no operator can be judged. Train with a jackknife.")
+    withheld = Withheld(folder)
+    chosen = _chosen(run, withheld, partitions)
+    plan, staged, n = withheld.plan, StagedRows(folder.staged()), len(chosen)
+    operators = [_of_partition(folder, row, plan) for row in chosen]
+    found = {name: np.full((n, n, len(plan.outputs)), np.nan) for name in ("rmse", "skill", "change", "n")}
+    for place, row in enumerate(chosen):
+        rows = withheld.of_partition(row)
+        inputs = read_withheld(staged, rows.key, folds)
+        fold = folds.fold_of_atom[folds.atom_of_time[rows.key % len(plan.time)]].astype(np.int16)
+        for other, operator in enumerate(operators):
+            predicted = operator(inputs, fold) - plan.output_offset[:, None]
+            alone, beside = (moments(rows.observed, predicted, baseline=own) for own in (None, rows.predicted))
+            values = {"rmse": rmse(alone), "skill": r2(alone), "change": 100 * rmse_change(beside), "n": alone.n}
+            for name, value in values.items():
+                found[name][other, place] = value
+    return _as_dataset(found, [row.name for row in chosen], plan)
+
+
+def _chosen(run: "Run", withheld: Withheld, partitions: Sequence[str] | None) -> list[PartitionRow]:
+    names = [row.name for row in withheld.rows] if partitions is None else list(dict.fromkeys(partitions))
+    if len(names) > MOST:
+        raise RunError(
+            f"{len(names):,} partitions make {len(names) ** 2:,} pairs; at most {MOST} partitions can be crossed. "
+            "Name those of interest: run.cross([...])."
+        )
+    finished = {row.name: row for row in withheld.rows}
+    missing = [name for name in names if name not in finished]
+    if missing or not names:
+        which = ", ".join(missing[:5]) or "no partition"
+        raise RunError(f"{run.path.name} has no finished operator of {which}. run.finished names those that it has.")
+    return [finished[name] for name in names]
+
+
+def _of_partition(folder: RunFolder, row: PartitionRow, plan: Plan) -> Predict:
+    with BlockFile.open(folder.blocks / str(row.file)) as file:
+        stack, numbers = file.stack(int(row.position or 0))
+    members = {number: stack.member(slot) for slot, number in enumerate(numbers.tolist())}
+    return predict_by_members(members, len(plan.outputs))
+
+
+def _as_dataset(found: dict[str, Array], names: list[str], plan: Plan) -> xr.Dataset:
+    dims = ("operator", "partition", "output")
+    said = {
+        "rmse": "root-mean-square error out-of-fold",
+        "skill": "1 − MSE / variance of the observations",
+        "change": "change of the RMSE to that of the partition's own operator, per cent",
+        "n": "rows",
+    }
+    return xr.Dataset(
+        {name: (dims, values, {"long_name": said[name]}) for name, values in found.items()},
+        coords={
+            "operator": names,
+            "partition": names,
+            "output": [variable.name for variable in plan.outputs],
+            "unit": ("output", [variable.unit for variable in plan.outputs]),
+        },
+    )

@@ -1,0 +1,187 @@
+"""Whether partitioning pays, measured: a run's partitions against one operator for all, on every row it withheld."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motrain_app.learning import resolve_learner
+from motrain_app.operators import Variable
+from motrain_app.runs.comparison.crossing import predict_by_members, predict_withheld
+from motrain_app.runs.comparison.one_for_all import OneForAll, Train, fit_for_all, folds_of, one_for_all, ridge_like
+from motrain_app.runs.comparison.paired import PairedErrors, stack_changes
+from motrain_app.runs.comparison.paying import MAX_ROWS, Payoff, Verdict, pays_sentence
+from motrain_app.runs.comparison.random_partitions import Control, judge_random_partitions
+from motrain_app.runs.comparison.run_comparison import ALL, Change
+from motrain_app.runs.comparison.withheld import Withheld
+from motrain_app.runs.errors import RunError
+from motrain_app.runs.folder import RunFolder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from motrain_app.runs.run import Run
+
+PAYS_COLUMNS = ("partition", "output", "unit", "n", "rmse", "one_for_all", "change", "low", "high", "p", "significant")
+DRAWS = 39  # the fewest with which one in forty can be told
+FITS_AT_MOST = 20_000  # in all draws together: about a minute
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PartitioningPays:
+    """What partitioning gains over one operator for all; paired, on rows that neither had seen.
+
+    Attributes
+    ----------
+    outputs
+        With units.
+    partitions
+        Names of those that are finished and withheld a row that both predict.
+    pooled
+        Change over all partitions, shape (n_outputs,).
+    by_partition
+        Change of each, [n_partitions, n_outputs].
+    one_for_all
+        What they were held against.
+    control
+        Random partitions of the same sizes; None where they were left out.
+    """
+
+    outputs: tuple[Variable, ...]
+    partitions: tuple[str, ...]
+    pooled: Change
+    by_partition: Change
+    one_for_all: OneForAll
+    control: Control | None = None
+
+    @property
+    def payoffs(self) -> tuple[Payoff, ...]:
+        """The change over all partitions in words, one an output."""
+        one, wins = self.pooled, (self.by_partition.value < 0).sum(axis=0)
+        numbers = (values.tolist() for values in (one.value, one.low, one.high, one.n, wins, one.p))
+        return tuple(
+            Payoff(output.name, change, low, high, n, won, len(self.partitions), p)
+            for output, change, low, high, n, won, p in zip(self.outputs, *numbers, strict=True)
+        )
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """What can be said of each output: that partitioning pays only where it does so beyond random partitions."""
+        chance = np.zeros(len(self.outputs), bool) if self.control is None else ~(self.control.beyond().high < 0)
+        return tuple(
+            "cannot be told" if payoff.verdict == "pays" and by_chance else payoff.verdict
+            for payoff, by_chance in zip(self.payoffs, chance.tolist(), strict=True)
+        )
+
+    def sentence(self) -> str:
+        """Say whether partitioning pays, and how random partitions fare."""
+        said, named = [pays_sentence(self.payoffs)], len(self.outputs) > 1
+        if self.control is not None:
+            said += [self.control.sentence(number, named=named) for number in range(len(self.outputs))]
+        return " ".join(said)
+
+    def __repr__(self) -> str:
+        return self.sentence()
+
+    def frame(self) -> "pd.DataFrame":
+        """Return one line a partition and output, after those of all partitions together; see `PAYS_COLUMNS`."""
+        import pandas as pd
+
+        names, n_outputs = [ALL, *self.partitions], len(self.outputs)
+        columns: dict[str, NDArray[np.generic]] = {
+            "partition": np.repeat(np.array(names, object), n_outputs),
+            "output": np.tile(np.array([output.name for output in self.outputs], object), len(names)),
+            "unit": np.tile(np.array([output.unit for output in self.outputs], object), len(names)),
+        }
+        fields = ("n", "rmse", "other_rmse", "value", "low", "high", "p", "significant")
+        for column, field in zip(PAYS_COLUMNS[3:], fields, strict=True):
+            parts = getattr(self.pooled, field)[None], getattr(self.by_partition, field)
+            columns[column] = np.concatenate(parts).ravel()
+        return pd.DataFrame(columns)
+
+
+def measure_partitioning(
+    run: "Run",
+    *,
+    static: bool = False,
+    control: int | None = None,
+    max_rows: int = MAX_ROWS,
+    train: Train | None = None,
+    progress: Callable[[float], None] = lambda share: None,
+) -> PartitioningPays:
+    """Measure what the partitions of a run gain over one operator for all; as `motrain_app.Run.pays`.
+
+    Each row that a partition's member withheld is predicted by that member, and by the member of the one operator that
+    withheld the same fold. Partitions are read one block at a time, so that memory does not grow with their number.
+
+    Parameters
+    ----------
+    static, max_rows, train
+        As in `motrain_app.runs.comparison.one_for_all.one_for_all`.
+    control
+        Random partitions to judge; see `motrain_app.runs.comparison.random_partitions`. None: 39, or none where there
+        is one partition, each region is one cell, or there are so many partitions that it takes minutes. They are held
+        against an operator without static inputs also where `static` is asked for.
+    progress
+        Called with the share of partitions done, 0 to 1.
+
+    Raises
+    ------
+    RunError
+        Where the run is one operator for all itself, nothing was withheld, or one operator for all cannot be trained.
+    """
+    withheld = Withheld(RunFolder(run.path))
+    plan, folds = withheld.plan, folds_of(run)
+    _refuse(run, withheld, jackknife=folds.jackknife)
+    one = one_for_all(run, static=static, max_rows=max_rows, train=train)
+    predict = predict_by_members(one.members, len(plan.outputs))
+    judge = PairedErrors(plan.time, run.design.seed)
+    names: list[str] = []
+    changes: list[Change] = []
+    done = 0
+    for block in withheld.blocks():
+        parts = [rows for _, rows in block]
+        key = np.concatenate([rows.key for rows in parts])
+        theirs = predict_withheld(one.staged, key, folds, predict, len(plan.outputs)) - plan.output_offset[:, None]
+        edges = np.cumsum([len(rows.key) for rows in parts])[:-1]
+        for (row, rows), other in zip(block, np.split(theirs, edges, axis=1), strict=True):
+            mine = rows.predicted.astype(np.float64)
+            if np.isfinite(rows.observed + mine + other).any():
+                changes.append(judge.change(judge.add(rows.observed, mine, other, rows.key % len(plan.time))))
+                names.append(row.name)
+        done += len(block)
+        progress(done / len(withheld.rows))
+    if not names:
+        raise RunError(f"The members of {run.path.name} and of one operator for all withheld no row in common.")
+    random = _control(run, withheld, one, control, static=static)
+    return PartitioningPays(plan.outputs, tuple(names), judge.change(), stack_changes(changes), one, random)
+
+
+def _refuse(run: "Run", withheld: Withheld, *, jackknife: bool) -> None:
+    """Raise RunError where there is nothing to measure."""
+    if run.design.regions is None and run.design.periods is None:
+        raise RunError(f"{run.path.name} is one operator for all itself: there is no partition that could pay.")
+    if not jackknife:
+        raise RunError(
+            f"Nothing was withheld in {run.path.name}, so whether partitioning pays cannot be told. Train with a "
+            "jackknife."
+        )
+    if not withheld.rows:
+        raise RunError(f"No partition of {run.path.name} is finished. Wait for it, or `motrain resume {run.path}`.")
+
+
+def _control(run: "Run", withheld: Withheld, one: OneForAll, draws: int | None, *, static: bool) -> Control | None:
+    plan = withheld.plan
+    if draws is None:
+        each_cell = np.bincount(plan.region_of_cell[plan.region_of_cell >= 0]).max() == 1
+        long = DRAWS * plan.n_partitions * len(plan.outputs) > FITS_AT_MOST
+        draws = 0 if plan.n_partitions == 1 or each_cell or long else DRAWS
+    if not draws:
+        return None
+    learner = ridge_like(run.design)
+    _, options = resolve_learner(learner)
+    if static or learner != run.design.learner:
+        one = fit_for_all(run, run.design.change(regions=None, periods=None, learner=learner))
+    return judge_random_partitions(one, options, plan, folds_of(run), draws=draws, seed=run.design.seed)

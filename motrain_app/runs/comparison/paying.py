@@ -1,0 +1,136 @@
+"""Whether partitioning pays: a run beside one operator everywhere, trained on the same in the same way."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from motrain_app.design import Design, DesignError
+from motrain_app.runs.comparison.comparing import compare_runs
+from motrain_app.runs.comparison.run_comparison import change_words
+from motrain_app.runs.errors import RunError
+from motrain_app.runs.folder import RunFolder
+from motrain_app.runs.siblings import runs_on
+
+if TYPE_CHECKING:
+    from motrain_app.runs.run import Run
+
+MAX_ROWS = 1_000_000  # that one operator for all learns from, unless it is fitted from sums
+Verdict = Literal["pays", "does not pay", "cannot be told"]
+
+
+@dataclass(frozen=True, slots=True)
+class Payoff:
+    """What partitioning changes of one output, over all partitions and the rows that both runs withheld.
+
+    Attributes
+    ----------
+    output
+        Its name.
+    change, low, high
+        100 · (RMSE of the partitions / RMSE of one operator − 1), in per cent, with its 95 % interval; NaN where there
+        are too few blocks of days for one.
+    n
+        Rows.
+    wins, partitions
+        In how many of the partitions the RMSE is the lower one.
+    p
+        Of no difference in mean squared error, two-sided; NaN without an interval.
+    """
+
+    output: str
+    change: float
+    low: float
+    high: float
+    n: int
+    wins: int
+    partitions: int
+    p: float = float("nan")
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the interval allows to say: it cannot be told where it includes zero, or there is none."""
+        if self.high < 0:
+            return "pays"
+        return "does not pay" if self.low > 0 else "cannot be told"
+
+    def sentence(self, *, named: bool = True) -> str:
+        """Say it in one sentence, with or without the output's name.
+
+        Examples
+        --------
+        >>> Payoff("slope", -12.34, -15.0, -9.06, 5000, 3, 3).sentence()
+        'Partitioning pays for slope: RMSE −12.3 % [−15.0, −9.1].'
+        >>> Payoff("slope", -0.5, -2.0, 1.1, 5000, 2, 3).sentence(named=False)
+        'Whether partitioning pays cannot be told: RMSE −0.5 % [−2.0, +1.1].'
+        """
+        of = f" for {self.output}" if named else ""
+        subject = f"Whether partitioning pays{of} cannot be told"
+        subject = subject if self.verdict == "cannot be told" else f"Partitioning {self.verdict}{of}"
+        return f"{subject}: {change_words(self.change, self.low, self.high)}."
+
+
+def pays(run: "Run", one_for_all: "Run") -> tuple[Payoff, ...]:
+    """Return what the partitions of a run gain over one operator everywhere, for each output that both have.
+
+    Raises
+    ------
+    RunError
+        Where the two cannot be compared; see `motrain_app.runs.comparison.comparing.compare_runs`.
+    """
+    found = compare_runs(run, one_for_all)
+    pooled, partitions = found.pooled, len(found.partitions)
+    numbers = (values.tolist() for values in (pooled.value, pooled.low, pooled.high, pooled.n, found.wins, pooled.p))
+    return tuple(
+        Payoff(output.name, change, low, high, n, wins, partitions, p)
+        for output, change, low, high, n, wins, p in zip(found.outputs, *numbers, strict=True)
+    )
+
+
+def pays_sentence(payoffs: Sequence[Payoff]) -> str:
+    """Say of all outputs whether partitioning pays; the output is named where there are several."""
+    return " ".join(payoff.sentence(named=len(payoffs) > 1) for payoff in payoffs)
+
+
+def find_one_for_all(
+    runs: str | Path, run: "Run", *, design: Design | None = None, max_rows: int = MAX_ROWS
+) -> "Run | None":
+    """Return the newest finished run of one operator everywhere whose other choices are those of a run; None without.
+
+    Parameters
+    ----------
+    runs
+        Folder of runs to look in.
+    run
+        Its data (by fingerprint), remedies, filters, variables, test, jackknife, learner and seed must be the same.
+    design
+        That the one operator must have, where it is to differ in more than regions and periods; None: the run's.
+    max_rows
+        The limit of rows that the one operator may have been trained with, if it had any.
+    """
+    from motrain_app.runs.run import Run
+
+    mark, wanted = RunFolder(run.path).info()["fingerprint"], _alike(design or run.design)
+    if _is_everywhere(run.design):
+        return None
+    for folder in runs_on(Path(runs), mark):
+        try:
+            other = Run(folder.path)
+            alike = _is_everywhere(other.design) and _alike(other.design) == wanted
+            alike = alike and folder.info().get("max_rows") in (None, max_rows)
+            if alike and other.state == "done" and other.counts.get("done"):
+                return other
+        except (RunError, DesignError):
+            continue
+    return None
+
+
+def _is_everywhere(design: Design) -> bool:
+    return design.regions is None and design.periods is None
+
+
+def _alike(design: Design) -> dict[str, Any]:
+    """Return what two designs must share for the one to tell what partitions bring to the other."""
+    document = design.to_json()
+    document["filters"] = sorted(document["filters"])
+    return {name: value for name, value in document.items() if name not in ("data", "references", "regions", "periods")}

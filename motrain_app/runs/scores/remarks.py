@@ -1,0 +1,120 @@
+"""What a person should be told of the scores of a run: bias that cancels over the year."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binom
+
+from motrain_app.operators import Variable
+from motrain_app.operators.seasons import SEASONS, season_of_record
+from motrain_app.runs.folder import RunFolder
+from motrain_app.runs.scores.judged_rows import JudgedReader, JudgedRows, joined
+from motrain_app.skill import SeasonBias, cancels, cell_areas, season_bias
+from motrain_app.skill.season_bias import CHANCE
+
+Array = NDArray[np.float64]
+_UNLIKELY = 0.01
+
+
+def bias_remarks(folder: RunFolder) -> list[str]:
+    """Say of which outputs biases of seasons cancel over the year; see `motrain_app.skill.season_bias`.
+
+    Of all partitions together, where each cell counts by its area, and in how many of the partitions that is so, where
+    these are more than chance makes of errors without bias. Only out-of-fold rows enter.
+    """
+    reader = JudgedReader(folder)
+    plan = reader.plan
+    sums = _Sums(reader)
+    for chunk in reader.chunks():
+        sums.add(chunk)
+    seasons = season_bias(sums.error, sums.weight, sums.season)
+    found = cancelling_bias(seasons, sums.year, plan.outputs)
+    n = len(reader.partitions)
+    by_chance = binom.sf(sums.partitions - 1, n, CHANCE)
+    for output, number, chance in zip(plan.outputs, sums.partitions.tolist(), by_chance.tolist(), strict=True):
+        if n > 1 and chance < _UNLIKELY:
+            found.append(f"{output.name}: bias cancels over the year in {number} of {n} partitions.")
+    return found
+
+
+def cancelling_bias(seasons: SeasonBias, year: Array, outputs: tuple[Variable, ...]) -> list[str]:
+    """Return a sentence for each output whose bias cancels over the year.
+
+    Parameters
+    ----------
+    seasons
+        Shape (outputs, 4).
+    year
+        Bias of the whole year, shape (outputs).
+    outputs
+        With their units.
+    """
+    found = []
+    for number in np.flatnonzero(cancels(seasons, year)).tolist():
+        value, low, high = (one[number] for one in (seasons.value, seasons.low, seasons.high))
+        most = int(np.argmax(np.where(low > 0, value, -np.inf)))
+        least = int(np.argmin(np.where(high < 0, value, np.inf)))
+        digits = max(_digits(high[one] - low[one]) for one in (most, least))
+        unit = f" {outputs[number].unit}" if outputs[number].unit not in ("", "1") else ""
+        said = {
+            one: f"[{low[one]:.{digits}f}, {high[one]:.{digits}f}] in {SEASONS[one]}" for one in sorted((most, least))
+        }
+        first, second = said
+        found.append(
+            f"{outputs[number].name}: bias {value[first]:+.{digits}f}{unit} {said[first]} and "
+            f"{value[second]:+.{digits}f} {said[second]} cancel over the year ({year[number]:+.{digits}f})."
+        )
+    return found
+
+
+def _digits(width: float) -> int:
+    """Return how many digits behind the point tell the ends of an interval apart."""
+    return max(0, math.ceil(0.5 - math.log10(width))) if width > 0 else 3
+
+
+class _Sums:
+    """Errors summed over the seasons of each year: of all partitions, by area, and how many of these cancel."""
+
+    def __init__(self, reader: JudgedReader) -> None:
+        plan = reader.plan
+        record = season_of_record(plan.time)
+        first = int(record.min()) if len(record) else 0
+        self._record = record - first
+        self._n = int(self._record.max(initial=-1)) + 1
+        self.season = (np.arange(self._n) + first) % len(SEASONS)
+        self._area = cell_areas(plan.lat, plan.lon).weight
+        n_outputs = len(plan.outputs)
+        self.error, self.weight = np.zeros((2, n_outputs, self._n))
+        self._year_error, self._year_weight = np.zeros((2, n_outputs))
+        self.partitions = np.zeros(n_outputs, np.int64)
+
+    @property
+    def year(self) -> Array:
+        """Bias of the whole year, shape (outputs); NaN without a row."""
+        return self._year_error / np.where(self._year_weight > 0, self._year_weight, np.nan)
+
+    def add(self, chunk: list[JudgedRows]) -> None:
+        """Take in the rows of whole cells."""
+        rows, record = joined(chunk), self._record
+        part = np.repeat(np.arange(len(chunk)), [len(one.time) for one in chunk])
+        place = np.unique(rows.cell, return_inverse=True)[1]
+        for output in range(len(self.error)):
+            error = rows.predicted[output].astype(np.float64) - rows.observed[output]
+            known = np.flatnonzero(np.isfinite(error))
+            error, when, cell = error[known], record[rows.time[known]], place[known]
+            area = self._area[rows.cell[known]]
+            unit = cell * len(SEASONS) + self.season[when]
+            weight = area / np.bincount(unit)[unit]
+            self.error[output] += np.bincount(when, weight * error, self._n)
+            self.weight[output] += np.bincount(when, weight, self._n)
+            weight = area / np.bincount(cell)[cell]
+            self._year_error[output] += (weight * error).sum()
+            self._year_weight[output] += weight.sum()
+            bins = part[known] * self._n + when
+            shape = len(chunk), self._n
+            sums = np.bincount(bins, error, shape[0] * shape[1]).reshape(shape).astype(np.float64)
+            counts = np.bincount(bins, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float64)
+            total = counts.sum(axis=1)
+            year = sums.sum(axis=1) / np.where(total > 0, total, np.nan)
+            self.partitions[output] += cancels(season_bias(sums, counts, self.season), year).sum()

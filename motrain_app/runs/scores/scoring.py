@@ -1,0 +1,142 @@
+"""Scores of a run as tables: those that were stored as they stand, others computed from what the run predicted."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motrain_app.design.errors import did_you_mean
+from motrain_app.runs.errors import RunError
+from motrain_app.runs.opening import openings
+from motrain_app.runs.plan import Plan
+from motrain_app.runs.scores.group_scores import ScoreQuestion, check_scores, no_scores, score_groups
+from motrain_app.runs.scores.judged_rows import HELD_OUT, OF_TEST
+from motrain_app.runs.store import DONE, PartitionRow, RunStore
+from motrain_app.skill import discoveries, score_frame, unpack_scores
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from motrain_app.runs.folder import RunFolder
+
+_ROWS = {HELD_OUT: "out-of-fold", OF_TEST: "test"}  # in the attributes of a table
+
+
+def skill_frame(
+    folder: "RunFolder",
+    *,
+    by: str | Sequence[str] | None = None,
+    metrics: Sequence[str] | None = None,
+    partitions: Sequence[str] | None = None,
+    rows: str = HELD_OUT,
+    bins: Sequence[float] | None = None,
+) -> "pd.DataFrame":
+    """Return scores as a table; see `motrain_app.runs.Run.skill`."""
+    _check_rows(folder, rows)
+    states = _states(folder)
+    plan = Plan.load(folder.plan)
+    if rows == OF_TEST and not openings(folder):
+        raise RunError("The test is sealed. run.open_test() opens it, and records that.")
+    question = _question(plan, by, metrics, partitions, rows, bins)
+    if question.partitions is not None:
+        _check_partitions(question.partitions, states)
+    if not question.by and bins is None and set(question.metrics) <= set(plan.metrics):
+        frame = _stored(plan, states, question)
+    else:
+        frame = score_groups(folder, folder.design(), question)
+    frame["significant"] = _significant(frame)
+    frame.attrs |= {"rows": _ROWS[rows], "partial": partial_words(folder, states)}
+    return frame
+
+
+def _significant(frame: "pd.DataFrame") -> NDArray[np.bool_]:
+    """Say which differences from a baseline remain when false discoveries over partitions are controlled at 5 %."""
+    found = np.zeros(len(frame), bool)
+    tested = frame[frame["p"].notna()]
+    together = ["output", "metric", *(["group"] if "group" in frame else [])]
+    for places in tested.groupby(together, sort=False, observed=True).indices.values():
+        at = tested.index[places]
+        found[at] = discoveries(tested["p"].to_numpy()[places])
+    return found
+
+
+def check_question(
+    folder: "RunFolder",
+    *,
+    by: str | Sequence[str] | None = None,
+    metrics: Sequence[str] | None = None,
+    rows: str = HELD_OUT,
+    bins: Sequence[float] | None = None,
+) -> None:
+    """Raise RunError where `skill_frame` would refuse to answer, be the test sealed or not; nothing is scored."""
+    _check_rows(folder, rows)
+    _states(folder)
+    plan = Plan.load(folder.plan)
+    check_scores(folder, plan, _question(plan, by, metrics, None, rows, bins))
+
+
+def _question(
+    plan: Plan,
+    by: str | Sequence[str] | None,
+    metrics: str | Sequence[str] | None,
+    partitions: str | Sequence[str] | None,
+    rows: str,
+    bins: Sequence[float] | None,
+) -> ScoreQuestion:
+    return ScoreQuestion(
+        by=() if by is None else _listed(by),
+        metrics=plan.metrics if metrics is None else _listed(metrics),
+        partitions=None if partitions is None else _listed(partitions),
+        rows=rows,
+        bins=None if bins is None else tuple(bins),
+    )
+
+
+def _listed(names: str | Sequence[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def partial_words(folder: "RunFolder", states: Sequence[PartitionRow] | None = None) -> str:
+    """Say how much of a run is finished, where that is not all; empty where it is."""
+    states = _states(folder) if states is None else states
+    done = sum(row.state == DONE for row in states)
+    return "" if done == len(states) else f"{done} of {len(states)} partitions"
+
+
+def _states(folder: "RunFolder") -> list[PartitionRow]:
+    with RunStore(folder.store) as store:
+        return store.partitions()
+
+
+def _check_rows(folder: "RunFolder", rows: str) -> None:
+    if rows not in _ROWS:
+        raise RunError(f"rows is {rows!r}: give {HELD_OUT!r} or {OF_TEST!r}.")
+    if rows == OF_TEST and folder.design().test is None:
+        raise RunError("The design of this run has no test rows. Give it a test date, and train again.")
+
+
+def _check_partitions(names: Sequence[str], states: Sequence[PartitionRow]) -> None:
+    known = [row.name for row in states]
+    missing = sorted(set(names) - set(known))
+    if missing:
+        raise RunError(f"The run has no partition {missing[0]!r}. {did_you_mean(missing[0], known)}")
+
+
+def _stored(plan: Plan, states: Sequence[PartitionRow], question: ScoreQuestion) -> "pd.DataFrame":
+    """Return the scores that were stored when the partitions were trained, or the test was opened."""
+    wanted = None if question.partitions is None else set(question.partitions)
+    found = {row.name: row.scores if question.rows == HELD_OUT else row.test_scores for row in states}
+    packed = {
+        name: scores for name, scores in found.items() if scores is not None and (wanted is None or name in wanted)
+    }
+    outputs = [variable.name for variable in plan.outputs]
+    if packed:
+        stacked = np.array(list(packed.values())).reshape(len(packed), len(outputs), -1)
+        scores = unpack_scores(stacked, metrics=plan.metrics, baselines=plan.baselines)
+    else:
+        scores = no_scores(plan.metrics, plan.baselines, len(outputs))
+    frame = score_frame(scores, partitions=list(packed), outputs=outputs)
+    places = [plan.metrics.index(name) for name in question.metrics]
+    lines = np.arange(len(packed) * len(outputs))[:, None] * len(plan.metrics) + places
+    return frame.iloc[lines.ravel()].reset_index(drop=True)

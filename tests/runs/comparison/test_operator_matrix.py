@@ -1,0 +1,82 @@
+"""Operator i on partition j: out-of-fold on both sides, against what the operators themselves say."""
+
+import numpy as np
+import pytest
+
+from motrain_app.design import Learner
+from motrain_app.runs import Run, RunError, create_run, operator_matrix
+from tests.runs.conftest import drive_here
+
+
+@pytest.fixture
+def run_of(design, tmp_path):
+    """Return a function that trains a design."""
+
+    def make(*, data=None, **choices):
+        folder = create_run(design(data=data, **choices), tmp_path / "runs")
+        assert drive_here(folder) == "done"
+        return Run.open(folder.path)
+
+    return make
+
+
+@pytest.mark.parametrize("learner", ["ridge2", Learner("svr", {"C": 1.0})])
+def test_every_pair_is_judged_by_the_members_that_withheld_the_rows(run_of, dataset, learner, monkeypatch):
+    monkeypatch.setattr("motrain_app.runs.comparison.crossing.READ_ROWS", 300)
+    data = dataset(cells=4)
+    run = run_of(data=data, learner=learner)
+    got = run.cross()
+    assert got.sizes == {"operator": 4, "partition": 4, "output": 2}
+    assert got["operator"].values.tolist() == got["partition"].values.tolist() == run.partitions
+    training = data.sel(time=slice(None, "2013-12-31"))
+    for j, partition in enumerate(run.partitions):
+        cell = training.isel(space=j)
+        for operator in run.partitions:
+            said = run.operator(operator)(cell[["a", "b"]], crossfit=True)
+            for output in ("y", "bend"):
+                there = np.isfinite(cell[output].values)
+                observed, error = cell[output].values[there], (said[output] - cell[output]).values[there]
+                pair = got.sel(operator=operator, partition=partition, output=output)
+                assert int(pair["n"]) == there.sum()
+                assert float(pair["rmse"]) == pytest.approx(np.sqrt(np.mean(error**2)), rel=1e-5)
+                assert float(pair["skill"]) == pytest.approx(1 - np.mean(error**2) / observed.var(), rel=1e-4, abs=1e-5)
+    own = run.skill().query("metric == 'rmse'").set_index(["partition", "output"])["value"]
+    for name in run.partitions:
+        for output in ("y", "bend"):
+            pair = got.sel(operator=name, partition=name, output=output)
+            assert float(pair["rmse"]) == pytest.approx(own[name, output], rel=1e-5)
+            assert float(pair["change"]) == pytest.approx(0, abs=1e-3)
+    off = ~np.eye(4, dtype=bool)
+    assert (got["change"].sel(output="y").values[off] > 1).all(), "each cell has a slope of its own"
+
+
+def test_rows_whose_fold_the_other_operator_lacks_have_no_prediction(run_of, dataset):
+    data = dataset(cells=3, years=6)
+    year = data["time"].dt.year.values
+    data["a"][0, year == 2011] = np.nan
+    got = run_of(data=data, test="2015-01-01").cross().sel(output="y")
+    rows = [np.isfinite(data["y"].values[cell]) & (year < 2015) & (year != 2011) for cell in range(3)]
+    assert got["n"].sel(operator="cell-0").values.tolist() == [some.sum() for some in rows]
+    assert got["n"].sel(operator="cell-1", partition="cell-2") > rows[2].sum()
+    assert np.isfinite(got["change"]).all()
+
+
+def test_several_partitions_are_chosen_by_name(run_of):
+    run = run_of()
+    got = run.cross(["cell-4", "cell-1"])
+    assert got["partition"].values.tolist() == ["cell-4", "cell-1"]
+    whole = run.cross()
+    assert got.identical(whole.sel(operator=["cell-4", "cell-1"], partition=["cell-4", "cell-1"]))
+
+
+def test_what_cannot_be_crossed_is_refused_in_words(run_of, monkeypatch):
+    run = run_of()
+    with pytest.raises(RunError, match="no finished operator of nowhere"):
+        run.cross(["cell-1", "nowhere"])
+    with pytest.raises(RunError, match="no finished operator of no partition"):
+        run.cross([])
+    monkeypatch.setattr(operator_matrix, "MOST", 5)
+    with pytest.raises(RunError, match="6 partitions make 36 pairs; at most 5 partitions"):
+        run.cross()
+    with pytest.raises(RunError, match="Nothing was withheld"):
+        run_of(jackknife=None).cross()

@@ -1,0 +1,197 @@
+"""Whether partitioning pays, measured against one operator for all on every row that was withheld."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from distributed import Client, LocalCluster
+
+from motrain_app.data.sample import STATES, sample_regions, write_sample
+from motrain_app.design import Design, Learner, Period, box, the_rest
+from motrain_app.runs import Run, RunError, create_run, cutting
+from motrain_app.runs.comparison.comparing import compare_runs
+from motrain_app.runs.comparison.partitioning_pays import DRAWS, PAYS_COLUMNS, measure_partitioning
+from motrain_app.runs.driver import Driver
+from motrain_app.runs.plan import Plan
+from tests.runs.conftest import drive_here, make_dataset
+
+WEST = [box("west", 4.5, 39, 5.5, 43), the_rest()]
+SEASONS = [Period("cold", months=(10, 11, 12, 1, 2, 3)), Period("warm", months=(4, 5, 6, 7, 8, 9))]
+SVR = Learner("svr", {"C": 1.0})
+
+
+def trained(design: Design, runs, max_rows=None) -> Run:
+    folder = create_run(design, runs, max_rows=max_rows)
+    assert drive_here(folder) == "done"
+    return Run.open(folder.path)
+
+
+@pytest.fixture
+def run_of(design, tmp_path):
+    """Return a function that trains a design, in two regions unless it says otherwise."""
+
+    def make(*, data=None, **choices):
+        return trained(design(data=data, **{"regions": WEST, **choices}), tmp_path / "runs")
+
+    return make
+
+
+@pytest.mark.parametrize("learner", ["ridge", "ridge2", SVR])
+def test_figures_are_those_of_a_comparison_with_one_operator_everywhere(run_of, learner, monkeypatch):
+    monkeypatch.setattr("motrain_app.runs.comparison.crossing.READ_ROWS", 300)
+    run = run_of(learner=learner, periods=SEASONS)
+    everywhere = trained(run.design.change(regions=None, periods=None), run.path.parent)
+    got, expected = measure_partitioning(run, control=0), compare_runs(run, everywhere).frame()
+    frame = got.frame()
+    assert tuple(frame.columns) == PAYS_COLUMNS
+    assert frame["n"].tolist() == expected["n"].tolist()
+    for mine, theirs in {"rmse": "rmse", "one_for_all": "other_rmse"}.items():
+        np.testing.assert_allclose(frame[mine], expected[theirs], rtol=1e-5)
+    np.testing.assert_allclose(frame["change"], expected["change"], atol=1e-3)
+    np.testing.assert_allclose(frame["p"], expected["p"], atol=1e-4)
+    assert frame["significant"].tolist() == expected["significant"].tolist()
+    assert got.partitions == tuple(run.partitions)
+    for payoff, line in zip(got.payoffs, frame.itertuples(), strict=False):
+        assert (payoff.change, payoff.low, payoff.high, payoff.n, payoff.p) == (*line[7:10], line.n, line.p)
+        assert payoff.wins == (frame.query("output == @payoff.output")["change"][1:] < 0).sum()
+
+
+def test_rows_that_a_sampled_operator_never_saw_are_judged_as_well(run_of):
+    run = run_of(learner=SVR)
+    got = measure_partitioning(run, control=0, max_rows=300, train=trained)
+    assert got.one_for_all.run is not None
+    assert got.payoffs[0].n == int(run.skill().query("metric == 'rmse' and output == 'y'")["n"].sum())
+
+
+def test_an_operator_that_can_tell_places_apart_is_harder_to_beat(run_of):
+    data = make_dataset(years=6)
+    data["tilt"] = ("space", np.linspace(0.1, 0.3, data.sizes["space"]), {"units": "1"})
+    run = run_of(data=data, regions="cells", learner="ridge2")  # y = tilt · (a − 285) − 8 b
+    plain, static = run.pays(control=0), run.pays(control=0, static=True)
+    assert [variable.name for variable in static.one_for_all.inputs] == ["a", "b", "tilt"]
+    assert plain.payoffs[0].verdict == "pays"
+    assert static.payoffs[0].verdict != "pays"
+    assert static.pooled.other_rmse[0] < 0.9 * plain.pooled.other_rmse[0]
+    np.testing.assert_array_equal(static.pooled.n, plain.pooled.n)
+
+
+@pytest.mark.parametrize("learner", ["ridge", SVR])
+def test_the_number_of_workers_changes_no_bit(design, tmp_path, learner):
+    frames = []
+    for workers in (1, 2):
+
+        def cluster(n=workers):
+            options = {"n_workers": n, "threads_per_worker": 1, "processes": False, "dashboard_address": "127.0.0.1:0"}
+            return ClientOf(LocalCluster(**options, silence_logs=50))
+
+        def train(chosen, runs, max_rows, cluster=cluster):
+            folder = create_run(chosen, runs, max_rows=max_rows, take_over=False)
+            assert Driver(folder, cluster).drive() == "done"
+            return Run.open(folder.path)
+
+        runs = tmp_path / f"{workers}"
+        run = train(design(regions="cells", learner=learner), runs, None)
+        frames.append(measure_partitioning(run, control=0, max_rows=500, train=train).frame())
+    assert frames[0].equals(frames[1])
+
+
+class ClientOf:
+    """A cluster with its client, closed together."""
+
+    def __init__(self, cluster):
+        self._cluster = cluster
+
+    def __enter__(self):
+        self._client = Client(self._cluster, set_as_default=False)
+        return self._client
+
+    def __exit__(self, *error):
+        self._client.close()
+        self._cluster.close()
+
+
+def test_test_rows_are_read_nowhere(run_of, tmp_path):
+    def everything(data):
+        run = run_of(data=data, learner="ridge2")
+        got = run.pays(static=True)
+        assert run.openings == []
+        return got.frame(), got.control.frame(), run.cross()
+
+    data = make_dataset()
+    frame, control, crossed = everything(data)
+    (tmp_path / "cells.nc").unlink()
+    test = data["time"].values >= np.datetime64("2014-01-01")
+    for name in ("a", "b", "y", "bend"):
+        data[name] = data[name].where(~test, 1e3 * data[name])
+    other_frame, other_control, other_crossed = everything(data)
+    assert frame.equals(other_frame)
+    assert control.equals(other_control)
+    assert crossed.identical(other_crossed)
+
+
+def test_memory_does_not_grow_with_partitions(design, tmp_path, monkeypatch):
+    monkeypatch.setattr(cutting, "BLOCKS_AT_LEAST", 10_000)  # blocks of one partition
+    monkeypatch.setattr("motrain_app.runs.comparison.crossing.READ_ROWS", 1)
+    monkeypatch.setattr("motrain_app.runs.comparison.row_sums.PIECE", 1000)
+    peaks = []
+    for cells in (6, 48):
+        (tmp_path / "cells.nc").unlink(missing_ok=True)
+        run = trained(design(data=make_dataset(cells=cells), regions="cells"), tmp_path / "runs")
+        measure_partitioning(run, control=0)  # what is imported and cached is no part of it
+        tracemalloc.start()
+        assert len(measure_partitioning(run, control=0).partitions) == cells
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.15 * peaks[0]
+
+
+def test_what_cannot_pay_is_refused_in_words(run_of):
+    with pytest.raises(RunError, match="is one operator for all itself"):
+        run_of(regions=None).pays()
+    with pytest.raises(RunError, match="Nothing was withheld"):
+        run_of(jackknife=None).pays()
+
+
+def test_a_single_region_is_held_against_an_operator_that_learned_everywhere(run_of):
+    got = run_of(regions=WEST[:1]).pays()
+    assert got.partitions == ("west",)
+    assert got.control is None
+    assert got.payoffs[0].verdict == "pays"
+    assert len(got.one_for_all.staged.cell_at) == 6
+
+
+def test_partitions_are_not_said_to_pay_where_random_ones_do_as_well(run_of):
+    """Random cells put together: each group's operator knows its own few cells, which one for all does not."""
+    got = run_of(data=make_dataset(cells=8), regions=[box("odd", 4.5, 39.5, 9, 40.5), the_rest()]).pays()
+    assert len(got.control.draws) == DRAWS
+    assert got.verdicts[0] == "cannot be told"
+    assert got.control.own.value == pytest.approx(got.pooled.value, abs=1e-3)
+    assert "Control by ridge for y, cells dealt at random 39 times" in got.sentence()
+    assert repr(got) == got.sentence()
+
+
+@pytest.mark.slow
+def test_a_driver_process_trains_the_one_operator_beside_the_run(run_of):
+    run = run_of(learner=SVR)
+    got = run.pays(control=0, workers=1)
+    beside = Run.open(run.path.parent / got.one_for_all.run)
+    assert (beside.design.regions, beside.state) == (None, "done")
+    assert len(list(run.path.parent.glob("2*"))) == 2
+    assert run.pays(control=0, workers=1).frame().equals(got.frame())
+    assert len(list(run.path.parent.glob("2*"))) == 2
+
+
+@pytest.mark.slow
+def test_networks_along_the_regimes_of_the_sample_pay(tmp_path):
+    """Also against one network for all that learned from a sample of the rows, which is judged on all of them."""
+    pytest.importorskip("tensorflow", reason="the network needs TensorFlow")
+    path = write_sample(tmp_path / "sample.zarr", cells=60, years=5)
+    network = Learner("network", {"hidden": [8], "epochs": 20, "batch": 256, "learning_rate": 0.01})
+    design = Design(path, STATES, ["slope"], regions=sample_regions(), test="2014-01-01", learner=network)
+    run = trained(design, tmp_path / "runs")
+    got = measure_partitioning(run, max_rows=20_000, train=trained)
+    beside = Plan.load(tmp_path / "runs" / got.one_for_all.run / "plan.safetensors")
+    assert beside.training_rows[0] <= 20_000 < got.payoffs[0].n
+    assert got.payoffs[0].high < -20
+    assert got.verdicts == ("pays",)
+    assert got.control.learner == "ridge2"

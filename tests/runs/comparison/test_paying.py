@@ -1,0 +1,90 @@
+"""Whether partitioning pays: found beside one operator everywhere, said in one sentence."""
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from motrain_app.data.sample import STATES, sample_regions, write_sample
+from motrain_app.design import Design
+from motrain_app.runs import Run, create_run
+from motrain_app.runs.comparison.paying import Payoff, find_one_for_all, pays, pays_sentence
+from motrain_app.runs.store import RunStore
+from tests.runs.conftest import drive_here, make_dataset
+
+NOTHING = Payoff("y", 0.0, np.nan, np.nan, 100, 0, 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "low", "high", "said"),
+    [
+        (-12.34, -15.0, -9.06, "Partitioning pays: RMSE −12.3 % [−15.0, −9.1]."),
+        (3.2, 0.1, 5.0, "Partitioning does not pay: RMSE +3.2 % [+0.1, +5.0]."),
+        (-0.5, -2.0, 1.1, "Whether partitioning pays cannot be told: RMSE −0.5 % [−2.0, +1.1]."),
+        (0.0, 0.0, 0.0, "Whether partitioning pays cannot be told: RMSE +0.0 % [+0.0, +0.0]."),
+        (-4.0, np.nan, np.nan, "Whether partitioning pays cannot be told: RMSE −4.0 % (too few days for an interval)."),
+    ],
+)
+def test_what_the_interval_allows_to_say(change, low, high, said):
+    payoff = replace(NOTHING, change=change, low=low, high=high)
+    assert pays_sentence([payoff]) == said
+    assert payoff.verdict in said or payoff.verdict == "cannot be told"
+
+
+def test_several_outputs_are_named():
+    one, two = replace(NOTHING, low=-2, high=-1, change=-1.5), replace(NOTHING, output="z", low=1, high=2, change=1.5)
+    assert pays_sentence([one, two]) == (
+        "Partitioning pays for y: RMSE −1.5 % [−2.0, −1.0]. Partitioning does not pay for z: RMSE +1.5 % [+1.0, +2.0]."
+    )
+
+
+@pytest.fixture
+def one_and_many(design, tmp_path):
+    """Run folders of a design with one operator everywhere, and with one a cell; the latter is not trained."""
+    many = create_run(design(data=make_dataset(cells=3), regions="cells"), tmp_path / "runs")
+    one = create_run(design(regions=None), tmp_path / "runs")
+    drive_here(one)
+    return one, many
+
+
+def test_the_newest_finished_run_of_one_operator_that_is_alike_is_found(one_and_many, design, tmp_path):
+    one, many = one_and_many
+    for changes in ({"test": "2013-01-01"}, {"learner": "ridge2"}, {"seed": 1}, {"filters": ["a > 280"]}):
+        create_run(design(regions=None, **changes), tmp_path / "runs")
+    unfinished = create_run(design(regions=None), tmp_path / "runs")
+    assert not unfinished.store.exists()
+    (tmp_path / "runs" / "notes").mkdir()
+    run = Run.open(many.path)
+    assert find_one_for_all(tmp_path / "runs", run).path == one.path
+    assert find_one_for_all(tmp_path / "runs", Run.open(one.path)) is None, "it has no partition that could pay"
+    assert find_one_for_all(tmp_path / "nowhere", run) is None
+    newer = tmp_path / "runs" / "99990101-000000-ridge"
+    shutil.copytree(one.path, newer)
+    (newer / "run.json").write_text((newer / "run.json").read_text().replace('"created": "2', '"created": "3'))
+    assert find_one_for_all(tmp_path / "runs", run).path == newer
+    with RunStore(newer / "run.sqlite", write=True) as store:
+        store.put("state", "stopped")
+    assert find_one_for_all(tmp_path / "runs", run).path == one.path
+
+
+def test_other_data_are_not_alike(one_and_many, design, tmp_path):
+    (tmp_path / "cells.nc").unlink()
+    other = create_run(design(data=make_dataset(cells=3, seed=4), regions="cells"), tmp_path / "runs")
+    assert find_one_for_all(tmp_path / "runs", Run.open(other.path)) is None
+
+
+@pytest.mark.slow
+def test_partitions_along_the_regimes_of_the_sample_pay(tmp_path):
+    path = write_sample(tmp_path / "sample.zarr", cells=100, years=5)
+    design = Design(path, STATES, ["slope"], regions=sample_regions(), test="2014-01-01", learner="ridge")
+    for chosen in (design.change(regions=None), design):
+        folder = create_run(chosen, tmp_path / "runs")
+        assert drive_here(folder) == "done"
+    run = Run.open(folder.path)
+    (payoff,) = pays(run, find_one_for_all(tmp_path / "runs", run))
+    assert payoff.high < -5
+    assert payoff.verdict == "pays"
+    assert payoff.wins == payoff.partitions == 3
+    assert payoff.n == int(run.skill().query("metric == 'rmse'")["n"].sum())
+    assert pays_sentence([payoff]).startswith("Partitioning pays: RMSE −")

@@ -1,0 +1,312 @@
+"""Scores by group and over all partitions, beside what plain NumPy makes of the run's predictions."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from motrain_app.design import Design, Period
+from motrain_app.runs import Run, RunError
+from motrain_app.runs.scores.group_scores import TOTAL
+from motrain_app.skill import metric, registry
+from tests.runs.conftest import make_dataset
+from tests.runs.takeovers import THREE, trained
+
+SEASONS = ["DJF", "MAM", "JJA", "SON"]
+LONG_METRICS = ["bias", "rmse", "mae", "r", "spearman", "kge", "anomaly_r", "skill", "coverage", "n", "n_effective"]
+
+
+def data_with_classes():
+    data = make_dataset(years=6)
+    data["soil"] = (
+        "space",
+        np.array([1, 1, 2, 2, 2, 7]),
+        {"flag_values": [1, 2, 7], "flag_meanings": "sand clay peat"},
+    )
+    data["height"] = ("space", np.linspace(10.5, 800.25, 6), {"units": "m"})
+    frozen = (data["time"].dt.month.values[None] + np.arange(6)[:, None]) % 4 == 0
+    data["frozen"] = (("space", "time"), frozen.astype("i1"))
+    data["wind"] = (("space", "time"), np.random.default_rng(1).gamma(2, 3, frozen.shape), {"units": "m s-1"})
+    data["wind"][2, 10:40] = np.nan
+    return data
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("groups")
+    data_with_classes().to_netcdf(folder / "cells.nc")
+    return folder
+
+
+def design_of(folder, **choices):
+    standard = {"regions": "cells", "test": "2015-01-01", "learner": "ridge"}
+    return Design(folder / "cells.nc", ["a", "b"], ["y", "bend"], **{**standard, **choices})
+
+
+@pytest.fixture(scope="module")
+def run(folder):
+    """One partition a cell."""
+    return trained(design_of(folder), folder / "runs")
+
+
+@pytest.fixture(scope="module")
+def regions(folder):
+    """Three regions of two cells, in two periods."""
+    periods = [Period("warm", months=(4, 5, 6, 7, 8, 9)), Period("cold", months=(10, 11, 12, 1, 2, 3))]
+    return trained(design_of(folder, regions=THREE, periods=periods), folder / "regions")
+
+
+@pytest.fixture
+def copied(run, tmp_path):
+    shutil.copytree(run.path.parent, tmp_path / "runs")
+    return Run.open(tmp_path / "runs" / run.path.name)
+
+
+def errors(run, output="y", rows="held-out"):
+    """Every row of an output as a table: partition, cell, time, error."""
+    parts = []
+    for name in run.partitions:
+        got = run.predictions(name).sel(output=output)
+        part = {"cell": np.broadcast_to(got["cell"], got["time"].shape), "time": got["time"], "rows": got["rows"]}
+        part["error"] = (got["predicted"] - got["observed"]).values
+        parts.append(pd.DataFrame({"partition": name} | part))
+    table = pd.concat(parts).dropna(subset="error")
+    return table[table["rows"] == rows]
+
+
+def of(frame, metric, output="y"):
+    return frame[(frame["metric"] == metric) & (frame["output"] == output)]
+
+
+def assert_rmse_by(frame, table, group):
+    """Compare RMSE and n of each partition and group with those of the rows."""
+    expected = table.assign(group=group).groupby(["partition", "group"])["error"].agg(lambda e: np.sqrt((e**2).mean()))
+    number = table.assign(group=group).groupby(["partition", "group"])["error"].size()
+    rmse = of(frame, "rmse").set_index(["partition", "group"])
+    assert set(rmse.index) == set(expected.index)
+    np.testing.assert_allclose(rmse.loc[expected.index, "value"], expected, rtol=1e-5)
+    np.testing.assert_array_equal(rmse.loc[expected.index, "n"], number)
+
+
+def test_seasons_of_each_partition_are_scored_by_their_own_rows(run):
+    frame = run.skill(by="season", metrics=["rmse", "skill", "n"])
+    assert list(frame.columns) == [
+        "partition", "by", "group", "output", "metric", "value", "low", "high", "n", "baseline", "baseline_value", "p",
+        "significant",
+    ]  # fmt: skip
+    table = errors(run)
+    season = np.array(SEASONS)[table["time"].dt.month.to_numpy() % 12 // 3]
+    assert_rmse_by(frame, table, season)
+    assert list(dict.fromkeys(frame["group"])) == SEASONS
+    rmse, skill = (of(frame, name).reset_index() for name in ("rmse", "skill"))
+    np.testing.assert_allclose(skill["value"], 1 - (rmse["value"] / rmse["baseline_value"]) ** 2, rtol=1e-5)
+    known = rmse.dropna(subset="low")
+    assert len(known) > 0.7 * len(rmse)  # of five seasons with a row every four days some have under ten blocks
+    assert (known["low"] < known["value"]).all()
+    assert (known["value"] < known["high"]).all()
+
+
+@pytest.mark.parametrize(
+    ("by", "group_of"),
+    [
+        ("year", lambda table: table["time"].dt.year.astype(str)),
+        ("fold", lambda table: table["time"].dt.year.astype(str)),
+        ("month", lambda table: table["time"].dt.strftime("%b")),
+        ("soil", lambda table: np.array(["sand", "sand", "clay", "clay", "clay", "peat"])[table["cell"]]),
+    ],
+)
+def test_other_groups_likewise(run, by, group_of):
+    table = errors(run)
+    assert_rmse_by(run.skill(by=by, metrics=["rmse"]), table, group_of(table))
+
+
+def test_few_blocks_have_no_interval(run):
+    frame = of(run.skill(by="month", metrics=["rmse"], partitions=["cell-1"]), "rmse")
+    assert np.isfinite(frame["value"]).all()
+    assert frame["low"].isna().all() or (frame["n"] > 10).all()
+
+
+def test_classes_over_space_and_time_come_from_the_data(run, folder):
+    table = errors(run)
+    data = data_with_classes()
+    row = data["time"].to_index().get_indexer(table["time"])
+    frozen = data["frozen"].values[table["cell"], row]
+    assert_rmse_by(run.skill(by="frozen", metrics=["rmse"]), table, frozen.astype(str))
+
+
+def test_a_quantity_has_five_ranges_of_equally_many_withheld_rows(run):
+    table, data = errors(run), data_with_classes()
+    wind = data["wind"].values[table["cell"], data["time"].to_index().get_indexer(table["time"])]
+    frame = run.skill(by="wind", metrics=["rmse", "n"], partitions=None)
+    names = list(dict.fromkeys(frame["group"]))
+    assert len(set(names)) == 5
+    assert all("m s-1" in name for name in names)
+    number = of(frame, "n").groupby("group")["n"].sum()
+    assert number.sum() == np.isfinite(wind).sum()
+    assert number.max() / number.min() < 1.2
+    assert any(name.startswith("under") for name in names)
+
+
+def test_ranges_may_be_given_and_hold_their_lower_end(run):
+    table, data = errors(run), data_with_classes()
+    a = data["a"].values[table["cell"], data["time"].to_index().get_indexer(table["time"])]
+    frame = run.skill(by="a", metrics=["rmse"], bins=[280, 285, 290])
+    inside = (a >= 280) & (a <= 290)
+    assert_rmse_by(frame, table[inside], np.where(a[inside] < 285, "280 – 285 K", "285 – 290 K"))
+
+
+def test_inputs_come_from_the_staged_rows_and_other_variables_need_the_data(copied, folder):
+    path = copied.path / "design.json"
+    path.write_text(path.read_text().replace(str(folder / "cells.nc"), "gone.nc"))
+    moved = Run.open(copied.path)
+    assert len(moved.skill(by="a", metrics=["rmse"])) > 0
+    with pytest.raises(RunError, match=r"wind does not stand in the run .* cannot be read"):
+        moved.skill(by="wind")
+    shutil.rmtree(copied.path.parent / ".staged")
+    with pytest.raises(RunError, match="a does not stand in the run"):
+        moved.skill(by="a")
+
+
+def test_data_that_changed_are_refused(copied, folder, tmp_path):
+    changed = data_with_classes()
+    changed["wind"][:] += 1
+    changed.to_netcdf(tmp_path / "changed.nc")
+    path = copied.path / "design.json"
+    path.write_text(path.read_text().replace(str(folder / "cells.nc"), str(tmp_path / "changed.nc")))
+    with pytest.raises(RunError, match=r"changed\.nc changed since it was trained"):
+        Run.open(copied.path).skill(by="wind")
+
+
+def test_cells_are_scored_as_partitions_of_one_cell_are(run, regions):
+    expected = run.skill(metrics=LONG_METRICS)
+    frame = run.skill(by="cell", metrics=LONG_METRICS)
+    assert (frame["partition"] == "cell-" + frame["group"]).all()
+    for name in ("value", "baseline_value"):
+        np.testing.assert_allclose(frame[name], expected[name], rtol=2e-4, atol=1e-5)
+    np.testing.assert_array_equal(frame["n"], expected["n"])
+    np.testing.assert_array_equal(frame["baseline"], expected["baseline"])
+    # Lengths of blocks differ a little: those of partitions come from the loss differences, too.
+    plain = frame["metric"].isin(["bias", "rmse", "mae"])
+    wide, wide_expected = ((table["high"] - table["low"])[plain] for table in (frame, expected))
+    np.testing.assert_allclose(wide, wide_expected, rtol=0.5)
+    table = errors(regions)
+    assert_rmse_by(regions.skill(by="cell", metrics=["rmse"]), table, table["cell"].astype(str))
+
+
+def test_all_partitions_together_are_the_area_weighted_mean_over_cells(run, regions):
+    area = np.cos(np.deg2rad(40 + np.arange(6) % 3))
+    for one in (run, regions):
+        frame = one.skill(by="all")
+        assert set(frame["partition"]) == {TOTAL}
+        assert "area" in frame.attrs["weights"]
+        for output in ("y", "bend"):
+            table = errors(one, output)
+            mse = (table["error"] ** 2).groupby(table["cell"]).mean()
+            row = of(frame, "rmse", output).iloc[0]
+            assert row["value"] == pytest.approx(np.sqrt(np.average(mse, weights=area[mse.index])), rel=1e-6)
+            assert row["n"] == len(table)
+            assert row["low"] < row["value"] < row["high"]
+            assert row["baseline"] != ""
+            assert row["baseline_value"] > 0
+
+
+def test_all_partitions_together_season_by_season(regions):
+    frame = regions.skill(by=["all", "season"], metrics=["bias"])
+    table = errors(regions)
+    table["group"] = np.array(SEASONS)[table["time"].dt.month.to_numpy() % 12 // 3]
+    area = np.cos(np.deg2rad(40 + np.arange(6) % 3))
+    for season, part in table.groupby("group"):
+        bias = part.groupby("cell")["error"].mean()
+        row = of(frame, "bias").set_index("group").loc[season]
+        assert row["value"] == pytest.approx(np.average(bias, weights=area[bias.index]), rel=1e-4, abs=1e-7)
+    assert (frame["by"] == "season").all()
+
+
+def test_a_metric_registered_after_training_is_computed_from_the_predictions(run, monkeypatch):
+    monkeypatch.setattr(registry, "_REGISTRY", dict(registry._REGISTRY))  # forgotten when the test ends
+
+    @metric(best=0.0, direction="min", unit="output")
+    def root_of_mean_square(m):
+        """Root of the mean square, by another name."""
+        return np.sqrt(m.mse)
+
+    both = run.skill(metrics=["rmse", "root_of_mean_square"])
+    first, second = (of(both, name)["value"].to_numpy() for name in ("rmse", "root_of_mean_square"))
+    np.testing.assert_array_equal(first, second)
+    stored = run.skill(metrics=["rmse"])
+    np.testing.assert_allclose(first, of(stored, "rmse")["value"], rtol=1e-5)
+    assert set(stored["metric"]) == {"rmse"}
+    np.testing.assert_allclose(of(both, "rmse")["high"], of(stored, "rmse")["high"], rtol=1e-3)
+
+
+def test_what_is_computed_anew_is_what_was_stored(regions):
+    stored = regions.skill()
+    names = [*dict.fromkeys(stored["metric"]), "r_pooled"]
+    anew = regions.skill(metrics=names)
+    anew = anew[anew["metric"] != "r_pooled"].reset_index(drop=True)
+    for name in ("value", "low", "high", "baseline_value"):
+        np.testing.assert_allclose(anew[name], stored[name], rtol=1e-3, atol=1e-5)
+    np.testing.assert_array_equal(anew["baseline"], stored["baseline"])
+
+
+def test_test_rows_stay_sealed_in_every_grouping_until_the_test_is_opened(copied):
+    for by in (None, "season", "cell", "all", "wind"):
+        with pytest.raises(RunError, match="sealed"):
+            copied.skill(by=by, rows="test")
+    before = [copied.skill(by=by, metrics=["rmse"]) for by in ("season", "all", "wind", "cell")]
+    opened = copied.open_test()
+    pd.testing.assert_frame_equal(opened, copied.skill(rows="test"))
+    after = [copied.skill(by=by, metrics=["rmse"]) for by in ("season", "all", "wind", "cell")]
+    for one, other in zip(before, after, strict=True):
+        pd.testing.assert_frame_equal(one, other)
+    table = errors(copied, rows="test")
+    assert_rmse_by(copied.skill(by="year", metrics=["rmse"], rows="test"), table, table["time"].dt.year.astype(str))
+    whole = copied.skill(metrics=["rmse", "r_pooled"], rows="test")
+    np.testing.assert_allclose(of(whole, "rmse")["value"], of(opened, "rmse")["value"], rtol=1e-6)
+    with pytest.raises(RunError, match="belong to no fold"):
+        copied.skill(by="fold", rows="test")
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        ({"by": "seasn"}, "Did you mean 'season'"),
+        ({"by": "winds"}, "Did you mean 'wind'"),
+        ({"by": ["season", "year"]}, "grouped by one thing"),
+        ({"by": ["all", "cell"]}, "group by 'cell' alone"),
+        ({"by": "season", "bins": [1, 2]}, "ends of ranges of a variable"),
+        ({"by": "a", "bins": [2, 1]}, "each larger"),
+        ({"metrics": ["rmsd"]}, "There is no metric 'rmsd'"),
+        ({"metrics": ["skill_over_moon"]}, "no baseline 'moon'"),
+        ({"partitions": ["cell-9"]}, "no partition 'cell-9'"),
+        ({"rows": "training"}, "'held-out' or 'test'"),
+    ],
+)
+def test_a_question_without_an_answer_is_refused_in_words(run, question, words):
+    with pytest.raises(RunError, match=words):
+        run.skill(**question)
+
+
+def test_some_partitions_may_be_asked_for(run):
+    for by in ("season", "cell", None):
+        frame = run.skill(by=by, partitions=["cell-3", "cell-1"], metrics=["rmse", "bias"])
+        assert set(frame["partition"]) == {"cell-1", "cell-3"}
+    frame, table = run.skill(by="all", partitions=["cell-3"], metrics=["rmse"]), errors(run)
+    mine = table[table["partition"] == "cell-3"]
+    assert of(frame, "rmse").iloc[0]["value"] == pytest.approx(np.sqrt((mine["error"] ** 2).mean()), rel=1e-6)
+
+
+def test_the_map_of_a_cell_is_its_score_over_all_periods(regions):
+    table = errors(regions)
+    for name, of_errors in (("rmse", lambda e: np.sqrt((e**2).mean())), ("bias", np.mean)):
+        found, expected = regions.by_cell(name)["y"], table.groupby("cell")["error"].agg(of_errors)
+        np.testing.assert_allclose(found[expected.index], expected, rtol=1e-4, atol=1e-7)
+    np.testing.assert_array_equal(regions.by_cell("rmse")["n_y"], table.groupby("cell").size())
+
+
+def test_the_map_knows_every_metric(run):
+    stored = run.skill()
+    for name in LONG_METRICS:
+        got = run.by_cell(name)["y"]
+        np.testing.assert_allclose(got, of(stored, name)["value"], rtol=1e-4, atol=1e-5)

@@ -1,0 +1,64 @@
+"""Bias that cancels over the year is told, and noise is not taken for it."""
+
+import numpy as np
+import pytest
+
+from motrain_app.operators import Variable
+from motrain_app.operators.seasons import season_of, season_of_record
+from motrain_app.runs.scores.remarks import cancelling_bias
+from motrain_app.skill import SeasonBias
+from tests.runs.conftest import make_dataset
+from tests.runs.takeovers import trained
+
+SIG = (Variable("sig", "dB"),)
+CANCELLING = ((0.15, 0.11, 0.19), (-0.20, -0.24, -0.16), (0.01, -0.03, 0.05), (0.0, -0.04, 0.04))
+
+
+def said(biases, year, outputs=SIG):
+    return cancelling_bias(SeasonBias(*np.array(biases).T[:, None]), np.array([year]), outputs)
+
+
+def test_two_seasons_of_opposite_bias_are_told_with_their_intervals():
+    assert said(CANCELLING, -0.01) == [
+        "sig: bias +0.15 dB [0.11, 0.19] in DJF and -0.20 [-0.24, -0.16] in MAM cancel over the year (-0.01)."
+    ]
+    first, *others = CANCELLING
+    assert "-0.20 dB [-0.24, -0.16] in DJF and +0.15" in said([others[0], first, *others[1:]], -0.01)[0]
+
+
+@pytest.mark.parametrize(
+    ("biases", "of_year"),
+    [
+        (CANCELLING, -0.08),  # the year shows it
+        ((CANCELLING[0], (-0.20, -0.41, 0.01), *CANCELLING[2:]), -0.01),  # one may be nothing
+        (((0.15, 0.11, 0.19), (0.20, 0.16, 0.24), *CANCELLING[2:]), 0.08),  # of one sign
+        (((0.15, np.nan, np.nan), *CANCELLING[1:]), 0.0),  # too few years
+        (CANCELLING, np.nan),
+    ],
+)
+def test_nothing_is_told_otherwise(biases, of_year):
+    assert said(biases, of_year) == []
+
+
+def test_a_run_tells_of_a_season_that_its_inputs_do_not_know(design, tmp_path):
+    data = make_dataset(years=6)
+    data["y"] = data["y"] + np.array([1.5, 0, -1.5, 0])[season_of(data["time"].values)]
+    run = trained(design(data=data, test="2015-01-01"), tmp_path / "runs")
+    (of_all, of_partitions) = run.remarks()
+    assert of_all.startswith("y: bias -1.")
+    assert " dB [" in of_all
+    assert "in DJF and +1." in of_all
+    assert "in JJA cancel over the year (" in of_all
+    assert of_partitions == "y: bias cancels over the year in 6 of 6 partitions."
+
+
+def test_the_biases_of_all_partitions_are_those_of_the_table(design, tmp_path):
+    data = make_dataset(years=6)
+    data["y"] = data["y"] + np.array([1.5, 0, -1.5, 0])[season_of(data["time"].values)]
+    run = trained(design(data=data, test="2015-01-01", regions=None), tmp_path / "runs")
+    frame = run.skill(by=["all", "season"], metrics=["bias"]).query("output == 'y'").set_index("group")["value"]
+    year = run.skill(by="all", metrics=["bias"]).query("output == 'y'")["value"].item()
+    (told,) = run.remarks()
+    assert f"bias {frame['DJF']:+.2f} dB" in told or f"bias {frame['DJF']:+.1f} dB" in told
+    assert f"({year:+.2f})" in told or f"({year:+.1f})" in told
+    assert len(set(season_of_record(data["time"].values))) == 25

@@ -1,0 +1,142 @@
+"""Verdicts on operators, and what they rest on: recomputed from operators and data, for rows that members withheld."""
+
+import numpy as np
+import pytest
+
+from motrain_app.design import Design
+from motrain_app.operators import Member
+from motrain_app.runs import Run, create_run
+from motrain_app.runs.diagnosing import diagnose
+from motrain_app.runs.scores.verdicts import VERDICT_COLUMNS, read_diagnoses
+from motrain_app.runs.store import RunStore
+from tests.runs.conftest import drive_here, make_dataset
+
+FAR = 999
+
+
+def _trained(data, folder, **choices):
+    folder.mkdir(parents=True, exist_ok=True)
+    data.to_netcdf(folder / "cells.nc")
+    choices = {"regions": "cells", "test": "2014-01-01", "learner": "ridge2"} | choices
+    run = create_run(Design(folder / "cells.nc", ["a", "b"], ["y", "bend"], **choices), folder / "runs")
+    assert drive_here(run) == "done"
+    return Run.open(run.path)
+
+
+@pytest.fixture(scope="module")
+def data():
+    data = make_dataset(cells=3, years=6, step=2)
+    data["y"][2], data["bend"][2] = np.nan, np.nan
+    data["a"][0, data["time"].dt.year.values == 2012] += 40  # a year like no other
+    return data
+
+
+@pytest.fixture(scope="module")
+def run(data, tmp_path_factory):
+    return _trained(data, tmp_path_factory.mktemp("verdicts"))
+
+
+def _diagnosis(run, name):
+    with RunStore(run.path / "run.sqlite") as store:
+        row = store.partition(name)
+    return read_diagnoses(run._folder, [row])[row.number]
+
+
+def _inputs(data, run, name, cell):
+    """The withheld rows of a cell: inputs in physical units, and the member that withheld each."""
+    got = run.predictions(name)
+    states = data.isel(space=cell).sel(time=got["time"])
+    return np.stack([states["a"].values, states["b"].values]), got["fold"].values
+
+
+def test_every_partition_and_output_has_a_verdict_and_a_reason(run):
+    frame = run.verdicts()
+    assert tuple(frame.columns) == VERDICT_COLUMNS
+    assert list(frame["partition"]) == ["cell-0", "cell-0", "cell-1", "cell-1", "cell-2", "cell-2"]
+    assert list(frame["output"]) == ["y", "bend"] * 3
+    assert frame["reason"].str.len().min() > 10
+    assert (frame["verdict"][4:] == "no operator").all()
+    assert "no training row" in frame["reason"][4]
+    assert (frame["verdict"][2:4] == "ready").all()
+    skill = run.skill().query("metric == 'skill_over_climatology'")
+    np.testing.assert_array_equal(frame["low"][:4], skill["low"])
+    np.testing.assert_array_equal(frame["n"][:4], skill["n"])
+
+
+def test_a_year_like_no_other_is_outside_the_range(run, data):
+    outside = _diagnosis(run, "cell-0").outside
+    x, fold = _inputs(data, run, "cell-0", 0)
+    members = {member.name: member for member in run.operator("cell-0").members}
+    low = np.stack([members[name].input_low for name in fold], axis=1)
+    high = np.stack([members[name].input_high for name in fold], axis=1)
+    beyond = (x < low - 1e-4) | (x > high + 1e-4)
+    np.testing.assert_allclose(outside, [*beyond.mean(axis=1), beyond.any(axis=0).mean()], atol=0.003)
+    assert outside[0] > 0.1
+    frame = run.verdicts().set_index(["partition", "output"])
+    assert frame.loc[("cell-0", "bend"), "outside"] == outside[-1]
+
+
+def test_the_influence_of_a_year_is_the_change_when_it_is_left_out(run, data):
+    influence = _diagnosis(run, "cell-1").influence
+    x, _ = _inputs(data, run, "cell-1", 1)
+    x = x[:, np.linspace(0, x.shape[1] - 1, 500).astype(int)]
+    h = run.operator("cell-1")
+    said = np.stack([member.predict(x) for member in h.members])
+    change = np.sqrt(((said - said.mean(axis=0)) ** 2).mean(axis=-1))
+    np.testing.assert_allclose(influence, change, rtol=1e-3)
+    # The year like no other bends the operator of its cell most.
+    of_cell = _diagnosis(run, "cell-0").influence
+    assert [member.name for member in run.operator("cell-0").members][int(of_cell[:, 1].argmax())] == "2012"
+
+
+def test_the_sensitivity_is_the_mean_derivative_in_standard_units(run, data):
+    found = _diagnosis(run, "cell-1").sensitivity
+    x, _ = _inputs(data, run, "cell-1", 1)
+    few = x[:, np.linspace(0, x.shape[1] - 1, 200).astype(int)]
+    observed = run.predictions("cell-1")["observed"].values
+    unit = np.nanstd(observed, axis=1)[:, None] / x.std(axis=1)
+    for number, member in enumerate(run.operator("cell-1").members):
+        np.testing.assert_allclose(found[number], member.jacobian(few).mean(axis=-1) / unit, rtol=2e-3, atol=1e-4)
+
+
+def test_test_rows_do_not_touch_a_verdict(data, run, tmp_path):
+    changed = data.copy(deep=True)
+    late = changed["time"].values >= np.datetime64("2014-01-01")
+    for name in ("a", "b", "y", "bend"):
+        changed[name][:, late] = changed[name][:, late] * 1.5 + FAR
+    other = _trained(changed, tmp_path)
+    assert other.verdicts().equals(run.verdicts())
+    for part in ("influence", "sensitivity", "outside"):
+        mine, theirs = (getattr(_diagnosis(one, "cell-0"), part) for one in (run, other))
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_without_a_jackknife_nothing_is_known(data, tmp_path):
+    frame = _trained(data, tmp_path, jackknife=None).verdicts()
+    assert list(frame["verdict"][:4]) == ["thin"] * 4
+    assert frame["reason"][0] == "No row was withheld from a member, so nothing is known of its skill."
+
+
+def _member(slope):
+    arrays = {"input_mean": [0.0], "input_scale": [1.0], "input_low": [-9.0], "input_high": [9.0]}
+    ones = {name: np.array(value) for name, value in arrays.items()}
+    return Member(
+        name="m",
+        features="linear",
+        weights=(np.array([[slope]]),),
+        biases=(np.zeros(1),),
+        output_mean=np.zeros(1),
+        output_scale=np.ones(1),
+        **ones,
+    )
+
+
+def test_members_of_opposite_slopes_are_found():
+    x = np.random.default_rng(0).standard_normal((1, 300))
+    fold = np.arange(300) % 3
+    observed = 2 * x
+    found = diagnose({0: _member(1.0), 2: _member(-1.0)}, x, observed, fold, n_members=3)
+    np.testing.assert_allclose(found.sensitivity[:, 0, 0], [0.5, np.nan, -0.5])
+    np.testing.assert_allclose(found.influence[[0, 2], 0], np.sqrt((x**2).mean()), rtol=1e-6)
+    assert np.isnan(found.influence[1]).all()
+    assert found.outside[0] == 0
