@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.operators import AnyMember
+from motrain_app.skill import evenly
 
 ROWS = 500  # at which members are compared, evenly taken from those withheld
 DERIVED_ROWS = 200  # at which they are derived
@@ -63,10 +64,10 @@ def diagnose(
     withheld = np.flatnonzero(fold >= 0)
     if members and len(withheld):
         outside[:] = _outside(members, inputs[:, withheld], fold[withheld])
-        sample = inputs[:, _evenly(withheld, ROWS)]
+        sample = inputs[:, withheld[evenly(len(withheld), ROWS)]]
         said = {number: member.predict(sample) for number, member in members.items()}
         mean = np.mean(list(said.values()), axis=0)
-        few = inputs[:, _evenly(withheld, DERIVED_ROWS)]
+        few = inputs[:, withheld[evenly(len(withheld), DERIVED_ROWS)]]
         with np.errstate(divide="ignore", invalid="ignore"):  # what does not vary has no derivative in its own units
             unit = _spread(observed[:, withheld])[:, None] / _spread(inputs[:, withheld])
             for number, member in members.items():
@@ -82,12 +83,6 @@ def _spread(values: Array) -> NDArray[np.float64]:
     count = known.sum(axis=1)
     mean = np.where(known, values, 0).sum(axis=1, dtype=np.float64) / count
     return np.asarray(np.sqrt((np.where(known, values - mean[:, None], 0) ** 2).sum(axis=1) / count))
-
-
-def _evenly(rows: NDArray[np.intp], most: int) -> NDArray[np.intp]:
-    if len(rows) <= most:
-        return rows
-    return rows[np.linspace(0, len(rows) - 1, most).astype(np.intp)]
 
 
 def _outside(members: Mapping[int, AnyMember], inputs: Array, fold: NDArray[np.integer]) -> NDArray[np.float64]:

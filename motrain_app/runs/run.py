@@ -311,7 +311,7 @@ class Run:
         train = train_with(workers=workers, scheduler=scheduler, register=register)
         return measure_partitioning(self, static=static, control=control, train=train)
 
-    def cross(self, partitions: Sequence[str] | None = None) -> xr.Dataset:
+    def cross(self, partitions: str | Sequence[str] | None = None) -> xr.Dataset:
         """Judge each operator on each partition; see `motrain_app.runs.comparison.operator_matrix.cross_operators`."""
         from motrain_app.runs.comparison.operator_matrix import cross_operators
 

@@ -20,6 +20,7 @@ from motrain_app.skill.bootstrap import (
 from motrain_app.skill.comparison import mae_difference, mse_difference, rmse_change, rmse_difference
 from motrain_app.skill.coverage import Coverage, held_out_coverage, judge_folds, judge_rows
 from motrain_app.skill.each_cell import score_each_cell
+from motrain_app.skill.groups import evenly
 from motrain_app.skill.metrics import (
     COVERAGE_LEVEL,
     anomaly_r,
@@ -95,6 +96,7 @@ __all__ = [
     "coverage",
     "day_of_year",
     "discoveries",
+    "evenly",
     "fit_climatology",
     "get_metric",
     "get_metric_or_stand_in",

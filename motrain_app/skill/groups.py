@@ -9,7 +9,18 @@ from numpy.typing import NDArray
 
 from motrain_app.skill.moments import FloatArray
 
-__all__ = ["sum_groups"]
+__all__ = ["evenly", "sum_groups"]
+
+
+def evenly(n: int, most: int) -> NDArray[np.int64]:
+    """Return places of n things, at most so many, evenly taken from all; the first and the last among them.
+
+    Examples
+    --------
+    >>> evenly(3, 5), evenly(10, 4)
+    (array([0, 1, 2]), array([0, 3, 6, 9]))
+    """
+    return np.linspace(0, max(n - 1, 0), min(n, most)).round().astype(np.int64)
 
 
 def sum_groups(columns: FloatArray, group: NDArray[np.integer[Any]], n_groups: int) -> FloatArray:

@@ -12,17 +12,16 @@ from motrain_app.skill.block_length import block_length
 from motrain_app.skill.blocks import DayBlocks, even_number, shared_counts
 from motrain_app.skill.bootstrap import MIN_BLOCKS, bootstrap_interval, bootstrap_p
 from motrain_app.skill.comparison import mse_difference
+from motrain_app.skill.groups import evenly
 from motrain_app.skill.moments import BASE, BASE2, ERR, ERR2, SHIFT_BASE, SHIFT_ERR, WEIGHT, FloatArray
 from motrain_app.skill.output_sums import PredictionSums, evaluate
 from motrain_app.skill.registry import Metric
 from motrain_app.skill.row_sums import Layout
 
-__all__ = ["OutputIntervals", "bootstrap_outputs"]
+__all__ = ["MAX_CELLS", "OutputIntervals", "bootstrap_outputs"]
 
 # Cells whose replicates an interval of a median over cells is made of, at most, evenly taken from all.
-_MAX_CELLS = 64
-
-
+MAX_CELLS = 64
 _LOSS_DIFFERENCE = Metric("mse_difference", mse_difference, 0.0, "min", "square", needs_baseline=True)
 
 
@@ -184,7 +183,7 @@ def _replicates(
         temporal = [metrics[i] for i in of_cells]
         cells = [_cells_resampled(*parts) for parts in zip(outputs, blocks, counts, strict=True)]
         found[of_cells] = evaluate(temporal, layouts, [replicate for replicate, _ in cells], best)
-        if n_cells > _MAX_CELLS:
+        if n_cells > MAX_CELLS:
             of_all = evaluate(temporal, layouts, [one.by_cell for one in outputs], best)
             found[of_cells] += (of_all - evaluate(temporal, layouts, [sample for _, sample in cells], best))[..., None]
     return found
@@ -192,13 +191,11 @@ def _replicates(
 
 def _cells_resampled(one: PredictionSums, blocks: _Blocks, counts: Any) -> tuple[FloatArray, FloatArray]:
     """Return the sums of replicates of some cells, [columns, cells, replicates], and those of all their rows."""
-    rows, cut = one.rows, blocks.cut
-    chosen = np.unique(
-        np.linspace(0, rows.places.n_cells - 1, min(rows.places.n_cells, _MAX_CELLS)).round().astype(np.int64)
-    )
-    place = np.full(rows.places.n_cells, len(chosen), np.int64)  # the last serves all others
+    rows, cut = one.rows.places, blocks.cut
+    chosen = evenly(rows.n_cells, MAX_CELLS)
+    place = np.full(rows.n_cells, len(chosen), np.int64)  # the last serves all others
     place[chosen] = np.arange(len(chosen))
-    group = place[rows.places.cell] * cut.starts + cut.piece(rows.places.day)
+    group = place[rows.cell] * cut.starts + cut.piece(rows.day)
     pieces = one.columns.over(group, (len(chosen) + 1) * cut.starts).reshape(-1, len(chosen) + 1, cut.starts)[:, :-1]
     drawn = _resampled(counts, cut.overlapping(pieces).reshape(-1, cut.starts))
     return drawn.reshape(*pieces.shape[:2], -1), pieces.sum(axis=-1)

@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 
 from motrain_app.skill.anomalies import Season
 from motrain_app.skill.moments import FloatArray, Moments
-from motrain_app.skill.registry import Metric, Of
+from motrain_app.skill.registry import Metric
 from motrain_app.skill.row_sums import Centred, Layout, RowSums, centre
+from motrain_app.skill.series import BEST, Kind, kind_of
 
-__all__ = ["BEST", "OutputRows", "PredictionSums", "Series", "evaluate", "prepare", "sum_prediction"]
-
-BEST = ""  # the baseline of a score that is bound to none
-Kind = tuple[Of, str | None]  # what moments are of, and the baseline beside it
+__all__ = ["OutputRows", "Places", "PredictionSums", "Series", "evaluate", "prepare", "sum_prediction"]
 
 IntArray = NDArray[np.integer[Any]]
 
@@ -244,13 +242,12 @@ def evaluate(
     shape = sums[0].shape[1:]
     found = np.full((len(metrics), len(sums), *shape[1:]), np.nan)
     pooled = [one[:, 0] if shape[0] == 1 else one.sum(axis=1) for one in sums]
-    moments: dict[tuple[Of, str | None, bool], Moments | None] = {}
+    moments: dict[tuple[Kind, bool], Moments | None] = {}
     for number, metric in enumerate(metrics):
-        over = (metric.over or BEST) if metric.needs_baseline else None
-        by_cell = metric.temporal and shape[0] > 1
-        key = metric.of, over, by_cell
+        kind, by_cell = kind_of(metric), metric.temporal and shape[0] > 1
+        key = kind, by_cell
         if key not in moments:
-            moments[key] = _stacked(_of_kind(layouts, metric.of, over, best), sums if by_cell else pooled)
+            moments[key] = _stacked(_of_kind(layouts, kind, best), sums if by_cell else pooled)
         stacked = moments[key]
         if stacked is not None:
             values = metric.function(stacked)
@@ -258,13 +255,12 @@ def evaluate(
     return found
 
 
-def _of_kind(
-    layouts: Sequence[Mapping[Kind, Layout]], of: Of, over: str | None, best: Sequence[str | None]
-) -> list[Layout | None]:
+def _of_kind(layouts: Sequence[Mapping[Kind, Layout]], kind: Kind, best: Sequence[str | None]) -> list[Layout | None]:
     """Pick the layout of a kind of each prediction; None where it has none, as where nothing is its best baseline."""
+    of, over = kind
     if over == BEST:
         return [None if name is None else one.get((of, name)) for one, name in zip(layouts, best, strict=True)]
-    return [one.get((of, over)) for one in layouts]
+    return [one.get(kind) for one in layouts]
 
 
 def _stacked(layouts: Sequence[Layout | None], sums: Sequence[FloatArray]) -> Moments | None:

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.skill.day_sums import Slots
+from motrain_app.skill.groups import evenly
+from motrain_app.skill.intervals import MAX_CELLS
 from motrain_app.skill.moments import FloatArray, divide
 from motrain_app.skill.registry import Metric, best_indices, get_metric
 from motrain_app.skill.scores import Scores, unpack_scores
@@ -22,9 +24,6 @@ from motrain_app.skill.summing import moments_by_group
 from motrain_app.skill.total_scores import TotalSums, score_total
 
 __all__ = ["BestBaselines", "Piece", "Totals"]
-
-# Cells whose rows are kept, evenly taken from all: the interval of a median over cells is made of theirs.
-_MAX_CELLS = 64
 
 IntArray = NDArray[np.integer[Any]]
 
@@ -141,7 +140,7 @@ class Totals:
     best
         Index of the best baseline, [groups, outputs]; see `BestBaselines`.
     sampled
-        Cells that have rows: at most 64 of them, evenly taken, serve for the intervals of medians.
+        Cells that have rows: at most `MAX_CELLS` of them, evenly taken, serve for the intervals of medians.
     """
 
     def __init__(
@@ -161,8 +160,7 @@ class Totals:
         self._names, self._metrics = tuple(metrics), [get_metric(name) for name in metrics]
         self._n_groups = n_groups
         self._sampled = np.zeros(len(area), bool)
-        chosen = np.linspace(0, max(len(sampled) - 1, 0), min(len(sampled), _MAX_CELLS)).round().astype(np.int64)
-        self._sampled[sampled[chosen]] = True
+        self._sampled[sampled[evenly(len(sampled), MAX_CELLS)]] = True
         self._sums = [TotalSums.empty(self._n_days) for _ in range(best.shape[1])]
 
     def add(self, piece: Piece) -> None:

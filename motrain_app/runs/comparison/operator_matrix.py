@@ -7,25 +7,29 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from motrain_app.data.matching import on_sphere
 from motrain_app.runs.blockfile import BlockFile
 from motrain_app.runs.comparison.crossing import Predict, predict_by_members, read_withheld
 from motrain_app.runs.comparison.one_for_all import folds_of
-from motrain_app.runs.comparison.withheld import Withheld
+from motrain_app.runs.comparison.paired import PairedErrors
+from motrain_app.runs.comparison.run_comparison import Change
+from motrain_app.runs.comparison.withheld import Withheld, WithheldRows
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.plan import Plan
 from motrain_app.runs.staged_rows import StagedRows
 from motrain_app.runs.store import PartitionRow
-from motrain_app.skill import moments, r2, rmse, rmse_change
+from motrain_app.skill import moments, r2, rmse
 
 if TYPE_CHECKING:
     from motrain_app.runs.run import Run
 
 MOST = 50  # partitions: 2,500 pairs are as many as a person can look at
+NEIGHBOURS = 9  # that are taken with one that is named
 Array = NDArray[np.float64]
 
 
-def cross_operators(run: "Run", partitions: Sequence[str] | None = None) -> xr.Dataset:
+def cross_operators(run: "Run", partitions: str | Sequence[str] | None = None) -> xr.Dataset:
     """Judge each operator on the withheld rows of each partition: whether one does for two, and where it does not.
 
     A row that fold k withheld is predicted by the operator's member k, which has not seen its fold either. The rows of
@@ -34,14 +38,16 @@ def cross_operators(run: "Run", partitions: Sequence[str] | None = None) -> xr.D
     Parameters
     ----------
     partitions
-        Names of at most 50 finished ones; None: all, if they are no more.
+        Names of at most 50 finished ones; one name for that partition and the nine nearest to it, by the middles of
+        their cells; None: all, if they are no more than 50.
 
     Returns
     -------
     xarray.Dataset
         Over (operator, partition, output): rmse in the output's unit; skill, 1 − MSE / variance of the observations;
         change of the RMSE to that of the partition's own operator in per cent, on the rows that both predict, positive
-        where the partition's own is better; n, the rows that the operator predicts.
+        where the partition's own is better, with its paired 95 % interval low, high; n, the rows that the operator
+        predicts.
 
     Raises
     ------
@@ -55,21 +61,48 @@ def cross_operators(run: "Run", partitions: Sequence[str] | None = None) -> xr.D
     chosen = _chosen(run, withheld, partitions)
     plan, staged, n = withheld.plan, StagedRows(folder.staged()), len(chosen)
     operators = [_of_partition(folder, row, plan) for row in chosen]
-    found = {name: np.full((n, n, len(plan.outputs)), np.nan) for name in ("rmse", "skill", "change", "n")}
+    found = {
+        name: np.full((n, n, len(plan.outputs)), np.nan) for name in ("rmse", "skill", "change", "low", "high", "n")
+    }
     for place, row in enumerate(chosen):
         rows = withheld.of_partition(row)
         inputs = read_withheld(staged, rows.key, folds)
         fold = folds.fold_of_atom[folds.atom_of_time[rows.key % len(plan.time)]].astype(np.int16)
         for other, operator in enumerate(operators):
             predicted = operator(inputs, fold) - plan.output_offset[:, None]
-            alone, beside = (moments(rows.observed, predicted, baseline=own) for own in (None, rows.predicted))
-            values = {"rmse": rmse(alone), "skill": r2(alone), "change": 100 * rmse_change(beside), "n": alone.n}
+            alone, change = moments(rows.observed, predicted), _change(run, plan, rows, predicted)
+            values = {"rmse": rmse(alone), "skill": r2(alone), "n": alone.n}
+            values |= {"change": change.value, "low": change.low, "high": change.high}
             for name, value in values.items():
                 found[name][other, place] = value
     return _as_dataset(found, [row.name for row in chosen], plan)
 
 
-def _chosen(run: "Run", withheld: Withheld, partitions: Sequence[str] | None) -> list[PartitionRow]:
+def _change(run: "Run", plan: Plan, rows: WithheldRows, predicted: Array) -> Change:
+    """Return the change of the RMSE from that of the partition's own operator, of each output."""
+    paired = PairedErrors(plan.time, run.design.seed)
+    return paired.change(paired.add(rows.observed, predicted, rows.predicted, rows.key % len(plan.time)))
+
+
+def _nearest(withheld: Withheld, name: str) -> list[str]:
+    """Return a partition and those nearest to it: along the sphere, from the middle of its cells to that of theirs."""
+    plan, rows = withheld.plan, withheld.rows
+    region = np.array([row.number // plan.n_periods for row in rows])
+    inside = plan.region_of_cell >= 0
+    label, n = plan.region_of_cell[inside], int(plan.region_of_cell.max()) + 1
+    at = on_sphere(plan.lat[inside], plan.lon[inside])
+    total = np.stack([np.bincount(label, part, n) for part in at.T], axis=1)
+    middle = total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
+    mine = next((number for number, row in enumerate(rows) if row.name == name), None)
+    if mine is None:
+        return [name]
+    distance = 1 - middle[region] @ middle[region[mine]]
+    distance[mine] = -1
+    return [rows[number].name for number in np.argsort(distance, kind="stable")[: 1 + NEIGHBOURS].tolist()]
+
+
+def _chosen(run: "Run", withheld: Withheld, partitions: str | Sequence[str] | None) -> list[PartitionRow]:
+    partitions = _nearest(withheld, partitions) if isinstance(partitions, str) else partitions
     names = [row.name for row in withheld.rows] if partitions is None else list(dict.fromkeys(partitions))
     if len(names) > MOST:
         raise RunError(
@@ -97,6 +130,8 @@ def _as_dataset(found: dict[str, Array], names: list[str], plan: Plan) -> xr.Dat
         "rmse": "root-mean-square error out-of-fold",
         "skill": "1 − MSE / variance of the observations",
         "change": "change of the RMSE to that of the partition's own operator, per cent",
+        "low": "lower end of the 95 % interval of change",
+        "high": "upper end of the 95 % interval of change",
         "n": "rows",
     }
     return xr.Dataset(

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from motrain_app.design import LeaveBlocksOut, Period, box, the_rest
-from motrain_app.runs import Run, create_run, paired
+from motrain_app.runs import Run, create_run
+from motrain_app.runs.comparison import paired
 from motrain_app.runs.comparison.comparing import compare_runs
 from motrain_app.runs.comparison.run_comparison import ALL, CHANGE_COLUMNS
 from motrain_app.runs.judging import REPLICATES

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from motrain_app.design import Learner
-from motrain_app.runs import Run, RunError, create_run, operator_matrix
+from motrain_app.runs import Run, RunError, create_run
+from motrain_app.runs.comparison import operator_matrix
 from tests.runs.conftest import drive_here
 
 
@@ -46,6 +47,8 @@ def test_every_pair_is_judged_by_the_members_that_withheld_the_rows(run_of, data
             pair = got.sel(operator=name, partition=name, output=output)
             assert float(pair["rmse"]) == pytest.approx(own[name, output], rel=1e-5)
             assert float(pair["change"]) == pytest.approx(0, abs=1e-3)
+    assert (got["low"] <= got["change"] + 1e-9).all()
+    assert (got["change"] <= got["high"] + 1e-9).all()
     off = ~np.eye(4, dtype=bool)
     assert (got["change"].sel(output="y").values[off] > 1).all(), "each cell has a slope of its own"
 
@@ -80,3 +83,13 @@ def test_what_cannot_be_crossed_is_refused_in_words(run_of, monkeypatch):
         run.cross()
     with pytest.raises(RunError, match="Nothing was withheld"):
         run_of(jackknife=None).cross()
+
+
+def test_one_name_brings_its_nearest_neighbours(run_of, dataset, monkeypatch):
+    monkeypatch.setattr(operator_matrix, "NEIGHBOURS", 2)
+    run = run_of(data=dataset(cells=6))  # two columns of three, a degree apart
+    got = run.cross("cell-0")
+    assert got["operator"].values.tolist()[0] == "cell-0"
+    assert set(got["operator"].values.tolist()) == {"cell-0", "cell-1", "cell-3"}
+    with pytest.raises(RunError, match="no finished operator of nowhere"):
+        run.cross("nowhere")

@@ -9,7 +9,8 @@ import pytest
 from motrain_app.data.sample import STATES, sample_regions, write_sample
 from motrain_app.design import Design, Learner, LeaveBlocksOut, LeaveYearsOut, Period, Split, box, the_rest
 from motrain_app.design.splits import make_folds
-from motrain_app.runs import Run, RunError, create_run, dealt_ridge
+from motrain_app.runs import Run, RunError, create_run
+from motrain_app.runs.comparison import dealt_ridge
 from motrain_app.runs.comparison.dealing import deal
 from motrain_app.runs.comparison.partitioning_pays import measure_partitioning
 from motrain_app.runs.comparison.random_partitions import CONTROL_COLUMNS

@@ -79,7 +79,7 @@ def test_a_year_like_no_other_is_outside_the_range(run, data):
 def test_the_influence_of_a_year_is_the_change_when_it_is_left_out(run, data):
     influence = _diagnosis(run, "cell-1").influence
     x, _ = _inputs(data, run, "cell-1", 1)
-    x = x[:, np.linspace(0, x.shape[1] - 1, 500).astype(int)]
+    x = x[:, np.linspace(0, x.shape[1] - 1, 500).round().astype(int)]
     h = run.operator("cell-1")
     said = np.stack([member.predict(x) for member in h.members])
     change = np.sqrt(((said - said.mean(axis=0)) ** 2).mean(axis=-1))
@@ -92,7 +92,7 @@ def test_the_influence_of_a_year_is_the_change_when_it_is_left_out(run, data):
 def test_the_sensitivity_is_the_mean_derivative_in_standard_units(run, data):
     found = _diagnosis(run, "cell-1").sensitivity
     x, _ = _inputs(data, run, "cell-1", 1)
-    few = x[:, np.linspace(0, x.shape[1] - 1, 200).astype(int)]
+    few = x[:, np.linspace(0, x.shape[1] - 1, 200).round().astype(int)]
     observed = run.predictions("cell-1")["observed"].values
     unit = np.nanstd(observed, axis=1)[:, None] / x.std(axis=1)
     for number, member in enumerate(run.operator("cell-1").members):
