@@ -12,7 +12,7 @@ from motrain_app.operators import Variable
 from motrain_app.runs.comparison.crossing import predict_by_members, predict_withheld
 from motrain_app.runs.comparison.one_for_all import OneForAll, Train, fit_for_all, folds_of, one_for_all, ridge_like
 from motrain_app.runs.comparison.paired import PairedErrors, stack_changes
-from motrain_app.runs.comparison.paying import MAX_ROWS, Payoff, Verdict, pays_sentence
+from motrain_app.runs.comparison.paying import MAX_ROWS, Payoff, Verdict
 from motrain_app.runs.comparison.random_partitions import Control, judge_random_partitions
 from motrain_app.runs.comparison.run_comparison import ALL, Change
 from motrain_app.runs.comparison.withheld import Withheld
@@ -77,7 +77,9 @@ class PartitioningPays:
 
     def sentence(self) -> str:
         """Say whether partitioning pays, and how random partitions fare."""
-        said, named = [pays_sentence(self.payoffs)], len(self.outputs) > 1
+        named = len(self.outputs) > 1
+        each = zip(self.payoffs, self.verdicts, strict=True)
+        said = [payoff.sentence(named=named, verdict=verdict) for payoff, verdict in each]
         if self.control is not None:
             said += [self.control.sentence(number, named=named) for number in range(len(self.outputs))]
         return " ".join(said)

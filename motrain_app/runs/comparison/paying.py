@@ -54,8 +54,8 @@ class Payoff:
             return "pays"
         return "does not pay" if self.low > 0 else "cannot be told"
 
-    def sentence(self, *, named: bool = True) -> str:
-        """Say it in one sentence, with or without the output's name.
+    def sentence(self, *, named: bool = True, verdict: Verdict | None = None) -> str:
+        """Say it in one sentence, with or without the output's name; by another verdict where more is known.
 
         Examples
         --------
@@ -65,8 +65,9 @@ class Payoff:
         'Whether partitioning pays cannot be told: RMSE −0.5 % [−2.0, +1.1].'
         """
         of = f" for {self.output}" if named else ""
+        verdict = verdict or self.verdict
         subject = f"Whether partitioning pays{of} cannot be told"
-        subject = subject if self.verdict == "cannot be told" else f"Partitioning {self.verdict}{of}"
+        subject = subject if verdict == "cannot be told" else f"Partitioning {verdict}{of}"
         return f"{subject}: {change_words(self.change, self.low, self.high)}."
 
 

@@ -165,6 +165,7 @@ def test_partitions_are_not_said_to_pay_where_random_ones_do_as_well(run_of):
     got = run_of(data=make_dataset(cells=8), regions=[box("odd", 4.5, 39.5, 9, 40.5), the_rest()]).pays()
     assert len(got.control.draws) == DRAWS
     assert got.verdicts[0] == "cannot be told"
+    assert got.sentence().startswith("Whether partitioning pays for y cannot be told: RMSE ")
     assert got.control.own.value == pytest.approx(got.pooled.value, abs=1e-3)
     assert "Control by ridge for y, cells dealt at random 39 times" in got.sentence()
     assert repr(got) == got.sentence()
