@@ -68,8 +68,8 @@ class Baselines:
 
     def predict(
         self, block: Block, partition: int, axes: Axes, kept: NDArray[np.integer], fold: NDArray[np.int16]
-    ) -> dict[str, Array]:
-        """Return what each baseline says of the judged rows of a partition, by name, each [n_outputs, judged rows].
+    ) -> tuple[dict[str, Array], NDArray[np.float32]]:
+        """Return what each baseline says of the judged rows of a partition, and where the climatology is no cell's own.
 
         Parameters
         ----------
@@ -79,20 +79,28 @@ class Baselines:
             Which of these are judged, shape (judged rows,).
         fold
             The member that withheld each of them, or `motrain_app.runs.blockfile.TEST`.
+
+        Returns
+        -------
+        values : dict
+            By name, each [n_outputs, judged rows].
+        pooled : numpy.ndarray
+            Share of the withheld rows whose cell had too few training rows, and took the partition's climatology,
+            [n_outputs]; NaN where none was withheld.
         """
         rows = block.rows(partition)
-        values = _climatologies(block, rows, axes, kept, fold)
+        values, pooled = _climatologies(block, rows, axes, kept, fold)
         if self.ridge is not None:
             members = members_of(self.ridge, partition)
             values[RIDGE] = predict_rows(members, block.inputs[:, rows][:, kept], fold, len(block.outputs))
         if self.references is not None:
             values[REFERENCE] = self.references[:, rows][:, kept]
-        return {name: values[name] for name in self.names}
+        return {name: values[name] for name in self.names}, pooled
 
 
 def _climatologies(
     block: Block, rows: slice, axes: Axes, kept: NDArray[np.integer], fold: NDArray[np.int16]
-) -> dict[str, Array]:
+) -> tuple[dict[str, Array], NDArray[np.float32]]:
     outputs, day = block.outputs[:, rows].astype(np.float64), axes.day_of_year
     # Every cell of the partition, also one whose rows are all withheld from a fold: there it takes the partition's.
     place = np.unique(axes.cell, return_inverse=True)[1].reshape(-1)
@@ -101,4 +109,17 @@ def _climatologies(
     for name, harmonics in HARMONICS.items():
         fit = fit_climatology(outputs, day, place, block.atom[rows], block.folds.train, n_cells, harmonics=harmonics)
         found[name] = fit.predict(day[kept], place[kept], fold)
-    return found
+        if name == CLIMATOLOGY:
+            pooled = _share_pooled(fit.pooled, outputs[:, kept], place[kept], fold)
+    return found, pooled
+
+
+def _share_pooled(
+    pooled: NDArray[np.bool_], outputs: Array, cell: NDArray[np.integer], fold: NDArray[np.int16]
+) -> NDArray[np.float32]:
+    """Return the share of withheld rows of each output where a cell took its partition's, [n_outputs]."""
+    taken = pooled[np.maximum(fold, 0), :, cell].T & (fold >= 0)
+    counted = np.isfinite(outputs) & (fold >= 0)
+    n = counted.sum(axis=1)
+    share = (taken & counted).sum(axis=1) / np.where(n > 0, n, np.nan)
+    return np.asarray(share, np.float32)

@@ -45,6 +45,8 @@ class Judged:
         out-of-fold as the predictions are.
     scores
         Packed, [n_partitions, n]. Of out-of-fold rows only: no score of a test row exists before it is opened.
+    pooled
+        float32, [n_partitions, n_outputs]: share of withheld rows whose cell took its partition's climatology.
     influence, sensitivity, outside
         float32, partitions first; see `motrain_app.runs.diagnosing.Diagnosis`.
     """
@@ -57,6 +59,7 @@ class Judged:
     predicted: NDArray[np.float32]
     baselines: NDArray[np.float32]
     scores: NDArray[np.float64]
+    pooled: NDArray[np.float32]
     influence: NDArray[np.float32]
     sensitivity: NDArray[np.float32]
     outside: NDArray[np.float32]

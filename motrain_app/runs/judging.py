@@ -29,6 +29,7 @@ class _Predictions:
     observed: Array
     predicted: Array
     baselines: Mapping[str, Array]
+    pooled: NDArray[np.float32]
     diagnosis: Diagnosis
 
 
@@ -56,6 +57,7 @@ def judge(block: Block, fitted: Fitted, baselines: Baselines, axes: Axes, metric
         predicted=np.concatenate([part.predicted for part in parts], axis=1).astype(np.float32),
         baselines=np.concatenate(beside, axis=-1),
         scores=np.stack(scores),
+        pooled=np.stack([part.pooled for part in parts]),
         influence=np.stack([part.diagnosis.influence for part in parts]),
         sensitivity=np.stack([part.diagnosis.sensitivity for part in parts]),
         outside=np.stack([part.diagnosis.outside for part in parts]),
@@ -93,9 +95,9 @@ def _predict(block: Block, fitted: Fitted, baselines: Baselines, axes: Axes, par
     members = members_of(fitted, partition)
     inputs, outputs, fold = inputs[:, kept], outputs[:, kept], fold[kept]
     predicted = predict_rows(members, inputs, fold, len(outputs))
-    beside = baselines.predict(block, partition, there, kept, fold)
+    beside, pooled = baselines.predict(block, partition, there, kept, fold)
     found = diagnose(members, inputs, outputs, fold, n_members=block.folds.n_members)
-    return _Predictions(there.part(kept), fold, outputs, predicted, beside, found)
+    return _Predictions(there.part(kept), fold, outputs, predicted, beside, pooled, found)
 
 
 def _fold_of_rows(atom: NDArray[np.int32], folds: Folds, present: NDArray[np.bool_]) -> NDArray[np.int16]:

@@ -24,6 +24,7 @@ from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.lock import is_driven
 from motrain_app.runs.origins import Origins
 from motrain_app.runs.plan import Plan
+from motrain_app.runs.scores.borrowed import climatology_remarks
 from motrain_app.runs.scores.cell_scores import score_cells
 from motrain_app.runs.scores.judged_rows import OF_TEST
 from motrain_app.runs.scores.remarks import bias_remarks
@@ -192,8 +193,12 @@ class Run:
         return skill_frame(self._folder, by=by, metrics=metrics, partitions=partitions, rows=rows, bins=bins)
 
     def remarks(self) -> list[str]:
-        """Return what the scores of the year hide: of which outputs bias cancels over it, as sentences."""
-        return bias_remarks(self._folder)
+        """Return what the scores hide, as sentences.
+
+        Of which outputs bias cancels over the year, and where cells are compared with their partition's climatology, as
+        they have too few training rows for one of their own.
+        """
+        return [*bias_remarks(self._folder), *climatology_remarks(self._folder)]
 
     def open_test(self) -> pd.DataFrame:
         """Open the test: return the scores of the members' mean on the test rows. The opening is recorded, dated.

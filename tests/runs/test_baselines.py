@@ -117,6 +117,9 @@ def test_a_cell_that_no_training_row_has_seen_takes_the_climatology_of_its_parti
     season, *_ = np.linalg.lstsq(x[np.nonzero(training)[1]], data["y"].values[training], rcond=None)
     np.testing.assert_allclose(beside[CLIMATOLOGY][0, unseen], x[rows["time"][unseen]] @ season, atol=1e-4)
     np.testing.assert_allclose(beside[MEAN][0, unseen], data["y"].values[training].mean(), atol=1e-4)
+    share = 100 * unseen[(rows["fold"] >= 0) & np.isfinite(rows["observed"][0])].mean()
+    (told,) = (one for one in run.remarks() if one.startswith("y: the climatology is the partition's"))
+    assert f"in 1 of 1 partitions, for {share:.0f} % of their rows" in told
 
 
 # A variable of the file

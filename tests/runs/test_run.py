@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 
 from motrain_app.design import Design, DesignError, Period
 from motrain_app.operators import Operator
@@ -88,6 +89,17 @@ def test_the_baseline_stands_beside_every_score(finished):
     rmse = frame[frame["metric"] == "rmse"]
     skill = frame[frame["metric"] == "skill"]["value"].to_numpy()
     np.testing.assert_allclose(skill, 1 - (rmse["value"] / rmse["baseline_value"]).to_numpy() ** 2, rtol=1e-9)
+
+
+def test_significant_is_what_remains_when_false_discoveries_over_partitions_are_controlled(finished):
+    frame = finished[0].skill()
+    tested = frame[frame["p"].notna()]
+    assert set(tested["metric"]) == {"skill", "skill_over_mean", "skill_over_climatology"}
+    assert not frame[frame["p"].isna()]["significant"].any()
+    for _, of_partitions in tested.groupby(["output", "metric"]):
+        adjusted = scipy.stats.false_discovery_control(of_partitions["p"])
+        np.testing.assert_array_equal(of_partitions["significant"], adjusted <= 0.05)
+    assert tested["significant"].any()
 
 
 def test_test_rows_stay_sealed_until_they_are_opened(copied):
