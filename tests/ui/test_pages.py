@@ -176,7 +176,7 @@ def test_every_score_of_an_operator_has_its_interval_and_its_n(design, tmp_path)
     folder = create_run(design, tmp_path / "runs")
     drive_here(folder)
     run = Run.open(folder.path)
-    table = operator_table(run.skill(), run.outputs)
+    table = operator_table(run.skill(), run.verdicts(), run.outputs)
     assert table.index.tolist() == table["partition"].tolist() == ["north", "the rest"]
     scores = run.skill().query("metric == 'rmse'")
     for output in ("y", "bend"):
@@ -184,6 +184,8 @@ def test_every_score_of_an_operator_has_its_interval_and_its_n(design, tmp_path)
         column = next(name for name in table if name.startswith(f"RMSE {output}"))
         np.testing.assert_array_equal(table[column], of_output["value"])
         assert table[f"n {output}"].tolist() == of_output["n"].tolist()
+        judged = run.verdicts().query("output == @output")["verdict"]
+        assert table[f"verdict {output}"].tolist() == judged.tolist()
         assert table[f"95 % {output}"].tolist() == [
             f"[{row.low:.3g}, {row.high:.3g}]" for row in of_output.itertuples()
         ]

@@ -39,13 +39,13 @@ def snippet(path: str, partition: str) -> str:
     )
 
 
-def operator_table(scores: pd.DataFrame, outputs: Sequence[Variable]) -> pd.DataFrame:
-    """Return a line for each operator, by its partition's name: the RMSE of each output with its interval and n.
+def operator_table(scores: pd.DataFrame, verdicts: pd.DataFrame, outputs: Sequence[Variable]) -> pd.DataFrame:
+    """Return a line for each operator, by its partition's name: verdict and RMSE of each output, with interval and n.
 
     Parameters
     ----------
-    scores
-        As `Run.skill` returns them.
+    scores, verdicts
+        As `Run.skill` and `Run.verdicts` return them.
     """
     rmse = scores[scores["metric"] == "rmse"]
     names = rmse["partition"].drop_duplicates().head(LISTED_AT_MOST)
@@ -54,10 +54,20 @@ def operator_table(scores: pd.DataFrame, outputs: Sequence[Variable]) -> pd.Data
         of_output = rmse[rmse["output"] == variable.name].set_index("partition").reindex(names)
         unit = f" ({variable.unit})" if variable.unit else ""
         name = variable.name
+        judged = verdicts[verdicts["output"] == name].set_index("partition")["verdict"]
+        table[f"verdict {name}"] = judged.reindex(names).fillna("").to_numpy()
         table[f"RMSE {name}{unit}"] = of_output["value"].to_numpy()
         table[f"95 % {name}"] = [interval_words(row) for row in of_output.itertuples()]
         table[f"n {name}"] = of_output["n"].to_numpy()
     return table
+
+
+def verdict_words(verdicts: pd.DataFrame, partition: str) -> str:
+    """Return what is to be said of an operator for each output, a line each, safe to show."""
+    mine = verdicts[verdicts["partition"] == partition]
+    return "  \n".join(
+        f"{safe_text(row.output)}: **{row.verdict}**. {safe_text(row.reason)}" for row in mine.itertuples()
+    )
 
 
 def architectures(members: Sequence[AnyMember]) -> str:
@@ -143,16 +153,18 @@ class OperatorsPage:
             self._show_map()
             self._reading.renew()
 
-    async def _read(self) -> tuple[pd.DataFrame, str, Operator]:
-        """Return the table of operators, and the name of the chosen one with the operator itself."""
+    async def _read(self) -> tuple[pd.DataFrame, str, Operator, str]:
+        """Return the table of operators, and of the chosen one its name, itself, and what is to be said of it."""
         run = self._scores.run
-        table = operator_table(await self._scores.skill(), run.outputs)
+        verdicts = await self._scores.of("verdicts", lambda one: one.verdicts())
+        table = operator_table(await self._scores.skill(), verdicts, run.outputs)
         wanted = self._session.partition
         chosen = wanted if wanted in table.index else table.index[0]
-        return table, chosen, await self._scores.of(f"operator {chosen}", lambda one: one.operator(chosen))
+        h = await self._scores.of(f"operator {chosen}", lambda one: one.operator(chosen))
+        return table, chosen, h, verdict_words(verdicts, chosen)
 
-    def _show_operators(self, found: tuple[pd.DataFrame, str, Operator]) -> None:
-        table, chosen, h = found
+    def _show_operators(self, found: tuple[pd.DataFrame, str, Operator, str]) -> None:
+        table, chosen, h, judged = found
         self._names = list(table.index)
         self._table.show(table.reset_index(drop=True))
         inputs, outputs = (
@@ -160,7 +172,8 @@ class OperatorsPage:
             for variables in (h.inputs, h.outputs)
         )
         networks = f" ({words})" if (words := architectures(h.members)) else ""
-        self._words.object = f"**{safe_text(chosen)}**: {len(h.members)} members{networks}. {inputs} → {outputs}"
+        members = f"**{safe_text(chosen)}**: {len(h.members)} members{networks}. {inputs} → {outputs}"
+        self._words.object = f"{members}\n\n{judged}"
         self._code.value = snippet(str(self._scores.run.path), chosen)
 
     def _unread(self, error: Exception) -> None:

@@ -30,7 +30,7 @@ from motrain_app.ui.session import Session
 from motrain_app.ui.stage import Stage
 from motrain_app.ui.table import RowTable
 
-METRICS = ("bias", "rmse", "mae", "ubrmse", "r")
+METRICS = ("bias", "rmse", "mae", "ubrmse", "r", "spearman", "r2", "kge", "anomaly_r")
 TRUTH = "truth_regime"  # of the sample dataset
 LISTED_AT_MOST = 10_000
 TESTS_LISTED = 8
