@@ -253,6 +253,7 @@ def test_a_map_that_left_the_page_is_drawn_whole_when_it_comes_back(open_map):
         screen.on_server(lambda: setattr(box, "objects", list(parts)))
 
     screen = open_map(make_map, lay_out)
+    screen.settled()  # else the page may write back what it has just drawn
     turn(pn.pane.Str("another page"))
     expect(screen.page.locator(".mt-map-home")).to_have_count(0)
     screen.on_server(lambda: show(screen.view, -np.arange(len(LAT), dtype=float)))
