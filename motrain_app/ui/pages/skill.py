@@ -299,7 +299,8 @@ class SkillPage:
         if not chosen:
             return "info", f"Nothing of {safe_text(output)} was scored in both runs."
         words = f"{safe_text(pays_sentence(chosen), limit=600)} n = {chosen[0].n:,}, against one operator for all."
-        return _SEVERITY[chosen[0].verdict], words
+        verdict = chosen[0].verdict
+        return _SEVERITY[verdict], f"{words} {_RANDOM_TOO}" if verdict == "pays" else words
 
     def _show_headline(self, said: tuple[str, str]) -> None:
         severity, words = said
@@ -309,4 +310,6 @@ class SkillPage:
         self._show_headline(("warning", safe_text(error, limit=600)))
 
 
+# Fewer places in each are a gain in themselves; to try random partitions takes too long for a page.
+_RANDOM_TOO = "Random partitions can gain a little as well: run.pays() says how much."
 _SEVERITY = {"pays": "success", "does not pay": "warning", "cannot be told": "info"}
