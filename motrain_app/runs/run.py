@@ -4,9 +4,8 @@ import re
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -24,6 +23,7 @@ from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.lock import is_driven
 from motrain_app.runs.origins import Origins
 from motrain_app.runs.plan import Plan
+from motrain_app.runs.predictions import predictions_dataset
 from motrain_app.runs.scores.borrowed import climatology_remarks
 from motrain_app.runs.scores.cell_scores import score_cells
 from motrain_app.runs.scores.judged_rows import OF_TEST
@@ -343,7 +343,7 @@ class Run:
         if not self.openings:
             sealed = values["fold"] == TEST
             values = {name: array[..., ~sealed] for name, array in values.items()}
-        return self._as_dataset(values)
+        return predictions_dataset(values, self._plan, self._folds)
 
     def trials(self, partition: str) -> pd.DataFrame:
         """Return what was tried for each member of a partition, and how it was judged on validation rows.
@@ -481,29 +481,3 @@ class Run:
             named.append(stack.member(slot, folds.names[member], held_out))
         plan = self._plan
         return Operator(row.name, plan.inputs, plan.outputs, tuple(named), self.design.filters, residuals)
-
-    def _as_dataset(self, values: dict[str, Any]) -> xr.Dataset:
-        plan, offset = self._plan, self._plan.output_offset[:, None]
-        cells, time = np.unique(values["cell"]), plan.time[values["time"]]
-        order = np.argsort(time, kind="stable")
-        values = {name: array[..., order] for name, array in values.items()}
-        time, cell = time[order], values["cell"]
-        dim = "time" if len(cells) <= 1 else "row"
-        names = np.array([*self._folds.names, ""])
-        along: dict[str, Any] = {"time": (dim, time.astype("datetime64[ns]"))}
-        if len(cells):
-            cell, of = (cell, (dim,)) if dim == "row" else (cells[0], ())
-            along |= {"cell": (of, cell), "lat": (of, plan.lat[cell]), "lon": (of, plan.lon[cell])}
-        return xr.Dataset(
-            {
-                "observed": (("output", dim), values["observed"].astype(np.float64) + offset),
-                "predicted": (("output", dim), values["predicted"].astype(np.float64) + offset),
-                "fold": (dim, names[values["fold"]]),
-                "rows": (dim, np.where(values["fold"] == TEST, "test", "held-out")),
-            },
-            coords={
-                **along,
-                "output": [variable.name for variable in plan.outputs],
-                "unit": ("output", [variable.unit for variable in plan.outputs]),
-            },
-        )

@@ -3,30 +3,12 @@
 import numpy as np
 import pytest
 
-from motrain_app.design import Design, Learner, Period, box, the_rest
-from motrain_app.runs import Run, RunError, create_run
+from motrain_app.design import Period
+from motrain_app.runs import Run, RunError
 from motrain_app.runs.comparison.one_for_all import one_for_all, static_inputs
 from motrain_app.runs.plan import Plan
-from tests.runs.conftest import drive_here, make_dataset
-
-WEST = [box("west", 4.5, 39, 5.5, 43), the_rest()]
-SVR = Learner("svr", {"C": 1.0})
-
-
-def trained(design: Design, runs, max_rows=None) -> Run:
-    folder = create_run(design, runs, max_rows=max_rows)
-    assert drive_here(folder) == "done"
-    return Run.open(folder.path)
-
-
-@pytest.fixture
-def run_of(design, tmp_path):
-    """Return a function that trains a design in two regions."""
-
-    def make(*, data=None, **choices):
-        return trained(design(data=data, **{"regions": WEST, **choices}), tmp_path / "runs")
-
-    return make
+from tests.runs.comparison.conftest import SVR, trained
+from tests.runs.conftest import make_dataset
 
 
 def never(design, runs, max_rows):

@@ -13,27 +13,10 @@ from motrain_app.runs.comparison.comparing import compare_runs
 from motrain_app.runs.comparison.partitioning_pays import DRAWS, PAYS_COLUMNS, measure_partitioning
 from motrain_app.runs.driver import Driver
 from motrain_app.runs.plan import Plan
-from tests.runs.conftest import drive_here, make_dataset
+from tests.runs.comparison.conftest import SVR, WEST, trained
+from tests.runs.conftest import make_dataset
 
-WEST = [box("west", 4.5, 39, 5.5, 43), the_rest()]
 SEASONS = [Period("cold", months=(10, 11, 12, 1, 2, 3)), Period("warm", months=(4, 5, 6, 7, 8, 9))]
-SVR = Learner("svr", {"C": 1.0})
-
-
-def trained(design: Design, runs, max_rows=None) -> Run:
-    folder = create_run(design, runs, max_rows=max_rows)
-    assert drive_here(folder) == "done"
-    return Run.open(folder.path)
-
-
-@pytest.fixture
-def run_of(design, tmp_path):
-    """Return a function that trains a design, in two regions unless it says otherwise."""
-
-    def make(*, data=None, **choices):
-        return trained(design(data=data, **{"regions": WEST, **choices}), tmp_path / "runs")
-
-    return make
 
 
 @pytest.mark.parametrize("learner", ["ridge", "ridge2", SVR])
