@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 IdArray = NDArray[np.uint64]
+GAMMA = np.uint64(0x9E3779B97F4A7C15)  # the golden ratio, odd: what SplitMix64 adds at each step
 
 
 def id_of_text(text: str) -> int:
@@ -52,7 +53,7 @@ def combine_ids(first: IdArray | int, second: IdArray | int) -> IdArray:
     Steele, Lea & Flood (2014): Fast splittable pseudorandom number generators. OOPSLA.
     """
     with np.errstate(over="ignore"):
-        mixed = _mix(np.asarray(first, np.uint64)) + np.uint64(0x9E3779B97F4A7C15) + np.asarray(second, np.uint64)
+        mixed = _mix(np.asarray(first, np.uint64)) + GAMMA + np.asarray(second, np.uint64)
         return _mix(mixed)
 
 

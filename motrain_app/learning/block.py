@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from motrain_app.design.identity import IdArray, id_of_text
+from motrain_app.design.identity import IdArray, combine_ids, id_of_text
 from motrain_app.design.splits import Folds
 from motrain_app.operators.interfaces import AnyStack
 
@@ -76,10 +76,16 @@ class Block:
         """One id a member, from its name, so that random numbers do not depend on the order of folds."""
         return tuple(id_of_text(name) for name in self.folds.names)
 
-    def random(self, partition: int, member: int, candidate: int = 0) -> np.random.Generator:
-        """Return the generator of one slot: keyed by seed, partition id, fold and candidate, by nothing else."""
-        key = [self.seed, int(self.ids[partition]), self.fold_ids[member], candidate]
-        return np.random.Generator(np.random.Philox(np.random.SeedSequence(key)))
+    def keys(self, candidate: int = 0) -> IdArray:
+        """Return the key of each member's random numbers: of seed, partition id, fold and candidate, of nothing else.
+
+        Returns
+        -------
+        numpy.ndarray
+            uint64, [n_partitions, n_members].
+        """
+        of_partition = combine_ids(self.seed, self.ids)[:, None]
+        return combine_ids(combine_ids(of_partition, np.array(self.fold_ids, np.uint64)), candidate)
 
     def shuffler(self, partition: int) -> np.random.Generator:
         """Return the generator of the order in which a partition's rows are learnt from: keyed by seed and id."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from motrain_app.learning.block import MIN_ROWS, Block, Fitted, Stopped, wanted_members, why_untrained
+from motrain_app.learning.random_words import random_words
 from motrain_app.learning.scalers import input_range, mean_and_scale
 from motrain_app.operators.estimator_file import dump_estimator
 from motrain_app.operators.estimator_stack import EstimatorStack
@@ -78,6 +79,12 @@ def fit_estimators(
     )
 
 
+def seeds_of_outputs(block: Block, partition: int, member: int) -> list[int]:
+    """Return the seed of each output's estimator; scikit-learn takes no more than 31 bits."""
+    words: list[int] = (random_words(block.keys()[partition, member], len(block.outputs)) >> np.uint64(33)).tolist()
+    return words
+
+
 def _count(block: Block, partition: int) -> NDArray[np.int64]:
     """Return the rows of a partition by atom."""
     return np.asarray(np.bincount(block.atom[block.rows(partition)], minlength=block.folds.n_atoms))
@@ -90,7 +97,7 @@ def _fit_partition(block: Block, partition: int, make: MakeEstimator, rows_at_mo
     rows = np.zeros(trained.shape, np.int64)
     estimators = [[b""] * trained.shape[1] for _ in wanted]
     for member in np.flatnonzero(trained.any(axis=1)).tolist():
-        seeds = block.random(partition, member).integers(2**31, size=trained.shape[1]).tolist()
+        seeds = seeds_of_outputs(block, partition, member)
         for output in np.flatnonzero(trained[member]).tolist():
             if block.stopped():
                 raise Stopped

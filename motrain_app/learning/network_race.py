@@ -6,13 +6,13 @@ slots that have stopped are left out and the others close ranks, every few epoch
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.learning.block import Block, Stopped
+from motrain_app.learning.initial_weights import initial_layers
 from motrain_app.learning.network_options import NetworkOptions
 from motrain_app.learning.network_program import Program
 from motrain_app.learning.network_stack import (
@@ -226,25 +226,6 @@ def _field(
     block: Block, places: Places, group: Group, candidates: Sequence[NetworkOptions], of_place: OfPlace
 ) -> _Field:
     some = [candidates[number] for number in group.members]
-    state = initial_state(_initial_layers(block, group, candidates), np.repeat(places.present, len(some)))
+    state = initial_state(initial_layers(block, group, candidates), np.repeat(places.present, len(some)))
     bounded = bool(np.isfinite(of_place.low).any() or np.isfinite(of_place.high).any())
     return _Field(group, some, _program(group.activation, bounded, some[0].emphasis != 0), state)
-
-
-def _initial_layers(block: Block, group: Group, candidates: Sequence[NetworkOptions]) -> list[NDArray[np.float32]]:
-    """Return weights and biases in turn: Glorot-uniform weights from each slot's own generator, zero biases."""
-    n_places = len(block) * block.folds.n_members
-    padded = [len(block.inputs), *group.hidden, len(block.outputs)]
-    n_slots = n_places * len(group.members)
-    layers: list[NDArray[np.float32]] = []
-    for n_in, n_out in pairwise(padded):
-        layers += [np.zeros((n_slots, n_out, n_in), np.float32), np.zeros((n_slots, n_out), np.float32)]
-    for slot in range(n_slots):
-        place, member = divmod(slot, len(group.members))
-        candidate = group.members[member]
-        random = block.random(*divmod(place, block.folds.n_members), candidate)
-        widths = [len(block.inputs), *candidates[candidate].hidden, len(block.outputs)]
-        for number, (n_in, n_out) in enumerate(pairwise(widths)):
-            limit = np.sqrt(6 / (n_in + n_out))
-            layers[2 * number][slot, :n_out, :n_in] = random.uniform(-limit, limit, (n_out, n_in))
-    return layers

@@ -14,6 +14,7 @@ from sklearn.svm import SVR
 from motrain_app.design import DesignError, Learner, LeaveRandomOut
 from motrain_app.learning import LEARNER_KINDS, fit_estimators, register_learner, resolve_learner
 from motrain_app.learning.block import MIN_ROWS, Stopped
+from motrain_app.learning.estimator_fit import seeds_of_outputs
 from motrain_app.learning.estimators import BoostingOptions, ForestOptions, SvrOptions
 from motrain_app.operators import UntrustedTypeError
 from motrain_app.operators.scaled import SCALERS
@@ -74,7 +75,7 @@ def test_predictions_equal_those_of_scikit_learns_own_pipeline(make_block, kind,
         x, y = block.inputs[:, rows].T.astype(float), block.outputs[:, rows].astype(float)
         train = block.folds.train[member][block.atom[rows]]
         ours = fitted.stack.member(partition * members + member)
-        seeds = block.random(partition, member).integers(2**31, size=2).tolist()
+        seeds = seeds_of_outputs(block, partition, member)
         for output in range(2):
             scaler = _scaler(x[train], ours.input_mean, ours.input_scale)
             target = _scaler(y[output, train, None], ours.output_mean[[output]], ours.output_scale[[output]])

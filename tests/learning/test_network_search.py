@@ -180,13 +180,23 @@ def test_large_observations_count_more_where_they_are_to(make_block):
         loss = total / mean_weight / model.output_scale**2 / np.isfinite(observed[:, mine]).sum(axis=1)
         assert loss.mean() == pytest.approx(fitted.trials["validation_loss"][0, slot, 0], rel=1e-4)
 
-    plain = fit_network(block, NetworkOptions(**OWN))
-    high = block.folds.held_out[0][block.atom] & (block.outputs[0] > -9)
-    errors = [
-        np.abs(one.stack.member(0).predict(block.inputs[:, high].astype(float))[0] - block.outputs[0, high]).mean()
-        for one in (fitted, plain)
-    ]
-    assert errors[0] < errors[1]
+
+def test_a_network_too_small_for_all_rows_fits_the_large_ones_where_they_count_more(make_block):
+    """One hidden unit cannot follow a saddle: of equal weights it gives up where few rows are."""
+    block = make_block(partitions=1, output_offset=np.array([10.0, 0.0]))
+    small = NetworkOptions(hidden=(1,), epochs=60, patience=60, batch=64, learning_rate=0.02)
+    high = block.outputs[0] > -9
+
+    def error(options):
+        members = fit_network(block, options).stack
+        held = [member[block.atom] & high for member in block.folds.held_out]
+        each = [
+            np.abs(members.member(slot).predict(block.inputs[:, rows].astype(float))[0] - block.outputs[0, rows]).mean()
+            for slot, rows in enumerate(held)
+        ]
+        return np.mean(each)
+
+    assert error(replace(small, emphasis=0.8)) < 0.6 * error(small)
 
 
 def test_a_power_of_negative_observations_is_refused_with_the_reason(make_block):
