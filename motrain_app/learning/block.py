@@ -1,7 +1,7 @@
 """What a learner gets and what it gives back: the rows of several partitions, and their members as one stack."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -33,8 +33,8 @@ class Block:
     seed
         Of the design.
     padded_rows
-        The row count that stacked learners pad a block to: the same for all blocks of a run, so that they share
-        compiled programs.
+        The row count that stacked learners pad a block without its test rows to: the same for all blocks of a run, so
+        that they share compiled programs.
     stack_slots
         How many members stacked learners train at once at most; the same for all blocks of a run.
     masked
@@ -75,6 +75,17 @@ class Block:
     def fold_ids(self) -> tuple[int, ...]:
         """One id a member, from its name, so that random numbers do not depend on the order of folds."""
         return tuple(id_of_text(name) for name in self.folds.names)
+
+    def without_test(self) -> "Block":
+        """Return the same without the test rows and those near them: all that a learner gets to see."""
+        kept = np.flatnonzero(~(self.folds.test | self.folds.near_test)[self.atom])
+        return replace(
+            self,
+            row_start=np.searchsorted(kept, self.row_start),
+            inputs=self.inputs[:, kept],
+            outputs=self.outputs[:, kept],
+            atom=self.atom[kept],
+        )
 
     def keys(self, candidate: int = 0) -> IdArray:
         """Return the key of each member's random numbers: of seed, partition id, fold and candidate, of nothing else.

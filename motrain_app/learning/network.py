@@ -93,7 +93,7 @@ def _of_place(
         n = block.folds.n_members
         for partition in range(len(block)):
             rows, mine = block.rows(partition), slice(partition * n, (partition + 1) * n)
-            mean_weight[mine] = _log_mean(log_weight[:, rows], places.fit[mine][:, block.atom[rows]])
+            mean_weight[mine] = _log_mean(log_weight[:, rows], block.atom[rows], places.fit[mine])
     bounds = [
         _standardised(bound, scalers, block.offset, sign) for bound, sign in ((options.low, -1), (options.high, 1))
     ]
@@ -105,19 +105,26 @@ def _of_place(
 _OF_PLACES = ("input_mean", "input_scale", "output_mean", "output_scale")
 
 
-def _log_mean(log_weight: Array, fits: NDArray[np.bool_]) -> Array:
+def _log_mean(log_weight: Array, atom: NDArray[np.int32], fits: NDArray[np.bool_]) -> Array:
     """Return the logarithm of the mean weight of some sets of rows, [n_sets, n_outputs]; 0 where a set has none.
 
     Parameters
     ----------
     log_weight
         [n_outputs, rows], NaN where the output is missing.
+    atom
+        Of the rows.
     fits
-        bool, [n_sets, rows].
+        bool, [n_sets, n_atoms]: the atoms of each set.
     """
-    there = fits[:, None, :] & np.isfinite(log_weight)
-    count = there.sum(axis=2)
-    total = logsumexp(np.where(there, log_weight, -np.inf), axis=2)
+    order = np.argsort(atom, kind="stable")
+    there, first = np.unique(atom[order], return_index=True)
+    if not len(there):
+        return np.zeros((len(fits), len(log_weight)))
+    present = np.isfinite(log_weight[:, order])
+    count = fits[:, there] @ np.add.reduceat(present, first, axis=1, dtype=np.int64).T
+    of_atom = np.logaddexp.reduceat(np.where(present, log_weight[:, order], -np.inf), first, axis=1)
+    total = logsumexp(np.where(fits[:, None, there], of_atom, -np.inf), axis=2)
     return np.where(count > 0, total - np.log(np.maximum(count, 1)), 0.0)
 
 

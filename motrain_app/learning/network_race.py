@@ -17,12 +17,12 @@ from motrain_app.learning.network_options import NetworkOptions
 from motrain_app.learning.network_program import Program
 from motrain_app.learning.network_stack import (
     Call,
+    Calls,
     OfPlace,
     Rows,
     Settings,
     State,
     as_tensors,
-    calls_of,
     initial_state,
 )
 from motrain_app.learning.places import Places, Shuffle, rows_of
@@ -176,7 +176,7 @@ class _Stack:
         self._place = field.place(padded)
         self._settings = as_tensors(field.settings(padded, of_place))
         self._state = as_tensors(field.take(padded, len(slots)))
-        self._judging = calls_of(judges[self._place], field.group.batch)
+        self._judging = list(Calls(judges, self._place, field.group.batch))
 
     def epoch(self, order: NDArray[np.int32]) -> None:
         """Train one epoch and judge it.
@@ -186,12 +186,13 @@ class _Stack:
         order
             The rows of each place in the order of this epoch, [places, n].
         """
-        training, judging = calls_of(order[self._place], self._field.group.batch), self._judging
-        for call in training[:-1]:
-            self._advance(call, judging[0]._replace(steps=0))
-        self._advance(training[-1], judging[0], ends=len(judging) == 1)
-        for number, call in enumerate(judging[1:], start=2):
-            self._advance(training[-1]._replace(steps=0), call, ends=number == len(judging))
+        first, *others = self._judging
+        training = Calls(order, self._place, self._field.group.batch)
+        for number, call in enumerate(training, start=1):
+            last = number == len(training)
+            self._advance(call, first if last else first._replace(steps=0), ends=last and not others)
+        for number, judge in enumerate(others, start=1):
+            self._advance(call._replace(steps=0), judge, ends=number == len(others))
 
     def put_back(self) -> None:
         """Write what has become of the slots into their field."""

@@ -156,15 +156,35 @@ class Call(NamedTuple):
     steps: int
 
 
-def calls_of(rows: NDArray[np.int32], batch: int) -> list[Call]:
-    """Cut the rows of a stack's slots, [slots, n], −1 where a slot has no more, into calls; one where there is none."""
-    steps = steps_of_call(batch)
-    length = int((rows >= 0).sum(axis=1).max(initial=0))
-    calls = []
-    for begin in range(0, max(length, 1), steps * batch):
-        part = rows[:, begin : min(begin + steps * batch, length)]
-        padded = np.full((len(rows), steps * batch), -1, np.int32)
+class Calls(Sequence[Call]):
+    """The rows of a stack's slots cut into calls, at least one; each is made when it is asked for.
+
+    Parameters
+    ----------
+    rows
+        int32, [places, n]: −1 where a place has no more.
+    place
+        Of each slot.
+    batch
+        Rows of a step.
+    """
+
+    def __init__(self, rows: NDArray[np.int32], place: NDArray[np.int64], batch: int) -> None:
+        self._rows, self._place, self._batch = rows, place, batch
+        self._steps = steps_of_call(batch)
+        there = np.unique(place)
+        self._length = int((rows[there] >= 0).sum(axis=1).max(initial=0))
+
+    def __len__(self) -> int:
+        return max(1, -(-self._length // (self._steps * self._batch)))
+
+    def __getitem__(self, number: Any) -> Any:
+        if not -len(self) <= number < len(self):
+            raise IndexError(number)
+        size = self._steps * self._batch
+        begin = number % len(self) * size
+        part = self._rows[self._place, begin : min(begin + size, self._length)]
+        padded = np.full((len(self._place), size), -1, np.int32)
         padded[:, : part.shape[1]] = part
-        ordered = np.ascontiguousarray(padded.reshape(len(rows), steps, batch).swapaxes(0, 1))
-        calls.append(Call(tf.constant(ordered), -(-part.shape[1] // batch)))
-    return calls
+        ordered = np.ascontiguousarray(padded.reshape(-1, self._steps, self._batch).swapaxes(0, 1))
+        return Call(tf.constant(ordered), -(-part.shape[1] // self._batch))

@@ -9,6 +9,7 @@ from motrain_app.design.splits import Folds
 from motrain_app.learning.block import MIN_ROWS, Block, wanted_members
 
 Rows = NDArray[np.int32]
+AT_A_TIME = 1 << 20  # of the rows of a large partition: what picks them takes six times their memory
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,15 @@ def choose_places(block: Block) -> Places:
 
 
 def member_atoms(folds: Folds, member: int, count: NDArray[np.integer]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return the atoms a member learns from and those that judge it: of the next fold that leaves enough of both."""
-    for holdout in folds.validators(member).tolist():
-        fit, judge = folds.fit(member, holdout), folds.validation(member, holdout)
-        if fit @ count >= MIN_ROWS and judge @ count > 0:
-            return fit, judge
+    """Return the atoms a member learns from and those that judge it.
+
+    The next fold that leaves enough rows of both judges it; where none does, the next one that has any.
+    """
+    for enough in (MIN_ROWS, 1):
+        for holdout in folds.validators(member).tolist():
+            fit, judge = folds.fit(member, holdout), folds.validation(member, holdout)
+            if fit @ count >= MIN_ROWS and judge @ count >= enough:
+                return fit, judge
     return np.zeros(folds.n_atoms, bool), np.zeros(folds.n_atoms, bool)
 
 
@@ -76,10 +81,12 @@ def rows_of(block: Block, atoms: NDArray[np.bool_], order: list[Rows] | None = N
         parts.append((partition, wanted, ordered + np.int32(rows.start)))
     found = np.full((len(atoms), int(counts.max(initial=0))), -1, np.int32)
     for partition, wanted, ordered in parts:
-        mine = slice(partition * n, (partition + 1) * n)
-        member, position = np.nonzero(wanted)
-        begin = np.cumsum(counts[mine]) - counts[mine]
-        found[mine][member, np.arange(len(member)) - begin[member]] = ordered[position]
+        step = max(1, AT_A_TIME // wanted.shape[1])
+        for first in range(0, n, step):
+            some = wanted[first : first + step]
+            place, position = np.nonzero(some)
+            within = np.arange(len(place)) - np.searchsorted(place, np.arange(len(some)))[place]
+            found[partition * n + first + place, within] = ordered[position]
     return found
 
 

@@ -53,8 +53,8 @@ class Baselines:
     ridge
         Members of linear ridge; None where it is no baseline.
     references
-        [n_outputs, rows of the block], minus the output's offset; NaN where there is none. None where no output has
-        one.
+        [n_outputs, rows of the block with its test], minus the output's offset; NaN where there is none. None where no
+        output has one.
     """
 
     names: tuple[str, ...]
@@ -63,7 +63,15 @@ class Baselines:
 
     @classmethod
     def fit(cls, names: tuple[str, ...], block: Block, references: Array | None = None) -> "Baselines":
-        """Fit what is fitted for a whole block; raises `motrain_app.learning.Stopped` where the block is stopped."""
+        """Fit what is fitted for a whole block; raises `motrain_app.learning.Stopped` where the block is stopped.
+
+        Parameters
+        ----------
+        block
+            Without its test rows, as a learner gets it.
+        references
+            Of all rows.
+        """
         return cls(names, fit_ridge(block, RidgeOptions()) if RIDGE in names else None, references)
 
     def predict(

@@ -156,7 +156,7 @@ def make_budget(
     if kind.work is None or not partitions:
         return Budget(partitions, members, candidates=1)
     need = needs(kind, options, members=members, n_inputs=len(design.inputs), n_outputs=len(design.outputs))
-    block_of, _, slots = cut(rows.of_partition, rows.trained, need, kind)
+    block_of, _, slots = cut(rows.training * rows.trained, rows.test, need, kind)
     work = kind.work(options, design.seed, n_inputs=len(design.inputs), n_outputs=len(design.outputs), slots=slots)
     return _of_work(work, rows, paces or {}, members=members, blocks=int(block_of.max()) + 1)
 

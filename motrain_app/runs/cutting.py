@@ -16,6 +16,7 @@ BLOCK_BYTES = 1 << 30  # of a block, in a worker: its rows, and all that a learn
 STACK_SLOTS = 32  # of a stack at most: it costs as little a slot as a larger one, and less of it is in vain
 CANDIDATES_OF_BLOCK = 2000  # at all places together: some seconds of work
 _BYTES_A_VALUE = 32  # of a row: float32 as read, float64 as worked on, and their copies
+_BYTES_OF_ORDER = 8  # of a row, for each member of a learner that pads: which rows it takes next
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def needs(kind: LearnerKind, options: Any, *, members: int, n_inputs: int, n_out
     return Needs(
         members=members,
         candidates=len(candidates),
-        bytes_a_row=(n_inputs + 3 * n_outputs) * _BYTES_A_VALUE,
+        bytes_a_row=(n_inputs + 3 * n_outputs) * _BYTES_A_VALUE + (_BYTES_OF_ORDER * members if kind.pads else 0),
         bytes_a_member=sum(kind.bytes_of_member(one, n_inputs, n_outputs) for one in candidates),
     )
 
@@ -72,33 +73,30 @@ def refuse_beyond_memory(rows: NDArray[np.int64], names: tuple[str, ...], need: 
 
 
 def cut(
-    rows: NDArray[np.int64], trained: NDArray[np.bool_], need: Needs, kind: LearnerKind
+    training: NDArray[np.int64], test: NDArray[np.int64], need: Needs, kind: LearnerKind
 ) -> tuple[NDArray[np.int32], int, int]:
     """Fill blocks with partitions of like size, in their order.
 
     Parameters
     ----------
-    rows
-        Of each partition, training and test.
-    trained
-        Which partitions have anything to train on.
+    training, test
+        Rows of each partition; without a training row there is nothing to train.
 
     Returns
     -------
     block_of : numpy.ndarray
         int32, shape (n_partitions,); −1 where there is nothing to train.
     padded_rows : int
-        The row count that every block is padded to.
+        The row count that the training rows of every block are padded to.
     stack_slots : int
         How many members are trained at once.
     """
-    candidates = np.flatnonzero(trained)
-    size = rows[candidates]
+    candidates = np.flatnonzero(training)
     if kind.pads:
-        order = np.argsort(-pad_rows(size), kind="stable")  # like with like, the largest first
-        candidates, size = candidates[order], size[order]
+        candidates = candidates[np.argsort(-pad_rows(training[candidates]), kind="stable")]  # like with like
+    size = (training + test)[candidates]
     most = _partitions_of_block(len(candidates), need, kind)
-    block_of = np.full(len(rows), -1, np.int32)
+    block_of = np.full(len(training), -1, np.int32)
     totals: list[int] = []
     partitions = 0
     for partition, n in zip(candidates.tolist(), size.tolist(), strict=True):
@@ -107,8 +105,10 @@ def cut(
             partitions = 0
         block_of[partition] = len(totals) - 1
         partitions, totals[-1] = partitions + 1, totals[-1] + n
-    places = int(np.bincount(block_of[block_of >= 0]).max()) * need.members
-    return block_of, int(pad_rows(np.array([max(totals)]))[0]), math.ceil(places / math.ceil(places / STACK_SLOTS))
+    filled = block_of[candidates]
+    most_rows = np.bincount(filled, weights=training[candidates]).max(keepdims=True).astype(np.int64)
+    places = int(np.bincount(filled).max()) * need.members
+    return block_of, int(pad_rows(most_rows)[0]), math.ceil(places / math.ceil(places / STACK_SLOTS))
 
 
 def _partitions_of_block(n_partitions: int, need: Needs, kind: LearnerKind) -> int:

@@ -39,7 +39,8 @@ def judge(block: Block, fitted: Fitted, baselines: Baselines, axes: Axes, metric
     Parameters
     ----------
     block, fitted, baselines
-        In staged values' coordinates: the offsets, which are the same on both sides, cancel in every score.
+        The block with its test rows, in staged values' coordinates: the offsets, which are the same on both sides,
+        cancel in every score.
     axes
         Of the block's rows.
     metrics

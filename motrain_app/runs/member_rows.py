@@ -20,13 +20,14 @@ class MemberRows:
 
     Attributes
     ----------
-    of_partition
-        All rows of each partition, test rows too, shape (n_partitions,).
+    training, test
+        Rows of each partition, shape (n_partitions,); those near the test are neither.
     fit, judge
         Rows that a member learns from and is judged on, [n_partitions, n_members]; zero where there is no member.
     """
 
-    of_partition: Counts
+    training: Counts
+    test: Counts
     fit: Counts
     judge: Counts
 
@@ -66,21 +67,22 @@ def count_member_rows(layout: Layout, share: Array | None = None, *, max_rows: i
     weights = None if share is None else share[claimed]
     cells = np.bincount(partitions.cells.label[claimed], weights=weights, minlength=len(partitions.cells))
     shape = (len(cells), len(partitions.times))
-    total, fit, judge = np.zeros(shape), *(np.zeros((*shape, folds.n_members)) for _ in range(2))
+    training, test = np.zeros(shape), np.zeros(shape)
+    fit, judge = (np.zeros((*shape, folds.n_members)) for _ in range(2))
     may_train, taken = ~(folds.test | folds.near_test), np.ones(shape)
     for period in range(shape[1]):
         atoms = folds.atom_of_time[partitions.times.label == period]
         times = np.bincount(atoms, minlength=folds.n_atoms)
-        total[:, period] = cells * times.sum()
+        training[:, period], test[:, period] = cells * (may_train @ times), cells * (folds.test @ times)
         if max_rows is not None:
-            taken[:, period] = np.minimum(1.0, max_rows / np.maximum(cells * (may_train @ times), 1))
+            taken[:, period] = np.minimum(1.0, max_rows / np.maximum(training[:, period], 1))
         most = np.ceil(times * cells.max(initial=0)).astype(np.int64)  # which fold validates, the largest region says
         for member in np.flatnonzero(wanted_members(most > 0, folds)).tolist():
             fits, judges = member_atoms(folds, member, most)
             fit[:, period, member], judge[:, period, member] = cells * (fits @ times), cells * (judges @ times)
-    flat = (-1, folds.n_members)
-    total, fit, judge = total * taken, fit * taken[..., None], judge * taken[..., None]
-    return MemberRows(_whole(total).reshape(-1), _whole(fit).reshape(flat), _whole(judge).reshape(flat))
+    of_partitions = (_whole(rows * taken).reshape(-1) for rows in (training, test))
+    of_members = (_whole(rows * taken[..., None]).reshape(-1, folds.n_members) for rows in (fit, judge))
+    return MemberRows(*of_partitions, *of_members)
 
 
 def _whole(rows: Array) -> Counts:

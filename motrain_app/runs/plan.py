@@ -165,7 +165,7 @@ def make_plan(
         training, test = count_rows(layout, rows, sample)
     need = needs(kind, options, members=layout.folds.n_members, n_inputs=len(rows.inputs), n_outputs=len(rows.outputs))
     refuse_beyond_memory(training + test, layout.partitions.names, need)
-    block_of, padded_rows, stack_slots = cut(training + test, training > 0, need, kind)
+    block_of, padded_rows, stack_slots = cut(training, test, need, kind)
     baselines = baselines_of(kind, options, rows.references)
     return Plan(
         ids=layout.partitions.ids,

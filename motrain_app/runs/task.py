@@ -88,8 +88,9 @@ def train_block(folder: str, task: Task, modules: tuple[Registered, ...] = ()) -
     with threadpool_limits(1):  # one process a core; and the same sums in the same order everywhere
         block, axes, references = read_block(bench, task, numbers, control)
         try:
-            fitted = kind.fit(block, options)
-            baselines = Baselines.fit(bench.plan.baselines, block, references)
+            learnt = block.without_test()
+            fitted = kind.fit(learnt, options)
+            baselines = Baselines.fit(bench.plan.baselines, learnt, references)
         except Stopped:
             return Outcome()
     with threadpool_limits(1):  # once more: it holds for what is loaded, and the learner has loaded more
@@ -104,10 +105,12 @@ def read_block(
 ) -> tuple[Block, Axes, NDArray[np.float32] | None]:
     """Read the rows of a block's partitions that are not masked, partition after partition.
 
+    Rows near the test are left out: they are neither learnt from nor judged.
+
     Returns
     -------
     block : Block
-        All that a learner sees.
+        All that is learnt from or judged.
     axes : Axes
         Where and when its rows are.
     references : numpy.ndarray, optional
@@ -120,7 +123,8 @@ def read_block(
     regions = np.unique(numbers[~masked] // plan.n_periods)
     positions = np.flatnonzero(np.isin(plan.region_of_cell[bench.rows.cell_at], regions))
     rows = _read_rows(bench, positions)
-    slot = slot_of[_partition_of(plan, rows)]
+    near = bench.folds.near_test[bench.folds.atom_of_time[rows.time]]
+    slot = np.where(near, -1, slot_of[_partition_of(plan, rows)])
     order = np.argsort(slot, kind="stable")
     order = order[np.searchsorted(slot[order], 0) :]
     block = Block(

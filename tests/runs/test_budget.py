@@ -55,7 +55,8 @@ def test_a_limit_of_rows_limits_what_is_told(design):
     training = np.bincount(layout.partitions.cells.label) * may_train.sum()
     assert training.tolist() == [1098, 366]
     np.testing.assert_allclose(limited.fit[0], whole.fit[0] * 1000 / 1098, atol=1)
-    np.testing.assert_allclose(limited.of_partition[0], whole.of_partition[0] * 1000 / 1098, atol=1)
+    for one, other in ((limited.training, whole.training), (limited.test, whole.test)):
+        np.testing.assert_allclose(one[0], other[0] * 1000 / 1098, atol=1)
     np.testing.assert_array_equal(limited.fit[1], whole.fit[1])
 
 
@@ -68,7 +69,8 @@ def test_rows_of_members_are_exact_where_every_time_is_a_row(design):
         region, period = divmod(number, 2)
         cells = (layout.partitions.cells.label == region).sum()
         times = np.bincount(folds.atom_of_time[time == period], minlength=folds.n_atoms)
-        assert rows.of_partition[number] == cells * (time == period).sum()
+        assert rows.training[number] == cells * times @ ~(folds.test | folds.near_test)
+        assert rows.test[number] == cells * times @ folds.test
         for member in range(folds.n_members):
             fit, judge = member_atoms(folds, member, cells * times)
             assert rows.fit[number, member] == cells * times @ fit
@@ -83,7 +85,7 @@ def test_staged_rows_tell_how_many_times_are_rows(design, tmp_path):
     dense, sparse = count_member_rows(_layout(made)), count_member_rows(_layout(made), share)
     in_cell = np.zeros(6, int)
     in_cell[staged.cell_at] = np.diff(staged.row_start)
-    np.testing.assert_array_equal(sparse.of_partition, in_cell)
+    np.testing.assert_allclose(sparse.training + sparse.test, in_cell, atol=1)  # each is rounded up
     assert (sparse.fit <= dense.fit).all()
     assert sparse.fit.sum() == pytest.approx(dense.fit.sum() * share.mean(), rel=0.02)
 
