@@ -28,7 +28,7 @@ class RunScores:
 
     def __init__(self, follower: RunFollower) -> None:
         self._follower = follower
-        self._kept: dict[tuple[Any, ...], Any] = {}
+        self._kept: dict[tuple[Any, ...], asyncio.Future[Any]] = {}
 
     @property
     def run(self) -> Run | None:
@@ -57,8 +57,12 @@ class RunScores:
         assert run is not None
         key = (run.path, tuple(self._follower.counts.items()), len(run.openings), what)
         if key not in self._kept:
-            answer = await asyncio.to_thread(read, run)
             while len(self._kept) >= KEPT_AT_MOST:
                 self._kept.pop(next(iter(self._kept)), None)
-            self._kept[key] = answer
-        return self._kept[key]
+            # The reading is kept, not what it brings: who asks meanwhile waits for the same one.
+            self._kept[key] = asyncio.ensure_future(asyncio.to_thread(read, run))
+        try:
+            return await asyncio.shield(self._kept[key])
+        except Exception:
+            self._kept.pop(key, None)
+            raise

@@ -23,6 +23,14 @@ from motrain_app.ui.table import RowTable
 
 FAILURES_AT_MOST = 200
 UNFINISHED = ("stopped", "crashed", "broken")
+# However long the learner's fields above are.
+_AT_HAND = {
+    "position": "sticky",
+    "bottom": "0",
+    "z-index": "2",
+    "width": "100%",
+    "background": "var(--mui-palette-background-paper, var(--panel-background-color))",
+}
 
 
 class TrainingPage:
@@ -84,7 +92,7 @@ class TrainingPage:
         return [
             pmui.Typography("Training", variant="h6", margin=(10, 12, 0, 12)),
             *self._learner.parts(),
-            pn.Row(self._start, self._stop, self._resume, margin=(0, 4)),
+            pn.Row(self._start, self._stop, self._resume, margin=(0, 4), styles=_AT_HAND),
             self._cluster,
             self._bar,
             self._state,
