@@ -51,7 +51,12 @@ def _some_rows(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int32]]:
     inputs, outputs, time = rows.read_rows(start, stop)
     atom = folds.atom_of_time[time]
-    kept = np.flatnonzero(seen[atom])
-    position = np.searchsorted(rows.row_start, start + kept, side="right") - 1  # the last of those that begin there
-    kept = kept[claims.keeps(rows.cell_at[position], time[kept])]
+    kept = np.flatnonzero(seen[atom] & claims.keeps(_cells_of_rows(rows, start, stop), time))
     return inputs[:, kept].astype(np.float64), outputs[:, kept].astype(np.float64), atom[kept]
+
+
+def _cells_of_rows(rows: StagedRows, start: int, stop: int) -> NDArray[np.int32]:
+    first = int(np.searchsorted(rows.row_start, start, side="right")) - 1
+    last = int(np.searchsorted(rows.row_start, stop, side="left"))
+    edges = np.clip(rows.row_start[first : last + 1], start, stop)
+    return np.repeat(rows.cell_at[first:last], np.diff(edges))

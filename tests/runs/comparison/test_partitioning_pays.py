@@ -150,10 +150,12 @@ def test_partitions_are_not_said_to_pay_where_random_ones_do_as_well(run_of):
 
 @pytest.mark.slow
 def test_a_driver_process_trains_the_one_operator_beside_the_run(run_of):
-    run = run_of(learner=SVR)
+    run = run_of(learner=SVR, regions=[WEST[0], box("east", 5.5, 39.5, 6.5, 41.5)])  # a cell is in no region
     got = run.pays(control=0, workers=1)
     beside = Run.open(run.path.parent / got.one_for_all.run)
     assert (beside.design.regions, beside.state) == (None, "done")
+    training = [Plan.load(one.path / "plan.safetensors").training_rows.sum() for one in (run, beside)]
+    assert training[0] == training[1]
     assert len(list(run.path.parent.glob("2*"))) == 2
     assert run.pays(control=0, workers=1).frame().equals(got.frame())
     assert len(list(run.path.parent.glob("2*"))) == 2
