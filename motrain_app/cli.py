@@ -117,6 +117,7 @@ def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
     part.add_argument(
         "--fresh", action="store_true", help="train every partition, also what an earlier run in the folder has trained"
     )
+    part.add_argument("--rows-of", type=Path, metavar="RUN", help="take no row that lies in no partition of this run")
     _add_register(part)
     _add_cluster(part)
     part.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -248,7 +249,13 @@ def _train(options: argparse.Namespace) -> int:
     design = Design.load(options.design)
     if options.data:
         design = design.change(data=[str(Path(path).absolute()) for path in options.data])
-    folder = create_run(design, options.runs, register=options.register, take_over=not options.fresh)
+    folder = create_run(
+        design,
+        options.runs,
+        register=options.register,
+        take_over=not options.fresh,
+        rows_of=options.rows_of,
+    )
     _print_budget(folder, options)
     return _drive(folder, options)
 

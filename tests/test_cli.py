@@ -87,6 +87,18 @@ def test_what_an_earlier_run_trained_is_taken_over_and_said_unless_it_is_to_be_f
 
 
 @pytest.mark.cluster
+def test_a_design_is_trained_on_the_rows_of_another_run(capfd, design):
+    west = {"type": "FeatureCollection", "features": [box("west", 4.5, 39, 5.5, 43).to_feature()]}
+    assert main(["train", design(regions=west), "--workers", "1"]) == 0
+    west = capfd.readouterr().out.splitlines()[-1]
+    assert main(["train", design(regions=None), "--rows-of", west, "--workers", "1"]) == 0
+    everywhere = capfd.readouterr().out.splitlines()[-1]
+    n = [Run.open(folder).skill().query("metric == 'rmse'")["n"].tolist() for folder in (west, everywhere)]
+    assert n[0] == n[1]
+    assert "rows_of" in (Path(everywhere) / "run.json").read_text()
+
+
+@pytest.mark.cluster
 def test_some_failed_partitions_are_exit_code_1(capfd, design, tmp_path):
     path = design()
     data = make_dataset()

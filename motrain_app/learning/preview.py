@@ -18,6 +18,7 @@ from motrain_app.learning.ridge import STRENGTHS
 
 Array = NDArray[np.float64]
 REMEMBERED = 20_000  # regions, each some 10 kB for ten folds: one partition a cell, and the edits before
+REMEMBERED_ONES = 100  # of operators for all, which an edit that leaves cells to no region changes: to undo at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,8 +85,8 @@ class Preview:
     climatology
         Of the mean and season of each cell: the baseline "climatology" of a run.
     one_for_all
-        Of one operator trained on the rows of all cells, those of no region included: what a person has without
-        drawing anything.
+        Of one operator trained on the rows of all partitions together. Where there is one partition alone, that would
+        be its own operator: then on the rows of all cells, which is what a person has without drawing anything.
     reasons
         One a partition: why it has no skill; empty where it has.
     """
@@ -137,7 +138,7 @@ class LivePreview:
         self.grams = grams
         # Keyed by the cells' positions. Of functions rather than methods: a cache of those would keep `self` alive.
         self._fit = lru_cache(remembered)(partial(_fit_region, grams, tuple(strengths)))
-        self._one = lru_cache(8)(partial(_fit_one_for_all, grams, tuple(strengths)))
+        self._one = lru_cache(REMEMBERED_ONES)(partial(_fit_one_for_all, grams, tuple(strengths)))
 
     def of(
         self,
@@ -169,7 +170,7 @@ class LivePreview:
                 raise Stopped
             fits.append(self._fit(positions.tobytes()))
             progress((number + 1) / len(regions))
-        one = self._one(np.arange(len(self.grams.cell_at)).tobytes())
+        one = self._one(self._together(regions).tobytes())
         rows = np.concatenate([fit.rows for fit in fits])
         return Preview(
             ridge=FoldErrors(rows, np.concatenate([fit.ridge for fit in fits])),
@@ -177,6 +178,11 @@ class LivePreview:
             one_for_all=FoldErrors(rows, np.concatenate([one.squared_errors(fit) for fit in fits])),
             reasons=tuple(reason for fit in fits for reason in fit.reasons),
         )
+
+    def _together(self, regions: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+        """Return the positions, ascending, of the cells that one operator for all learns from."""
+        partitions = self.grams.classes.n_periods * sum(len(positions) > 0 for positions in regions)
+        return np.arange(len(self.grams.cell_at)) if partitions == 1 else np.sort(np.concatenate(regions))
 
 
 def preview(grams: CellGrams, labels: Labels, strengths: Sequence[float] = STRENGTHS) -> Preview:

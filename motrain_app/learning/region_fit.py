@@ -99,14 +99,14 @@ def _why_no_skill(sums: RegionSums, period: int, *, trained: bool) -> str:
 
 @dataclass(frozen=True, eq=False)
 class OneForAll:
-    """One operator, trained on all rows of all partitions together; by group of outputs."""
+    """One operator, trained on the rows of all partitions together, or of more; by group of outputs."""
 
     members: dict[tuple[int, ...], RidgeMembers]
 
     def squared_errors(self, fit: RegionFit) -> Array:
         """Return the squared errors on the held-out rows of a region, [n_periods, n_members, n_outputs].
 
-        A member that a partition has is one that all partitions together have: they hold the same rows and more.
+        A member that a partition has, it has too: it learnt from the same rows, and from more.
         """
         squares = np.zeros(fit.rows.shape)
         for held in fit.held_out:

@@ -29,6 +29,7 @@ from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.member_rows import Array, MemberRows, count_member_rows, finite_share
 from motrain_app.runs.paces import PaceStore
 from motrain_app.runs.progress import duration
+from motrain_app.runs.rows_of import claims_of
 from motrain_app.runs.staged_rows import StagedRows
 
 STARTING_SECONDS = 10  # of driver and workers, with TensorFlow: measured 10 to 14 on two busy cores
@@ -204,7 +205,9 @@ def budget_of_run(run: RunFolder) -> Budget:
     staged = run.staged()
     share = finite_share(StagedRows(staged), dataset.sizes["time"]) if staged.exists() else None
     known = PaceStore(run.path.parent).known()
-    return make_budget(design, design.layout(dataset), known, share=share, max_rows=run.info().get("max_rows"))
+    layout, bound = design.layout(dataset), claims_of(run)
+    layout = layout if bound is None else bound.restrict(layout)
+    return make_budget(design, layout, known, share=share, max_rows=run.info().get("max_rows"))
 
 
 def workers_of(workers: int | None, scheduler: Any) -> int | None:

@@ -28,6 +28,7 @@ from motrain_app.runs.origins import Origins
 from motrain_app.runs.plan import Plan, make_plan
 from motrain_app.runs.progress import Progress
 from motrain_app.runs.recovery import record_file, recover
+from motrain_app.runs.rows_of import claims_of
 from motrain_app.runs.staging import stage_rows
 from motrain_app.runs.store import SKIPPED, WAITING, RunStore
 from motrain_app.runs.takeover import take_over
@@ -125,7 +126,12 @@ class Driver:
             return False
         if not run.plan.exists() or not run.store.exists():
             plan = make_plan(
-                layout, rows, *resolve_learner(design.learner), max_rows=run.info().get("max_rows"), seed=design.seed
+                layout,
+                rows,
+                *resolve_learner(design.learner),
+                max_rows=run.info().get("max_rows"),
+                rows_of=claims_of(run),
+                seed=design.seed,
             )
             plan.save(run.plan)
             RunStore.create(run.store, _store_rows(plan, layout.partitions.names)).close()

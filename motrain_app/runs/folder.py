@@ -15,7 +15,7 @@ from typing import Any
 from motrain_app import __version__
 from motrain_app.design import Design
 from motrain_app.learning.registering import Registered
-from motrain_app.runs.durable import write_json_durably
+from motrain_app.runs.durable import write_durably, write_json_durably
 from motrain_app.runs.errors import RunError
 
 SCHEMA = 2  # 1 had other scores
@@ -51,6 +51,11 @@ class RunFolder:
     def store(self) -> Path:
         """The SQLite file with one row a partition."""
         return self.path / "run.sqlite"
+
+    @property
+    def rows_of(self) -> Path:
+        """The plan of another run, as it was, where this one takes its rows; see `motrain_app.runs.rows_of`."""
+        return self.path / "rows_of.safetensors"
 
     @property
     def openings(self) -> Path:
@@ -90,6 +95,7 @@ class RunFolder:
         modules: Sequence[Registered] = (),
         take_over: bool = True,
         max_rows: int | None = None,
+        rows_of: "RunFolder | None" = None,
     ) -> "RunFolder":
         """Make a new run folder.
 
@@ -103,6 +109,8 @@ class RunFolder:
             Whether the driver looks into other runs before it trains.
         max_rows
             Training rows that are taken of a partition at most; None: all.
+        rows_of
+            Run whose rows alone are taken; its plan is copied. None: those of all partitions.
 
         Raises
         ------
@@ -116,6 +124,8 @@ class RunFolder:
             folder.blocks.mkdir()
             (folder.path / "control").mkdir()
             design.save(folder.path / "design.json")
+            if rows_of is not None:
+                write_durably(folder.rows_of, rows_of.plan.read_bytes())
             info = {
                 "schema": SCHEMA,
                 "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -125,6 +135,7 @@ class RunFolder:
                 "register": [asdict(module) for module in modules],
                 "take_over": take_over,
                 "max_rows": max_rows,
+                "rows_of": None if rows_of is None else os.path.relpath(rows_of.path, runs),
                 "versions": {"motrain_app": __version__} | versions_of(*_PACKAGES),
             }
             write_json_durably(folder.path / "run.json", info)

@@ -17,6 +17,7 @@ from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.lock import is_driven
 from motrain_app.runs.progress import Progress, ProgressBar
+from motrain_app.runs.rows_of import find_rows_of
 from motrain_app.runs.run import Run
 from motrain_app.runs.staging import staged_path
 
@@ -31,6 +32,7 @@ def create_run(
     register: Sequence[str | Path] = (),
     take_over: bool = True,
     max_rows: int | None = None,
+    rows_of: Run | str | Path | None = None,
 ) -> RunFolder:
     """Check a design against its data and make a run folder for it; nothing is trained yet.
 
@@ -38,7 +40,7 @@ def create_run(
     ----------
     register
         Modules with learners of the user's own, by name or as paths of ``.py`` files; they are imported.
-    take_over, max_rows
+    take_over, max_rows, rows_of
         As in `train`; the run remembers them.
 
     Raises
@@ -46,7 +48,7 @@ def create_run(
     DataError, DesignError
         Where the data or the design cannot be used, with every reason.
     RunError
-        Where the limit of rows is no positive number.
+        Where the limit of rows is no positive number, or the rows of the other run cannot be taken.
     """
     if max_rows is not None and max_rows < 1:
         raise RunError(f"At most {max_rows} rows of a partition leave nothing to train on. Leave max_rows out for all.")
@@ -60,10 +62,18 @@ def create_run(
             reasons += error.reasons
     if reasons:
         raise DesignError(reasons)
+    other = None if rows_of is None else find_rows_of(_path(rows_of), dataset)
     mark = fingerprint(list(design.data))
     staged = staged_path(Path(runs), mark, design)
     return RunFolder.create(
-        design, runs, fingerprint=mark, staged=staged, modules=modules, take_over=take_over, max_rows=max_rows
+        design,
+        runs,
+        fingerprint=mark,
+        staged=staged,
+        modules=modules,
+        take_over=take_over,
+        max_rows=max_rows,
+        rows_of=other,
     )
 
 
@@ -145,6 +155,7 @@ def train(
     register: Sequence[str | Path] = (),
     take_over: bool = True,
     max_rows: int | None = None,
+    rows_of: Run | str | Path | None = None,
 ) -> Run:
     """Train a design and return its run; blocks until the run has ended.
 
@@ -165,6 +176,9 @@ def train(
         Training rows that are taken of a partition at most, so that a worker's memory and time have a bound; None: all.
         Of a larger one a sample is taken, keyed by the design's seed, each cell and time, and of its test rows the same
         share.
+    rows_of
+        A run whose rows alone are taken: of each partition those that lie in a partition of that run too, and in its
+        sample. So one operator for all can learn from what the partitions of a run learn from. None: all.
 
     Raises
     ------
@@ -173,7 +187,7 @@ def train(
     RunError
         Where the run broke off.
     """
-    folder = create_run(design, runs, register=register, take_over=take_over, max_rows=max_rows)
+    folder = create_run(design, runs, register=register, take_over=take_over, max_rows=max_rows, rows_of=rows_of)
     return _follow(folder, start_driver(folder, workers=workers, scheduler=scheduler, register=register))
 
 
@@ -185,11 +199,15 @@ def resume(
     register: Sequence[str | Path] = (),
 ) -> Run:
     """Finish what is not finished of a run, nothing twice; blocks until it has ended. `register` as in `train`."""
-    folder = RunFolder(run.path if isinstance(run, Run) else run)
+    folder = RunFolder(_path(run))
     folder.info()
     if is_driven(folder.path):
         raise RunError(f"The run {folder.path} is being driven already. Wait for it, or stop it first.")
     return _follow(folder, start_driver(folder, workers=workers, scheduler=scheduler, register=register))
+
+
+def _path(run: Run | str | Path) -> str | Path:
+    return run.path if isinstance(run, Run) else run
 
 
 def _follow(folder: RunFolder, driver: subprocess.Popen[bytes]) -> Run:

@@ -52,6 +52,9 @@ def fingerprint_partitions(
     cells = _digests(plan.region_of_cell, plan.n_partitions // plan.n_periods)
     times = _digests(plan.period_of_time, plan.n_periods)
     start, ids = hashlib.sha256(shared), plan.ids.astype("<u8").tobytes()
+    within = b""
+    if plan.sample is not None and plan.sample.within is not None:  # its sample leaves rows out of all partitions
+        within = b"within" + str(plan.sample.seed).encode() + plan.sample.within.digest()
     found = []
     for number in range(plan.n_partitions):
         region, period = divmod(number, plan.n_periods)
@@ -60,6 +63,7 @@ def fingerprint_partitions(
         # A partition with all of its rows is what it is in a run without a limit. The seed stands in the choices.
         if plan.sample is not None and plan.sample.limit[number] != EVERY:
             one.update(b"rows" + plan.sample.limit[number : number + 1].astype("<u8").tobytes())
+        one.update(within)
         found.append(one.digest())
     return found
 

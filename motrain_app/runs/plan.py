@@ -19,10 +19,11 @@ from motrain_app.design.identity import IdArray
 from motrain_app.learning import LearnerKind
 from motrain_app.operators import Variable
 from motrain_app.runs.baselines import baselines_of
+from motrain_app.runs.claims import Claims
 from motrain_app.runs.cutting import cut, needs, refuse_beyond_memory
 from motrain_app.runs.durable import write_durably
 from motrain_app.runs.errors import RunError
-from motrain_app.runs.row_sample import RowSample, sample_rows
+from motrain_app.runs.row_sample import RowSample, rows_within, sample_rows
 from motrain_app.runs.staged_rows import StagedRows, offsets
 from motrain_app.skill import OVER, metric_names
 
@@ -108,7 +109,7 @@ class Plan:
         }
         arrays["time"] = self.time.astype("datetime64[us]").astype(np.int64)
         if self.sample is not None:
-            arrays["row_limit"], values["sample_seed"] = self.sample.limit, self.sample.seed
+            arrays |= self.sample.to_arrays()
         write_durably(path, save(arrays, metadata={"plan": json.dumps(values)}))
 
     @classmethod
@@ -116,9 +117,10 @@ class Plan:
         """Read what `save` wrote."""
         with safe_open(path, framework="np") as file:
             values = json.loads(file.metadata()["plan"])
-            arrays: dict[str, Any] = {name: file.get_tensor(name) for name in _ARRAYS}
-            limited = "sample_seed" in values
-            sample = RowSample(values["sample_seed"], file.get_tensor("row_limit")) if limited else None
+            held: dict[str, Any] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+        if "sample_seed" in values:  # as it was written before samples were drawn from samples
+            held["sample_seed"] = np.array([values["sample_seed"]], np.uint64)
+        arrays, sample = {name: held[name] for name in _ARRAYS}, RowSample.from_arrays(held)
         arrays["time"] = arrays["time"].astype("datetime64[us]")
         for name in ("inputs", "outputs"):
             arrays[name] = tuple(Variable(*pair) for pair in values[name])
@@ -141,14 +143,25 @@ _ARRAYS = (
 
 
 def make_plan(
-    layout: Layout, rows: StagedRows, kind: LearnerKind, options: Any, *, max_rows: int | None = None, seed: int = 0
+    layout: Layout,
+    rows: StagedRows,
+    kind: LearnerKind,
+    options: Any,
+    *,
+    max_rows: int | None = None,
+    rows_of: Claims | None = None,
+    seed: int = 0,
 ) -> Plan:
     """Count the rows of each partition and cut the partitions into blocks.
 
     Parameters
     ----------
+    layout
+        Of the design. Cells and times that `rows_of` does not claim are labelled −1 in the plan.
     max_rows
         Training rows that are taken of a partition at most; see `motrain_app.runs.row_sample`. None: all.
+    rows_of
+        Rows that partitions may claim; None: all.
     seed
         Of the design; decides which.
 
@@ -157,10 +170,13 @@ def make_plan(
     RunError
         Where no row is left to train on, or one partition is too large for a worker's memory.
     """
-    training, test = count_rows(layout, rows)
+    layout = layout if rows_of is None else rows_of.restrict(layout)
+    sample = rows_within(rows_of, len(layout.partitions), seed=seed)
+    training, test = count_rows(layout, rows, sample)
     if not training.any():
-        raise RunError(_no_rows(rows, training, test))
-    sample = None if max_rows is None else sample_rows(layout, rows, training, most=max_rows, seed=seed)
+        raise RunError(_no_rows(rows, training, test, bound=rows_of is not None))
+    if max_rows is not None:
+        sample = sample_rows(layout, rows, training, most=max_rows, seed=seed, drawn_from=sample)
     if sample is not None:
         training, test = count_rows(layout, rows, sample)
     need = needs(kind, options, members=layout.folds.n_members, n_inputs=len(rows.inputs), n_outputs=len(rows.outputs))
@@ -212,11 +228,12 @@ def count_rows(
     return training, test
 
 
-def _no_rows(rows: StagedRows, training: NDArray[np.int64], test: NDArray[np.int64]) -> str:
+def _no_rows(rows: StagedRows, training: NDArray[np.int64], test: NDArray[np.int64], *, bound: bool) -> str:
     filters = ", ".join(rows.attrs["filters"])
     if rows.n_rows == 0:
         passed = f" that passes the filters ({filters})" if filters else ""
         return f"No row has all inputs and an output{passed}. Check the filters, and the gaps by `motrain check DATA`."
     if test.sum():
         return f"All {test.sum():,} rows are test rows: nothing is left to train on. Move the test date."
-    return f"None of the {rows.n_rows:,} rows lies in a partition. Move the regions or periods."
+    of_other = " and among those of the run whose rows are to be taken" if bound else ""
+    return f"None of the {rows.n_rows:,} rows lies in a partition{of_other}. Move the regions or periods."

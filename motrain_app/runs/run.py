@@ -290,9 +290,9 @@ class Run:
     ) -> "PartitioningPays":
         """Measure whether partitioning pays: against one operator for all, on the rows that members of both withheld.
 
-        The one operator has the run's learner, budget, filters, folds and seed, and learns from the rows of all cells.
-        Ridge is fitted exactly, from sums. Any other learner trains a run of its own beside this one, on a sample of at
-        most 1,000,000 rows, unless there is one already. Test rows enter nowhere.
+        The one operator has the run's learner, budget, filters, folds and seed, and learns from the rows of its
+        partitions, and no others. Ridge is fitted exactly, from sums. Any other learner trains a run of its own beside
+        this one, on a sample of at most 1,000,000 rows, unless there is one already. Test rows enter nowhere.
 
         Parameters
         ----------
@@ -308,7 +308,8 @@ class Run:
         Raises
         ------
         RunError
-            Where the run is one operator for all itself, nothing was withheld, or the one cannot be trained.
+            Where the run is one operator for all itself, or has one partition; nothing was withheld; or the one cannot
+            be trained.
         """
         from motrain_app.runs.comparison.one_for_all import train_with
         from motrain_app.runs.comparison.partitioning_pays import measure_partitioning

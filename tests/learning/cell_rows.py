@@ -119,7 +119,8 @@ def expected_of(rows, folds, labels, periods, strengths):
     partition = np.where((region >= 0) & (period >= 0), region * len(periods) + period, -1)
     shape = (len(labels) * len(periods), folds.n_members, len(rows.outputs))
     n, ridge, season, one = (np.zeros(shape) for _ in range(4))
-    everything = _fit(rows, np.flatnonzero(period >= 0), folds, strengths)
+    alone = len(np.unique(labels.label[labels.label >= 0])) * len(periods) == 1  # is held against all cells
+    everything = _fit(rows, np.flatnonzero((period >= 0) & (alone | (region >= 0))), folds, strengths)
     errors = {}
     for number in range(shape[0]):
         mine = np.flatnonzero(partition == number)

@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -86,6 +87,25 @@ def test_test_rows_and_rows_near_them_touch_no_bit(case):
             assert one.tobytes() == other.tobytes()
 
 
+@pytest.mark.parametrize("seasons", [False, True], ids=["all time", "seasons"])
+def test_rows_of_no_region_and_no_period_touch_no_bit(seasons):
+    rows, folds, labels, periods = _made(**CASES["drawn"] | {"seasons": seasons})
+    outside = (labels.label[rows.cell] < 0) | (periods.label[rows.time] < 0)
+    noise = replace(rows, outputs=np.where(outside, 500 - 3 * rows.outputs, rows.outputs))
+    before, after = (preview(grams_of(some, folds, periods), labels) for some in (rows, noise))
+    assert before.one_for_all.squares.tobytes() == after.one_for_all.squares.tobytes()
+    assert (noise.outputs[:, outside] != rows.outputs[:, outside]).all()
+
+
+def test_a_single_partition_is_held_against_the_operator_of_all_cells_as_its_rows_are_its_own():
+    rows, folds, _, periods = _made(**CASES["drawn"])
+    alone = labels_of([0 if region == 0 else -1 for region in DRAWN])
+    with_the_rest = labels_of([0 if region == 0 else 1 for region in DRAWN])
+    one, two = (preview(grams_of(rows, folds, periods), labels) for labels in (alone, with_the_rest))
+    assert one.one_for_all.squares.tobytes() == two.one_for_all.squares[:1].tobytes()
+    assert (one.gain_over_one_for_all.value != 0).all()
+
+
 def test_spread_and_gain_follow_from_the_folds():
     rows, folds, labels, periods = _made(**CASES["drawn"])
     got = preview(grams_of(rows, folds, periods), labels)
@@ -131,6 +151,12 @@ def test_an_edit_fits_the_regions_anew_whose_cells_changed(monkeypatch):
     moved[9] = 1  # from region 0 to region 1; region 2, and all of them together, stay what they are
     got = live.of(labels_of(moved))
     assert fitted == [("fit_region", [0, 1, 5]), ("fit_region", [2, 3, 4, 9, 10])]
+    fitted.clear()
+    live.of(labels)  # undone
+    assert fitted == []
+    taken = np.where(np.arange(12) == 9, -1, DRAWN)  # from region 0 to none: one operator for all loses it too
+    live.of(labels_of(taken))
+    assert fitted == [("fit_one_for_all", [0, 1, 2, 3, 4, 5, 7, 8, 10])]
     fitted.clear()
     live.of(labels)  # undone
     assert fitted == []

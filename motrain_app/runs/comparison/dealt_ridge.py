@@ -11,7 +11,7 @@ from motrain_app.learning.cell_vector import packed_products
 from motrain_app.learning.gram import GramLayout, Grams
 from motrain_app.learning.ridge import RidgeOptions
 from motrain_app.learning.ridge_members import fit_members
-from motrain_app.runs.comparison.dealing import Dealt
+from motrain_app.runs.claims import Claims
 from motrain_app.runs.comparison.row_sums import PIECE
 from motrain_app.runs.staged_rows import StagedRows
 
@@ -20,7 +20,14 @@ MOST_BYTES = 1 << 29  # of sums held at a time; ways beyond that read the rows o
 
 
 def fit_dealt(
-    staged: StagedRows, ways: Sequence[Dealt], folds: Folds, options: RidgeOptions, *, by_time: bool, n_partitions: int
+    staged: StagedRows,
+    ways: Sequence[Claims],
+    folds: Folds,
+    options: RidgeOptions,
+    *,
+    claims: Claims,
+    by_time: bool,
+    n_partitions: int,
 ) -> list[Array]:
     """Fit ridge in every partition of every way to divide the rows.
 
@@ -29,7 +36,9 @@ def fit_dealt(
     staged
         Of a run.
     ways
-        They claim the same rows, and differ in the labels of cells; or, `by_time`, in those of times.
+        They divide the same rows, and differ in the labels of cells; or, `by_time`, in those of times.
+    claims
+        Of the run: the rows that are divided.
     n_partitions
         Of each.
 
@@ -45,30 +54,37 @@ def fit_dealt(
     found = []
     for start in range(0, len(ways), at_once):
         some = ways[start : start + at_once]
-        sums, input_sums = _sum_up(staged, some, folds, layout, by_time=by_time, n_partitions=n_partitions)
+        sums, input_sums = _sum_up(staged, some, folds, layout, claims, by_time=by_time, n_partitions=n_partitions)
         found += [_fit(*of_way, layout, folds, options) for of_way in zip(sums, input_sums, strict=True)]
     return found
 
 
 def _sum_up(
-    staged: StagedRows, ways: Sequence[Dealt], folds: Folds, layout: GramLayout, *, by_time: bool, n_partitions: int
+    staged: StagedRows,
+    ways: Sequence[Claims],
+    folds: Folds,
+    layout: GramLayout,
+    claims: Claims,
+    *,
+    by_time: bool,
+    n_partitions: int,
 ) -> tuple[Array, Array]:
     """Return packed Gram matrices, [ways, outputs, partitions × atoms, size], and those of [1, inputs].
 
     Rows are first summed over what no way divides: those of a cell that lie in one atom and period, or of a time.
     """
     n_outputs, n_atoms, n_inputs = len(staged.outputs), folds.n_atoms, layout.n_inputs
-    places, one = n_partitions * n_atoms, ways[0]
+    places = n_partitions * n_atoms
     sums = np.zeros((len(ways), n_outputs, places, layout.size * (layout.size + 1) // 2))
     input_sums = np.zeros((len(ways), places, (1 + n_inputs) * (2 + n_inputs) // 2))
     seen = ~folds.test & (folds.train | folds.held_out).any(axis=0)
     for first, last in staged.chunks(PIECE):
         rows = staged.read(np.arange(first, last))
-        rows = rows.take(np.flatnonzero(one.claims(rows.cell, rows.time) & seen[folds.atom_of_time[rows.time]]))
+        rows = rows.take(np.flatnonzero(claims.keeps(rows.cell, rows.time) & seen[folds.atom_of_time[rows.time]]))
         if not len(rows.cell):
             continue
         atom = folds.atom_of_time[rows.time].astype(np.int64)
-        within = (rows.cell.astype(np.int64) * n_atoms + atom) * one.n_periods + one.period_of_time[rows.time]
+        within = (rows.cell.astype(np.int64) * n_atoms + atom) * claims.n_periods + claims.period_of_time[rows.time]
         _, example, unit = np.unique(rows.time if by_time else within, return_index=True, return_inverse=True)
         cell, time, of_atom = rows.cell[example], rows.time[example], atom[example]
         targets = [way.number(cell, time) * n_atoms + of_atom for way in ways]

@@ -1,8 +1,8 @@
 """One operator for all rows, trained as the partitions of a run are: what partitions have to beat.
 
-Equal learner, budget, filters, folds and seed; its rows are those of every cell and time, in a partition or not. Ridge
-is fitted exactly, from sums over all rows. Any other learner trains an ordinary run of one partition beside the run, on
-a sample of at most 1,000,000 rows: memory and time are bounded however large the dataset is.
+Equal learner, budget, filters, folds, seed and rows: those that lie in a partition of the run, and in its sample where
+it took one. Ridge is fitted exactly, from sums over them. Any other learner trains an ordinary run of one partition
+beside the run, on a sample of at most 1,000,000 of them: memory and time are bounded however large the dataset is.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,10 +20,12 @@ from motrain_app.learning import resolve_learner
 from motrain_app.learning.ridge import RidgeOptions, fit_ridge_of_sums
 from motrain_app.operators import AnyMember, Variable
 from motrain_app.runs.blockfile import BlockFile
+from motrain_app.runs.claims import Claims
 from motrain_app.runs.comparison.paying import MAX_ROWS, find_one_for_all
 from motrain_app.runs.comparison.row_sums import sum_rows
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
+from motrain_app.runs.plan import Plan
 from motrain_app.runs.staged_rows import StagedRows
 from motrain_app.runs.staging import stage_design
 from motrain_app.runs.store import DONE, RunStore
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
     from motrain_app.runs.run import Run
 
-Train = Callable[[Design, Path, int], "Run"]
+Train = Callable[[Design, Path, int, "Run"], "Run"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +52,7 @@ class OneForAll:
     learner
         Kind of it.
     run
-        Name of the run that trained it; None where it was fitted from sums over all rows.
+        Name of the run that trained it; None where it was fitted from sums.
     """
 
     members: Mapping[int, AnyMember]
@@ -65,7 +67,7 @@ class OneForAll:
 
 
 def one_for_all(run: "Run", *, static: bool = False, max_rows: int = MAX_ROWS, train: Train | None = None) -> OneForAll:
-    """Return one operator for all rows of a run's data, trained as its partitions are.
+    """Return one operator for all rows that a run's partitions claim, trained as they are.
 
     Parameters
     ----------
@@ -74,8 +76,8 @@ def one_for_all(run: "Run", *, static: bool = False, max_rows: int = MAX_ROWS, t
     max_rows
         Training rows that it may learn from at most, unless it is ridge.
     train
-        Trains a design with a limit of rows in a folder of runs; None: `motrain_app.train`, with a worker a core.
-        It is asked only where no such run is in the folder yet.
+        Trains a design in a folder of runs, with a limit of rows, on those of a run; None: `motrain_app.train`, with a
+        worker a core. It is asked only where no such run is in the folder yet.
 
     Raises
     ------
@@ -86,20 +88,20 @@ def one_for_all(run: "Run", *, static: bool = False, max_rows: int = MAX_ROWS, t
     _, options = resolve_learner(design.learner)
     if isinstance(options, RidgeOptions):
         return fit_for_all(run, design)
-    other = find_one_for_all(run.path.parent, run, design=design, max_rows=max_rows)
+    other = find_one_for_all(run.path.parent, run, same_rows=True, design=design, max_rows=max_rows)
     if other is None:
         _refuse_changed(run)
-        other = (train or _train)(design, run.path.parent, max_rows)
+        other = (train or train_with())(design, run.path.parent, max_rows, run)
     return _of_run(other)
 
 
 def fit_for_all(run: "Run", design: Design) -> OneForAll:
-    """Fit ridge on all staged rows from sums over them, exactly.
+    """Fit ridge on the rows that a run's partitions claim, from sums over them, exactly.
 
     Parameters
     ----------
     design
-        Of one operator everywhere; its learner is "ridge" or "ridge2".
+        Of one operator for all; its learner is "ridge" or "ridge2".
 
     Raises
     ------
@@ -109,7 +111,8 @@ def fit_for_all(run: "Run", design: Design) -> OneForAll:
     _, options = resolve_learner(design.learner)
     assert isinstance(options, RidgeOptions)
     staged, folds = _staged(run, design), folds_of(run)
-    fitted = fit_ridge_of_sums(sum_rows(staged, folds, options.features), folds, options)
+    claims = Claims.of_plan(Plan.load(RunFolder(run.path).plan))
+    fitted = fit_ridge_of_sums(sum_rows(staged, claims, folds, options.features), folds, options)
     if fitted.errors:
         raise RunError(f"One operator for all cannot be trained. {fitted.errors[0]}")
     stack = add_offsets(fitted.stack, staged)
@@ -159,7 +162,7 @@ def _tells_apart(variable: "xr.DataArray", used: NDArray[np.bool_]) -> bool:
 
 
 def _design(run: "Run", *, static: bool) -> Design:
-    """Return the design of one operator everywhere that is like a run's in all else."""
+    """Return the design of one operator for all that is like a run's in all else."""
     design = run.design.change(regions=None, periods=None)
     if not static:
         return design
@@ -168,6 +171,7 @@ def _design(run: "Run", *, static: bool) -> Design:
     staged = StagedRows(RunFolder(run.path).staged())
     used = np.zeros(len(staged.cell_at), bool)
     used[staged.cell_at] = np.diff(staged.row_start) > 0
+    used &= Claims.of_plan(Plan.load(RunFolder(run.path).plan)).cells
     return design.change(inputs=(*design.inputs, *static_inputs(dataset, design, used)))
 
 
@@ -199,18 +203,16 @@ def _of_run(run: "Run") -> OneForAll:
     return OneForAll(members, StagedRows(folder.staged()), run.design.learner.kind, run.path.name)
 
 
-def _train(design: Design, runs: Path, max_rows: int) -> "Run":
-    return train_with()(design, runs, max_rows)
-
-
 def train_with(
     *, workers: int | None = None, scheduler: str | None = None, register: Sequence[str | Path] = ()
 ) -> Train:
     """Return the function that trains one operator for all by `motrain_app.train` with these options."""
 
-    def train(design: Design, runs: Path, max_rows: int) -> "Run":
+    def train(design: Design, runs: Path, max_rows: int, rows_of: "Run") -> "Run":
         from motrain_app.runs import launch  # which itself needs runs
 
-        return launch.train(design, runs, workers=workers, scheduler=scheduler, register=register, max_rows=max_rows)
+        return launch.train(
+            design, runs, workers=workers, scheduler=scheduler, register=register, max_rows=max_rows, rows_of=rows_of
+        )
 
     return train

@@ -132,7 +132,8 @@ def measure_partitioning(
     Raises
     ------
     RunError
-        Where the run is one operator for all itself, nothing was withheld, or one operator for all cannot be trained.
+        Where the run is one operator for all itself, or has one partition; nothing was withheld; or one operator for
+        all cannot be trained.
     """
     withheld = Withheld(RunFolder(run.path))
     plan, folds = withheld.plan, folds_of(run)
@@ -169,6 +170,12 @@ def _refuse(run: "Run", withheld: Withheld, *, jackknife: bool) -> None:
         raise RunError(
             f"Nothing was withheld in {run.path.name}, so whether partitioning pays cannot be told. Train with a "
             "jackknife."
+        )
+    if withheld.trainable == 1:
+        raise RunError(
+            f"{run.path.name} has one partition with rows, and an operator for all of these rows is that of the "
+            "partition. Give the other places or times a partition too, or compare the run with one of one operator "
+            "everywhere, which learns from more rows: run.compare(other)."
         )
     if not withheld.rows:
         raise RunError(f"No partition of {run.path.name} is finished. Wait for it, or `motrain resume {run.path}`.")

@@ -1,4 +1,4 @@
-"""Whether partitioning pays: a run beside one operator everywhere, trained on the same in the same way."""
+"""Whether partitioning pays: a run beside one operator for all, trained on the same in the same way."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from motrain_app.design import Design, DesignError
 from motrain_app.runs.comparison.comparing import compare_runs
+from motrain_app.runs.comparison.equal_rows import has_equal_rows
 from motrain_app.runs.comparison.run_comparison import change_words
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
@@ -72,7 +73,7 @@ class Payoff:
 
 
 def pays(run: "Run", one_for_all: "Run") -> tuple[Payoff, ...]:
-    """Return what the partitions of a run gain over one operator everywhere, for each output that both have.
+    """Return what the partitions of a run gain over one operator for all, for each output that both have.
 
     Raises
     ------
@@ -94,9 +95,12 @@ def pays_sentence(payoffs: Sequence[Payoff]) -> str:
 
 
 def find_one_for_all(
-    runs: str | Path, run: "Run", *, design: Design | None = None, max_rows: int = MAX_ROWS
+    runs: str | Path, run: "Run", *, same_rows: bool = False, design: Design | None = None, max_rows: int = MAX_ROWS
 ) -> "Run | None":
-    """Return the newest finished run of one operator everywhere whose other choices are those of a run; None without.
+    """Return the newest finished run of one operator for all whose other choices are those of a run; None without.
+
+    One that learnt from the rows of the run's partitions comes first: trained with `rows_of` that run, or everywhere,
+    where partitions claim every row.
 
     Parameters
     ----------
@@ -104,6 +108,9 @@ def find_one_for_all(
         Folder of runs to look in.
     run
         Its data (by fingerprint), remedies, filters, variables, test, jackknife, learner and seed must be the same.
+    same_rows
+        Return no other. Else one that was trained on all rows serves where there is none: what it knows from outside
+        the partitions, `motrain_app.runs.comparison.equal_rows.row_words` says.
     design
         That the one operator must have, where it is to differ in more than regions and periods; None: the run's.
     max_rows
@@ -114,16 +121,21 @@ def find_one_for_all(
     mark, wanted = RunFolder(run.path).info()["fingerprint"], _alike(design or run.design)
     if _is_everywhere(run.design):
         return None
+    everywhere = None
     for folder in runs_on(Path(runs), mark):
         try:
-            other = Run(folder.path)
+            other, info = Run(folder.path), folder.info()
             alike = _is_everywhere(other.design) and _alike(other.design) == wanted
-            alike = alike and folder.info().get("max_rows") in (None, max_rows)
-            if alike and other.state == "done" and other.counts.get("done"):
+            alike = alike and info.get("max_rows") in (None, max_rows)
+            if not (alike and other.state == "done" and other.counts.get("done")):
+                continue
+            if has_equal_rows(run, other):
                 return other
+            if everywhere is None and info.get("rows_of") is None:
+                everywhere = other
         except (RunError, DesignError):
             continue
-    return None
+    return None if same_rows else everywhere
 
 
 def _is_everywhere(design: Design) -> bool:

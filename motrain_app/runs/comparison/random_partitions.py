@@ -39,8 +39,9 @@ from numpy.typing import NDArray
 from motrain_app.design import Folds
 from motrain_app.learning.ridge import RidgeOptions
 from motrain_app.operators.features import FEATURE_MAPS
+from motrain_app.runs.claims import Claims
 from motrain_app.runs.comparison.crossing import predict_by_members
-from motrain_app.runs.comparison.dealing import Dealt, What, deal
+from motrain_app.runs.comparison.dealing import What, deal
 from motrain_app.runs.comparison.dealt_ridge import fit_dealt
 from motrain_app.runs.comparison.one_for_all import OneForAll
 from motrain_app.runs.comparison.paired import PairedErrors
@@ -161,7 +162,8 @@ def judge_random_partitions(
 ) -> Control:
     """Train and judge random partitions, and a run's own, by ridge against one operator for all.
 
-    Rows are read in pieces, twice, unless there are very many partitions.
+    Rows are read in pieces, twice, unless there are very many partitions. Only those count that the run's partitions
+    could learn from, for its own, for random ones and for the one operator alike.
 
     Parameters
     ----------
@@ -181,14 +183,17 @@ def judge_random_partitions(
     """
     staged = one.staged
     what, dealt = deal(plan, folds, staged.cell_at[np.diff(staged.row_start) > 0], draws=draws, seed=seed)
-    ways = (Dealt.of_plan(plan), *dealt)
-    coefficients = fit_dealt(staged, ways, folds, options, by_time=what != "cells", n_partitions=plan.n_partitions)
+    claims = Claims.of_plan(plan)
+    ways = (claims, *dealt)
+    coefficients = fit_dealt(
+        staged, ways, folds, options, claims=claims, by_time=what != "cells", n_partitions=plan.n_partitions
+    )
     judges = [PairedErrors(plan.time, seed) for _ in ways]
     predict = predict_by_members(one.members, len(plan.outputs))
     fold_of_time = folds.fold_of_atom[folds.atom_of_time].astype(np.int16)
     for first, last in staged.chunks(PIECE):
         rows = staged.read(np.arange(first, last))
-        rows = rows.take(np.flatnonzero(ways[0].claims(rows.cell, rows.time) & (fold_of_time[rows.time] >= 0)))
+        rows = rows.take(np.flatnonzero(claims.keeps(rows.cell, rows.time) & (fold_of_time[rows.time] >= 0)))
         if not len(rows.cell):
             continue
         fold, inputs = fold_of_time[rows.time], rows.inputs.astype(np.float64)

@@ -10,9 +10,9 @@ WEST = [box("west", 4.5, 39, 5.5, 43), the_rest()]
 SVR = Learner("svr", {"C": 1.0})
 
 
-def trained(design: Design, runs, max_rows=None) -> Run:
+def trained(design: Design, runs, max_rows=None, rows_of=None) -> Run:
     """Train a design in this process."""
-    folder = create_run(design, runs, max_rows=max_rows)
+    folder = create_run(design, runs, max_rows=max_rows, rows_of=rows_of)
     assert drive_here(folder) == "done"
     return Run.open(folder.path)
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from motrain_app.design import Period
 from motrain_app.runs import Run, RunError
 from motrain_app.runs.comparison.one_for_all import one_for_all, static_inputs
 from motrain_app.runs.plan import Plan
@@ -11,7 +10,7 @@ from tests.runs.comparison.conftest import SVR, trained
 from tests.runs.conftest import make_dataset
 
 
-def never(design, runs, max_rows):
+def never(design, runs, max_rows, rows_of):
     raise AssertionError("nothing is to be trained")
 
 
@@ -35,9 +34,9 @@ def test_ridge_from_sums_is_what_a_run_with_one_partition_trains(run_of, learner
 def test_another_learner_trains_a_run_on_a_sample_and_finds_it_again(run_of):
     run, asked = run_of(learner=SVR), []
 
-    def train(design, runs, max_rows):
+    def train(design, runs, max_rows, rows_of):
         asked.append(design)
-        return trained(design, runs, max_rows)
+        return trained(design, runs, max_rows, rows_of)
 
     one = one_for_all(run, max_rows=300, train=train)
     assert asked == [run.design.change(regions=None, periods=None)]
@@ -86,10 +85,3 @@ def test_changed_data_are_refused_before_anything_is_trained(run_of, tmp_path):
     make_dataset(seed=1).to_netcdf(tmp_path / "cells.nc")
     with pytest.raises(RunError, match="changed since"):
         one_for_all(run, train=never)
-
-
-def test_periods_are_left_out_too(run_of):
-    cold = [Period("cold", months=(10, 11, 12, 1, 2, 3))]
-    one, other = one_for_all(run_of(periods=cold)), one_for_all(run_of())
-    for mine, theirs in zip(one.members.values(), other.members.values(), strict=True):
-        np.testing.assert_array_equal(mine.output_mean, theirs.output_mean)

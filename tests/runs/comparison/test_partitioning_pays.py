@@ -67,13 +67,13 @@ def test_the_number_of_workers_changes_no_bit(design, tmp_path, learner):
             options = {"n_workers": n, "threads_per_worker": 1, "processes": False, "dashboard_address": "127.0.0.1:0"}
             return ClientOf(LocalCluster(**options, silence_logs=50))
 
-        def train(chosen, runs, max_rows, cluster=cluster):
-            folder = create_run(chosen, runs, max_rows=max_rows, take_over=False)
+        def train(chosen, runs, max_rows, rows_of, cluster=cluster):
+            folder = create_run(chosen, runs, max_rows=max_rows, rows_of=rows_of, take_over=False)
             assert Driver(folder, cluster).drive() == "done"
             return Run.open(folder.path)
 
         runs = tmp_path / f"{workers}"
-        run = train(design(regions="cells", learner=learner), runs, None)
+        run = train(design(regions="cells", learner=learner), runs, None, None)
         frames.append(measure_partitioning(run, control=0, max_rows=500, train=train).frame())
     assert frames[0].equals(frames[1])
 
@@ -133,14 +133,8 @@ def test_what_cannot_pay_is_refused_in_words(run_of):
         run_of(regions=None).pays()
     with pytest.raises(RunError, match="Nothing was withheld"):
         run_of(jackknife=None).pays()
-
-
-def test_a_single_region_is_held_against_an_operator_that_learned_everywhere(run_of):
-    got = run_of(regions=WEST[:1]).pays()
-    assert got.partitions == ("west",)
-    assert got.control is None
-    assert got.payoffs[0].verdict == "pays"
-    assert len(got.one_for_all.staged.cell_at) == 6
+    with pytest.raises(RunError, match=r"has one partition with rows.*run.compare\(other\)"):
+        run_of(regions=WEST[:1]).pays()
 
 
 def test_partitions_are_not_said_to_pay_where_random_ones_do_as_well(run_of):
@@ -156,10 +150,12 @@ def test_partitions_are_not_said_to_pay_where_random_ones_do_as_well(run_of):
 
 @pytest.mark.slow
 def test_a_driver_process_trains_the_one_operator_beside_the_run(run_of):
-    run = run_of(learner=SVR)
+    run = run_of(learner=SVR, regions=[WEST[0], box("east", 5.5, 39.5, 6.5, 41.5)])  # a cell is in no region
     got = run.pays(control=0, workers=1)
     beside = Run.open(run.path.parent / got.one_for_all.run)
     assert (beside.design.regions, beside.state) == (None, "done")
+    training = [Plan.load(one.path / "plan.safetensors").training_rows.sum() for one in (run, beside)]
+    assert training[0] == training[1]
     assert len(list(run.path.parent.glob("2*"))) == 2
     assert run.pays(control=0, workers=1).frame().equals(got.frame())
     assert len(list(run.path.parent.glob("2*"))) == 2

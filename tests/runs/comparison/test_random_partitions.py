@@ -103,7 +103,7 @@ def test_the_runs_own_partitions_come_out_as_they_were_trained(design, tmp_path,
 def test_a_stand_in_is_named(design, tmp_path):
     run = trained(design(regions=WEST, learner=Learner("svr", {"C": 1.0})), tmp_path / "runs")
     control = measure_partitioning(
-        run, control=2, max_rows=300, train=lambda *some: trained(*some[:2], max_rows=300)
+        run, control=2, max_rows=300, train=lambda *some: trained(*some[:2], max_rows=300, rows_of=some[3])
     ).control
     quadratic = trained(run.design.change(learner="ridge2"), run.path.parent).pays(control=2).control
     assert control.learner == quadratic.learner == "ridge2"
