@@ -41,7 +41,7 @@ class Cluster:
 
 
 class Services:
-    """Datasets, runs and the helper process of one server.
+    """Datasets, runs and the helper processes of one server.
 
     Every method may be called from any thread. Those that say so take longer than the event loop of the server can
     wait; a page calls them with ``await asyncio.to_thread(services.start, design)``.
@@ -73,7 +73,7 @@ class Services:
         self.recent = RecentPaths(self.runs_folder / ".recent.json", self.roots)
         self._datasets = Datasets()
         self._runs = RunList(self.runs_folder)
-        self._helper = Helper()
+        self._helper, self._slow_helper = Helper(), Helper()
         self._starting = threading.Lock()
 
     # Data
@@ -197,9 +197,14 @@ class Services:
         """Call a function of a module in the helper process; returns a future that can be cancelled at any time."""
         return self._helper.submit(function, *arguments)
 
+    def submit_slow(self, function: Callable[..., Any], *arguments: Any) -> Job:
+        """Do the same in a process of its own for what takes over a second: nobody's drawing waits for it."""
+        return self._slow_helper.submit(function, *arguments)
+
     def close(self) -> None:
-        """End the helper process; drivers go on."""
+        """End the helper processes; drivers go on."""
         self._helper.close()
+        self._slow_helper.close()
 
 
 def _subject(design: Design) -> tuple[Any, ...]:

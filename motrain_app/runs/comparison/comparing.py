@@ -117,11 +117,7 @@ def _nothing_common(run: "Run", other: "Run") -> str:
 
 
 def _notes(folders: tuple[RunFolder, RunFolder], both: tuple[Withheld, Withheld], axes: CommonAxes) -> list[str]:
-    notes = [
-        f"{folder.path.name} is partial: {len(one.rows):,} of {one.trainable:,} partitions are finished."
-        for folder, one in zip(folders, both, strict=True)
-        if len(one.rows) < one.trainable
-    ]
+    notes = [one.partial_words for one in both if one.partial_words]
     marks = {str(folder.info()["fingerprint"]) for folder in folders}
     if len(marks) > 1 or not axes.alike:
         what = "were trained on different files" if len(marks) > 1 else "read their file in different ways"

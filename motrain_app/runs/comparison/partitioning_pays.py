@@ -47,6 +47,8 @@ class PartitioningPays:
         What they were held against.
     control
         Random partitions of the same sizes; None where they were left out.
+    notes
+        What else has to be known: that the run is partial.
     """
 
     outputs: tuple[Variable, ...]
@@ -55,6 +57,7 @@ class PartitioningPays:
     by_partition: Change
     one_for_all: OneForAll
     control: Control | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def payoffs(self) -> tuple[Payoff, ...]:
@@ -69,11 +72,7 @@ class PartitioningPays:
     @property
     def verdicts(self) -> tuple[Verdict, ...]:
         """What can be said of each output: that partitioning pays only where it does so beyond random partitions."""
-        chance = np.zeros(len(self.outputs), bool) if self.control is None else ~(self.control.beyond().high < 0)
-        return tuple(
-            "cannot be told" if payoff.verdict == "pays" and by_chance else payoff.verdict
-            for payoff, by_chance in zip(self.payoffs, chance.tolist(), strict=True)
-        )
+        return tuple(verdict_beyond(payoff, self.control) for payoff in self.payoffs)
 
     def sentence(self) -> str:
         """Say whether partitioning pays, and how random partitions fare."""
@@ -82,7 +81,7 @@ class PartitioningPays:
         said = [payoff.sentence(named=named, verdict=verdict) for payoff, verdict in each]
         if self.control is not None:
             said += [self.control.sentence(number, named=named) for number in range(len(self.outputs))]
-        return " ".join(said)
+        return " ".join([*said, *self.notes])
 
     def __repr__(self) -> str:
         return self.sentence()
@@ -101,7 +100,16 @@ class PartitioningPays:
         for column, field in zip(PAYS_COLUMNS[3:], fields, strict=True):
             parts = getattr(self.pooled, field)[None], getattr(self.by_partition, field)
             columns[column] = np.concatenate(parts).ravel()
-        return pd.DataFrame(columns)
+        frame = pd.DataFrame(columns)
+        frame.attrs["notes"] = self.notes
+        return frame
+
+
+def verdict_beyond(payoff: Payoff, control: Control | None) -> Verdict:
+    """Return what can be said of an output: that partitioning pays only where it does so beyond random partitions."""
+    if payoff.verdict != "pays" or control is None:
+        return payoff.verdict
+    return "pays" if control.beyond().high[control.outputs.index(payoff.output)] < 0 else "cannot be told"
 
 
 def measure_partitioning(
@@ -123,9 +131,8 @@ def measure_partitioning(
     static, max_rows, train
         As in `motrain_app.runs.comparison.one_for_all.one_for_all`.
     control
-        Random partitions to judge; see `motrain_app.runs.comparison.random_partitions`. None: 39, or none where there
-        is one partition, each region is one cell, or there are so many partitions that it takes minutes. They are held
-        against an operator without static inputs also where `static` is asked for.
+        Random partitions to judge; see `try_random_partitions`, also for None. They are held against an operator
+        without static inputs also where `static` is asked for.
     progress
         Called with the share of partitions done, 0 to 1.
 
@@ -158,8 +165,23 @@ def measure_partitioning(
         progress(done / len(withheld.rows))
     if not names:
         raise RunError(f"The members of {run.path.name} and of one operator for all withheld no row in common.")
-    random = _control(run, withheld, one, control, static=static)
-    return PartitioningPays(plan.outputs, tuple(names), judge.change(), stack_changes(changes), one, random)
+    random = try_random_partitions(run, draws=control, one=None if static else one)
+    notes = (withheld.partial_words,) if withheld.partial_words else ()
+    return PartitioningPays(plan.outputs, tuple(names), judge.change(), stack_changes(changes), one, random, notes)
+
+
+def payoffs_over_sums(run_folder: str) -> tuple[Payoff, ...]:
+    """Return what the partitions of a run by ridge gain over one operator for all; for another process to call."""
+    from motrain_app.runs.run import Run
+
+    return measure_partitioning(Run(run_folder), control=0).payoffs
+
+
+def random_partitions_of(run_folder: str) -> Control | None:
+    """Judge random partitions beside those of a run, as `try_random_partitions`; for another process to call."""
+    from motrain_app.runs.run import Run
+
+    return try_random_partitions(Run(run_folder))
 
 
 def _refuse(run: "Run", withheld: Withheld, *, jackknife: bool) -> None:
@@ -181,16 +203,27 @@ def _refuse(run: "Run", withheld: Withheld, *, jackknife: bool) -> None:
         raise RunError(f"No partition of {run.path.name} is finished. Wait for it, or `motrain resume {run.path}`.")
 
 
-def _control(run: "Run", withheld: Withheld, one: OneForAll, draws: int | None, *, static: bool) -> Control | None:
+def try_random_partitions(run: "Run", *, draws: int | None = None, one: OneForAll | None = None) -> Control | None:
+    """Judge random partitions beside those of a run, by ridge; see `motrain_app.runs.comparison.random_partitions`.
+
+    Parameters
+    ----------
+    draws
+        How many; None: 39, or none where each region is one cell, or there are so many partitions that it takes
+        minutes. Nor are there any while partitions wait to be trained, as the run's own are not all judged yet.
+    one
+        One operator for all of the run's learner, where there is one already; it serves if that is ridge.
+    """
+    withheld = Withheld(RunFolder(run.path))
     plan = withheld.plan
     if draws is None:
         each_cell = np.bincount(plan.region_of_cell[plan.region_of_cell >= 0]).max() == 1
         long = DRAWS * plan.n_partitions * len(plan.outputs) > FITS_AT_MOST
         draws = 0 if plan.n_partitions == 1 or each_cell or long else DRAWS
-    if not draws:
+    if not draws or withheld.waiting:
         return None
     learner = ridge_like(run.design)
     _, options = resolve_learner(learner)
-    if static or learner != run.design.learner:
+    if one is None or learner != run.design.learner:
         one = fit_for_all(run, run.design.change(regions=None, periods=None, learner=learner))
     return judge_random_partitions(one, options, plan, folds_of(run), draws=draws, seed=run.design.seed)

@@ -1,6 +1,6 @@
 """Whether partitioning pays: a run beside one operator for all, trained on the same in the same way."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -89,11 +89,6 @@ def pays(run: "Run", one_for_all: "Run") -> tuple[Payoff, ...]:
     )
 
 
-def pays_sentence(payoffs: Sequence[Payoff]) -> str:
-    """Say of all outputs whether partitioning pays; the output is named where there are several."""
-    return " ".join(payoff.sentence(named=len(payoffs) > 1) for payoff in payoffs)
-
-
 def find_one_for_all(
     runs: str | Path, run: "Run", *, same_rows: bool = False, design: Design | None = None, max_rows: int = MAX_ROWS
 ) -> "Run | None":
@@ -107,7 +102,8 @@ def find_one_for_all(
     runs
         Folder of runs to look in.
     run
-        Its data (by fingerprint), remedies, filters, variables, test, jackknife, learner and seed must be the same.
+        Its data (by fingerprint), remedies, filters, variables, test, jackknife, learner and seed must be the same, and
+        so must be the code: the version of this package, and the user's own modules.
     same_rows
         Return no other. Else one that was trained on all rows serves where there is none: what it knows from outside
         the partitions, `motrain_app.runs.comparison.equal_rows.row_words` says.
@@ -118,15 +114,15 @@ def find_one_for_all(
     """
     from motrain_app.runs.run import Run
 
-    mark, wanted = RunFolder(run.path).info()["fingerprint"], _alike(design or run.design)
+    own, wanted = RunFolder(run.path).info(), _alike(design or run.design)
     if _is_everywhere(run.design):
         return None
     everywhere = None
-    for folder in runs_on(Path(runs), mark):
+    for folder in runs_on(Path(runs), own["fingerprint"]):
         try:
             other, info = Run(folder.path), folder.info()
             alike = _is_everywhere(other.design) and _alike(other.design) == wanted
-            alike = alike and info.get("max_rows") in (None, max_rows)
+            alike = alike and info.get("max_rows") in (None, max_rows) and _code(info) == _code(own)
             if not (alike and other.state == "done" and other.counts.get("done")):
                 continue
             if has_equal_rows(run, other):
@@ -140,6 +136,12 @@ def find_one_for_all(
 
 def _is_everywhere(design: Design) -> bool:
     return design.regions is None and design.periods is None
+
+
+def _code(info: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what trained a run, as far as its results may depend on it."""
+    modules = sorted((module["name"], module["sha256"]) for module in info.get("register", ()))
+    return info.get("versions", {}).get("motrain_app"), modules
 
 
 def _alike(design: Design) -> dict[str, Any]:

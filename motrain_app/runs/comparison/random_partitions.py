@@ -125,21 +125,23 @@ class Control:
         moved = (own[0] - draws.mean(axis=0), own[1] - ends[0], own[2] - ends[1])
         return Beyond(*(100 * np.expm1(values) for values in moved))
 
+    def beyond_words(self, output: int = 0) -> str:
+        """Say what the partitions change beyond random ones, such as "−12.3 % [−15.0, −9.1]"."""
+        beyond = self.beyond()
+        change, low, high = (values[output] for values in (beyond.change, beyond.low, beyond.high))
+        words = f"{change:+.1f} % [{low:+.1f}, {high:+.1f}]" if np.isfinite(low) else f"{change:+.1f} %"
+        return words.replace("-", "−")
+
     def sentence(self, output: int = 0, *, named: bool = False) -> str:
         """Say how random partitions fare for one output, with or without its name."""
         changes = np.array([draw.value[output] for draw in self.draws])
         paying = round(len(self.draws) * float(self.paying[output]))
         of = f" for {self.outputs[output]}" if named else ""
         numbers = [f"{number:+.2f}".replace("-", "−") for number in (changes.mean(), changes.min(), changes.max())]
-        beyond = self.beyond()
-        own = "{:+.1f} % [{:+.1f}, {:+.1f}]".format(
-            *(values[output] for values in (beyond.change, beyond.low, beyond.high))
-        ).replace("-", "−")
-        own = own if np.isfinite(beyond.low[output]) else own.partition(" [")[0]
         return (
             f"Control by {self.learner}{of}, {self.dealt} dealt at random {len(self.draws)} times: RMSE {numbers[0]} % "
             f"on average ({numbers[1]} to {numbers[2]}), {paying} of {len(self.draws)} claim to pay; the partitions "
-            f"beyond them {own}."
+            f"beyond them {self.beyond_words(output)}."
         )
 
     def frame(self) -> "pd.DataFrame":

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from motrain_app.runs.blockfile import BlockFile
 from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.plan import Plan
-from motrain_app.runs.store import DONE, SKIPPED, PartitionRow, RunStore
+from motrain_app.runs.store import DONE, SKIPPED, WAITING, PartitionRow, RunStore
 
 KEPT_BYTES = 1 << 30  # of partitions that were read; one operator everywhere is asked for by every block of another run
 
@@ -51,6 +51,8 @@ class Withheld:
         The finished partitions.
     trainable
         How many partitions have something to train, finished or not.
+    waiting
+        How many of them are still to be trained.
     plan
         Of the run.
     """
@@ -61,10 +63,19 @@ class Withheld:
             known = store.partitions()
         self.rows = [row for row in known if row.state == DONE]
         self.trainable = sum(row.state != SKIPPED for row in known)
+        self.waiting = sum(row.state == WAITING for row in known)
         self.plan = Plan.load(folder.plan)
         self._by_number = {row.number: row for row in self.rows}
         self._kept: OrderedDict[int, WithheldRows] = OrderedDict()
         self._kept_bytes = 0
+
+    @property
+    def partial_words(self) -> str:
+        """Say how much of the run is finished, where that is not all; else empty."""
+        if len(self.rows) == self.trainable:
+            return ""
+        name = self._folder.path.name
+        return f"{name} is partial: {len(self.rows):,} of {self.trainable:,} partitions are finished."
 
     def blocks(self) -> Iterator[list[tuple[PartitionRow, WithheldRows]]]:
         """Yield finished partitions with their rows, block file after block file."""

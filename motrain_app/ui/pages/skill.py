@@ -11,12 +11,10 @@ import panel as pn
 import panel_material_ui as pmui
 import xarray as xr
 
-from motrain_app.runs.comparison.one_for_all import is_fitted_at_once
-from motrain_app.runs.comparison.partitioning_pays import measure_partitioning
-from motrain_app.runs.comparison.paying import find_one_for_all, pays, pays_sentence
 from motrain_app.skill import get_metric
 from motrain_app.ui.escape import safe_text
 from motrain_app.ui.pages.partitions import output_select
+from motrain_app.ui.pays_headline import PaysHeadline
 from motrain_app.ui.ready import Background, when_ready
 from motrain_app.ui.review_map import review_map
 from motrain_app.ui.run_banner import RunBanner
@@ -34,7 +32,6 @@ METRICS = ("bias", "rmse", "mae", "ubrmse", "r", "spearman", "r2", "kge", "anoma
 TRUTH = "truth_regime"  # of the sample dataset
 LISTED_AT_MOST = 10_000
 TESTS_LISTED = 8
-READING = "The scores are being read…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +71,7 @@ class SkillPage:
         starter: RunStarter,
         scores: RunScores,
     ) -> None:
-        self._session, self._stage, self._services = session, stage, services
+        self._session, self._stage = session, stage
         self._follower, self._scores = follower, scores
         self._series = SeriesView(session, scores, (self.name,))
         self._readings = [
@@ -82,7 +79,6 @@ class SkillPage:
             for work, then in (
                 (self._read_scores, self._show_scores),
                 (self._read_test, self._show_test),
-                (self._read_headline, self._show_headline),
             )
         ]
         self._opening = Background(self._open_test, self._opened, self._not_opened, UNREADABLE)
@@ -95,13 +91,7 @@ class SkillPage:
         self._projected = pmui.Switch(label="Equal-area", value=False, margin=(14, 8), css_classes=["mt-projected"])
         self._tools = (self._truth, self._projected, pn.HSpacer(), self._output, self._metric)
         self._review = pn.Column(sizing_mode="stretch_both", margin=8, css_classes=["mt-review-map"])
-        self._headline = pmui.Alert(
-            object=READING,
-            severity="info",
-            sizing_mode="stretch_width",
-            margin=(4, 12),
-            css_classes=["mt-skill-headline"],
-        )
+        self._headline = PaysHeadline(session, services, scores)
         self._words = pmui.Typography("", variant="body2", margin=(4, 12), css_classes=["mt-skill-words"])
         self._go = pmui.Button(
             label="Training", icon="model_training", variant="outlined", margin=(4, 12), css_classes=["mt-go-training"]
@@ -129,7 +119,7 @@ class SkillPage:
     def inspector(self) -> Sequence[Any]:
         """Return the headline, the scores in words, and the button that opens the test."""
         title = pmui.Typography("Skill", variant="h6", margin=(10, 12, 0, 12))
-        return [title, self._headline, self._banner.view, self._go, self._words, self._open, self._test]
+        return [title, self._headline.view, self._banner.view, self._go, self._words, self._open, self._test]
 
     def drawer(self) -> pn.viewable.Viewable:
         """Return the series of the chosen cell beside the table of scores."""
@@ -167,16 +157,16 @@ class SkillPage:
         self._series.show()
         if run is None:
             first = "The first partitions are being trained" if self._follower.busy else "Train first"
-            self._headline.param.update(severity="info", object=f"{first}: nothing has been scored yet.")
+            self._headline.say("info", f"{first}: nothing has been scored yet.")
             self._test.object = ""
             self._stage.show_nothing("nothing scored yet")
             self._stage.put(self._stage.map)
             return
-        for reading in self._readings:
+        for reading in (*self._readings, self._headline):
             reading()
 
     def _forget(self) -> None:
-        for reading in self._readings:
+        for reading in (*self._readings, self._headline):
             reading.forget()
 
     def _take_news(self) -> None:
@@ -186,7 +176,7 @@ class SkillPage:
         if not self._table.view.visible:  # there was no score so far
             self._show()
             return
-        for reading in self._readings:
+        for reading in (*self._readings, self._headline):
             reading.renew()
         self._series.renew()
 
@@ -280,36 +270,5 @@ class SkillPage:
             f"{'; '.join(lines)}{more}."
         )
 
-    async def _read_headline(self) -> tuple[str, str]:
-        """Say whether partitioning pays, against one operator for all that was trained alike."""
-        run, output = self._scores.run, self._session.output
-        if run.design.regions is None and run.design.periods is None:
-            return "info", "One operator for all: what partitions have to beat."
-        other = await asyncio.to_thread(find_one_for_all, self._services.runs_folder, run)
-        if other is None and not is_fitted_at_once(run.design):
-            return "info", (
-                "Whether partitioning pays is not known: train one operator everywhere with the same learner, "
-                "and come back."
-            )
-        if other is None:
-            payoffs = await self._scores.of("pays over sums", lambda one: measure_partitioning(one, control=0).payoffs)
-        else:
-            payoffs = await self._scores.of(f"pays over {other.path.name}", lambda one: pays(one, other))
-        chosen = [payoff for payoff in payoffs if payoff.output == output]
-        if not chosen:
-            return "info", f"Nothing of {safe_text(output)} was scored in both runs."
-        words = f"{safe_text(pays_sentence(chosen), limit=600)} n = {chosen[0].n:,}, against one operator for all."
-        verdict = chosen[0].verdict
-        return _SEVERITY[verdict], f"{words} {_RANDOM_TOO}" if verdict == "pays" else words
-
-    def _show_headline(self, said: tuple[str, str]) -> None:
-        severity, words = said
-        self._headline.param.update(severity=severity, object=words)
-
     def _unread(self, error: Exception) -> None:
-        self._show_headline(("warning", safe_text(error, limit=600)))
-
-
-# Fewer places in each are a gain in themselves; to try random partitions takes too long for a page.
-_RANDOM_TOO = "Random partitions can gain a little as well: run.pays() says how much."
-_SEVERITY = {"pays": "success", "does not pay": "warning", "cannot be told": "info"}
+        self._headline.say("warning", safe_text(error, limit=600))

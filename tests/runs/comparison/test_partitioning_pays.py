@@ -1,6 +1,8 @@
 """Whether partitioning pays, measured against one operator for all on every row that was withheld."""
 
+import pickle
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,9 +12,19 @@ from motrain_app.data.sample import STATES, sample_regions, write_sample
 from motrain_app.design import Design, Learner, Period, box, the_rest
 from motrain_app.runs import Run, RunError, create_run, cutting
 from motrain_app.runs.comparison.comparing import compare_runs
-from motrain_app.runs.comparison.partitioning_pays import DRAWS, PAYS_COLUMNS, measure_partitioning
+from motrain_app.runs.comparison.partitioning_pays import (
+    DRAWS,
+    PAYS_COLUMNS,
+    measure_partitioning,
+    payoffs_over_sums,
+    random_partitions_of,
+    verdict_beyond,
+)
+from motrain_app.runs.comparison.paying import Payoff
+from motrain_app.runs.comparison.random_partitions import Beyond, Control
 from motrain_app.runs.driver import Driver
 from motrain_app.runs.plan import Plan
+from motrain_app.runs.store import RunStore
 from tests.runs.comparison.conftest import SVR, WEST, trained
 from tests.runs.conftest import make_dataset
 
@@ -44,6 +56,42 @@ def test_rows_that_a_sampled_operator_never_saw_are_judged_as_well(run_of):
     got = measure_partitioning(run, control=0, max_rows=300, train=trained)
     assert got.one_for_all.run is not None
     assert got.payoffs[0].n == int(run.skill().query("metric == 'rmse' and output == 'y'")["n"].sum())
+
+
+def test_of_an_interrupted_run_the_finished_partitions_are_judged_and_it_is_told(run_of):
+    whole = run_of()
+    assert whole.pays().control is not None
+    assert whole.pays(control=0).notes == ()
+    with RunStore(whole.path / "run.sqlite", write=True) as store:
+        store.wait_again([1])
+    partial = Run.open(whole.path)
+    got = partial.pays()
+    note = f"{whole.path.name} is partial: 1 of 2 partitions are finished."
+    assert got.control is None, "its own partitions are not all there to be held against random ones"
+    assert got.partitions == ("west",)
+    assert got.notes == got.frame().attrs["notes"] == (note,)
+    assert repr(got).endswith(note)
+
+
+@pytest.mark.parametrize(("high", "verdict"), [(-0.1, "pays"), (0.1, "cannot be told"), (np.nan, "cannot be told")])
+def test_partitioning_pays_where_it_does_so_beyond_random_partitions(run_of, monkeypatch, high, verdict):
+    control = run_of().pays(control=2).control
+    beyond = Beyond(*(np.array([value, -9.0]) for value in (-1.0, -2.0, high)))
+    monkeypatch.setattr(Control, "beyond", lambda self: beyond)
+    payoff = Payoff("y", -5.0, -6.0, -4.0, 100, 2, 2)
+    assert verdict_beyond(payoff, control) == verdict
+    assert verdict_beyond(payoff, None) == "pays"
+    assert verdict_beyond(replace(payoff, high=1.0), control) == "cannot be told"
+    assert verdict_beyond(replace(payoff, output="bend"), control) == "pays"
+
+
+def test_another_process_is_given_a_folder_and_answers_what_a_run_does(run_of):
+    run = run_of()
+    whole = run.pays()
+    assert payoffs_over_sums(str(run.path)) == whole.payoffs
+    control = random_partitions_of(str(run.path))
+    assert control.frame().equals(whole.control.frame())
+    assert pickle.loads(pickle.dumps(control)).sentence() == control.sentence()
 
 
 def test_an_operator_that_can_tell_places_apart_is_harder_to_beat(run_of):

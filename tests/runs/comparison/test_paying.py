@@ -1,5 +1,6 @@
 """Whether partitioning pays: found beside one operator everywhere, said in one sentence."""
 
+import json
 import shutil
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ import pytest
 from motrain_app.data.sample import STATES, sample_regions, write_sample
 from motrain_app.design import Design
 from motrain_app.runs import Run, create_run
-from motrain_app.runs.comparison.paying import Payoff, find_one_for_all, pays, pays_sentence
+from motrain_app.runs.comparison.paying import Payoff, find_one_for_all, pays
 from motrain_app.runs.store import RunStore
 from tests.runs.conftest import drive_here, make_dataset
 
@@ -28,15 +29,14 @@ NOTHING = Payoff("y", 0.0, np.nan, np.nan, 100, 0, 2)
 )
 def test_what_the_interval_allows_to_say(change, low, high, said):
     payoff = replace(NOTHING, change=change, low=low, high=high)
-    assert pays_sentence([payoff]) == said
+    assert payoff.sentence(named=False) == said
     assert payoff.verdict in said or payoff.verdict == "cannot be told"
 
 
 def test_several_outputs_are_named():
     one, two = replace(NOTHING, low=-2, high=-1, change=-1.5), replace(NOTHING, output="z", low=1, high=2, change=1.5)
-    assert pays_sentence([one, two]) == (
-        "Partitioning pays for y: RMSE −1.5 % [−2.0, −1.0]. Partitioning does not pay for z: RMSE +1.5 % [+1.0, +2.0]."
-    )
+    assert one.sentence() == "Partitioning pays for y: RMSE −1.5 % [−2.0, −1.0]."
+    assert two.sentence() == "Partitioning does not pay for z: RMSE +1.5 % [+1.0, +2.0]."
 
 
 @pytest.fixture
@@ -74,6 +74,20 @@ def test_other_data_are_not_alike(one_and_many, design, tmp_path):
     assert find_one_for_all(tmp_path / "runs", Run.open(other.path)) is None
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"versions": {"motrain_app": "0.0.1"}},
+        {"register": [{"name": "mine", "given": "mine.py", "sha256": "0" * 64}]},
+    ],
+)
+def test_what_other_code_trained_is_not_alike(one_and_many, tmp_path, change):
+    one, many = one_and_many
+    info = one.path / "run.json"
+    info.write_text(json.dumps(json.loads(info.read_text()) | change))
+    assert find_one_for_all(tmp_path / "runs", Run.open(many.path)) is None
+
+
 @pytest.mark.slow
 def test_partitions_along_the_regimes_of_the_sample_pay(tmp_path):
     path = write_sample(tmp_path / "sample.zarr", cells=100, years=5)
@@ -87,4 +101,3 @@ def test_partitions_along_the_regimes_of_the_sample_pay(tmp_path):
     assert payoff.verdict == "pays"
     assert payoff.wins == payoff.partitions == 3
     assert payoff.n == int(run.skill().query("metric == 'rmse'")["n"].sum())
-    assert pays_sentence([payoff]).startswith("Partitioning pays: RMSE −")
