@@ -5,7 +5,7 @@ The rows with the lowest numbers are the sample. How many those are is decided b
 same share is kept. Where a run is bound to the rows of another one, and that took a sample, this is drawn from it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 EVERY = np.iinfo(np.uint64).max
 _WITHIN = "within."
-_BITS = 12  # of a number that are counted: a sample is at most 1/4096 of all rows smaller than was asked for
+_BITS = 24  # of a number that decide: a sample is hardly ever a row smaller than was asked for
+_TABLE_ENTRIES = 1 << 23  # counted in one pass over the rows: 64 MB
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,18 +131,45 @@ def sample_rows(
     seed = seed if drawn_from is None else drawn_from.seed
     place = np.full(len(training), -1, np.int64)
     place[large] = np.arange(len(large))
-    drawn = np.zeros((len(large), 1 << _BITS), np.int64)
     may_train = ~(layout.folds.test | layout.folds.near_test)[layout.folds.atom_of_time]
-    for cell, time in rows.pieces():
-        number = layout.partitions.number(cell, time)
-        mine = np.flatnonzero((number >= 0) & may_train[time])
-        mine = mine[place[number[mine]] >= 0]
-        if drawn_from is not None:
-            mine = mine[drawn_from.keeps(number[mine], cell[mine], time[mine])]
-        part = draw_rows(seed, cell[mine], time[mine]) >> np.uint64(64 - _BITS)
-        at = place[number[mine]] * drawn.shape[1] + part.astype(np.int64)
-        drawn += np.bincount(at, minlength=drawn.size).reshape(drawn.shape)
-    whole = (drawn.cumsum(axis=1) <= most).sum(axis=1)  # classes of numbers that fit as a whole
+
+    def numbers() -> Iterator[tuple[NDArray[np.int64], IdArray]]:
+        for cell, time in rows.pieces():
+            number = layout.partitions.number(cell, time)
+            mine = np.flatnonzero((number >= 0) & may_train[time])
+            mine = mine[place[number[mine]] >= 0]
+            if drawn_from is not None:
+                mine = mine[drawn_from.keeps(number[mine], cell[mine], time[mine])]
+            yield place[number[mine]], draw_rows(seed, cell[mine], time[mine])
+
     limit = np.full(len(training), EVERY, np.uint64)
-    limit[large] = (whole.astype(np.uint64) << np.uint64(64 - _BITS)) - np.uint64(1)
+    limit[large] = _limits(numbers, len(large), most)
     return RowSample(seed, limit, None if drawn_from is None else drawn_from.within)
+
+
+def _limits(
+    numbers: Callable[[], Iterator[tuple[NDArray[np.int64], IdArray]]], n_sets: int, most: int
+) -> NDArray[np.uint64]:
+    """Return the limit that leaves each set of rows `most` of the lowest numbers, shape (n_sets,).
+
+    Bits are settled a few at a time, the highest first, by counting; how many at a time changes no limit.
+
+    Parameters
+    ----------
+    numbers
+        Yields the set of each row and its number, piece after piece, the same each time it is called.
+    """
+    bits = next(one for one in (12, 8, 6, 4) if n_sets << one <= _TABLE_ENTRIES or one == 4)
+    settled, room = np.zeros(n_sets, np.uint64), np.full(n_sets, most, np.int64)
+    for shift in range(64 - bits, 63 - _BITS, -bits):
+        counts = np.zeros((n_sets, 1 << bits), np.int64)
+        for of_set, number in numbers():
+            part = number >> np.uint64(shift)
+            here = part >> np.uint64(bits) == settled[of_set]
+            at = of_set[here] * counts.shape[1] + (part[here] & np.uint64((1 << bits) - 1)).astype(np.int64)
+            np.add.at(counts.reshape(-1), at, 1)
+        total = counts.cumsum(axis=1)
+        whole = (total <= room[:, None]).sum(axis=1)  # classes of numbers that fit; never all, or they had been settled
+        room -= np.where(whole > 0, np.take_along_axis(total, np.maximum(whole - 1, 0)[:, None], axis=1)[:, 0], 0)
+        settled = (settled << np.uint64(bits)) | whole.astype(np.uint64)
+    return (np.maximum(settled, np.uint64(1)) << np.uint64(64 - _BITS)) - np.uint64(1)

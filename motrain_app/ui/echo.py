@@ -16,13 +16,20 @@ _OURS = frozenset({"object", "label", "options", "disabled", "description", "ico
 
 
 def _process_events(component: MaterialComponent, events: dict[str, Any]) -> None:
-    ours = _OURS | {"value"} if isinstance(component, pmui.LinearProgress) else _OURS
-    echoes = sorted(ours.intersection(events))
+    value = {"value"} if _is_no_choice(component, events.get("value")) else set()
+    echoes = sorted((_OURS | value).intersection(events))
     rest = {name: value for name, value in events.items() if name not in echoes}
     if rest:
         Syncable._process_events(component, rest)
     if echoes:
         component.param.trigger(*echoes)  # says once more what is true now
+
+
+def _is_no_choice(component: MaterialComponent, value: Any) -> bool:
+    """Say whether nobody can have chosen a value: of a bar, or of a list that no longer offers it."""
+    if isinstance(component, pmui.Select) and isinstance(value, str) and value:
+        return value not in component.labels and value not in component.unicode_values
+    return isinstance(component, pmui.LinearProgress)
 
 
 MaterialComponent._process_events = _process_events

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from motrain_app.runs import Run, RunError, create_run
+from motrain_app.runs import Run, RunError, create_run, row_sample
 from motrain_app.runs import task as task_module
 from motrain_app.runs.blockfile import BlockFile
 from motrain_app.runs.folder import RunFolder
@@ -47,10 +47,23 @@ def test_numbers_are_drawn_evenly_and_depend_on_seed_cell_and_time():
 def test_as_many_training_rows_are_taken_as_asked_for_and_of_the_test_the_same_share(limited):
     everything, some = Plan.load(limited(None).path / "plan.safetensors"), limited(500)
     plan = Plan.load(some.path / "plan.safetensors")
-    assert 480 <= plan.training_rows[0] <= 500
+    assert plan.training_rows[0] == 500
     assert plan.test_rows[0] == pytest.approx(500 * everything.test_rows[0] / everything.training_rows[0], rel=0.3)
     assert len(rows_of(some)) == plan.training_rows[0] + plan.test_rows[0]
     assert plan.padded_rows < everything.padded_rows
+
+
+@pytest.mark.parametrize("most", [1, 3, 200, 99_000])
+@pytest.mark.parametrize("entries", [1 << 23, 1])
+def test_the_lowest_numbers_of_each_set_are_taken_however_many_rows_there_are(most, entries, monkeypatch):
+    monkeypatch.setattr(row_sample, "_TABLE_ENTRIES", entries)
+    cell, time = (part.ravel() for part in np.meshgrid(np.arange(1000), np.arange(200)))
+    number, of_set = draw_rows(5, cell, time), cell % 2
+    pieces = np.array_split(np.arange(len(cell)), 7)
+    limits = row_sample._limits(lambda: ((of_set[some], number[some]) for some in pieces), 2, most)
+    for one, limit in enumerate(limits):
+        kept = np.sort(number[(of_set == one) & (number <= limit)])
+        np.testing.assert_array_equal(kept, np.sort(number[of_set == one])[:most])
 
 
 def test_below_the_limit_all_rows_are_taken_and_a_run_without_one_may_take_them_over(limited, design):

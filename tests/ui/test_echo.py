@@ -61,6 +61,16 @@ def test_a_button_stays_shut_and_hears_the_click_that_comes_along(shown):
     assert len(clicks) == 1
 
 
+def test_a_list_keeps_its_choice_where_the_browser_names_one_that_is_no_longer_offered(shown):
+    runs = pmui.Select(options={"first · running": "first", "second · done": "second"}, value="first")
+    _, document = shown(runs)
+    runs.options = {"first · done": "first", "second · done": "second"}
+    _hear(runs, document, value="first · running")
+    assert runs.value == "first"
+    _hear(runs, document, value="second · done")
+    assert runs.value == "second"
+
+
 def test_what_a_person_types_is_taken(shown):
     field = pmui.TextInput(value="north")
     _, document = shown(field)

@@ -112,7 +112,7 @@ def test_the_first_three_minutes_on_the_sample(start_app, tab, tmp_path):
     _train(tab, done=3)
     go(tab, "skill")
     tab.locator(".mt-skill-headline").get_by_text(re.compile(r"Partitioning pays: RMSE −[\d.]+ % \[")).wait_for()
-    beyond = re.compile(r"Partitioning pays: .* Beyond random partitions .*, by ridge\): −[\d.]+ % \[−")
+    beyond = re.compile(r"Partitioning pays: .* Beyond random partitions .*, by ridge2\): −[\d.]+ % \[−")
     tab.locator(".mt-skill-headline").get_by_text(beyond).wait_for(timeout=3000 * PATIENCE)
     tab.locator(".mt-test-words").get_by_text("The test is sealed").wait_for()
     press(tab, "mt-open-test")
