@@ -20,6 +20,7 @@ from motrain_app.runs import Run, RunError
 from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.scores import portions, score_processes
 from motrain_app.runs.scores.grouping import FOLD, SEASON, Grouping
+from motrain_app.runs.scores.judged_rows import CHUNK_ROWS
 from motrain_app.runs.scores.portions import PORTION_ROWS, cut_portions
 from motrain_app.runs.scores.question import ScoreQuestion
 from motrain_app.runs.scores.score_process import from_bytes, from_line, to_bytes, to_line
@@ -223,6 +224,7 @@ def test_portions_hold_few_rows_and_every_partition_once():
     sums = np.array([rows[portion].sum() for portion in found])
     large = [1234 in portion for portion in found]
     assert (sums[~np.array(large)] <= PORTION_ROWS + 9000).all()
+    assert PORTION_ROWS <= CHUNK_ROWS  # so that a process holds no more at a time than one alone does
     assert cut_portions(reader([]), question, grouping) == []
     tiny = [len(portion) for portion in cut_portions(reader([50] * 20_000), question, grouping)]
     assert max(tiny) < 1000  # that they have few rows makes them no quicker than a thousand groups or so
