@@ -155,6 +155,7 @@ def _add_skill(part: argparse.ArgumentParser) -> None:
         "--bins", type=float, nargs="+", metavar="END", help="ends of the ranges of the variable that --by names"
     )
     part.add_argument("--metric", action="append", metavar="NAME", help="this metric (repeat for several)")
+    part.add_argument("--workers", type=int, help="processes on this machine for what was not stored (one a core)")
     form = part.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_true", help="every metric, as CSV")
     form.add_argument("--json", action="store_true", help="every metric, as JSON")
@@ -332,6 +333,7 @@ def _taken_over(run: "Run") -> str:
 def _skill(options: argparse.Namespace) -> int:
     from motrain_app.learning.registering import register_module
     from motrain_app.runs import Run, RunFolder
+    from motrain_app.runs.environment import processes
     from motrain_app.runs.scores.score_files import check_ending, to_csv, to_json, why_no_scores, write_scores
     from motrain_app.runs.scores.score_table import SHOWN, print_scores
     from motrain_app.runs.scores.scoring import check_question
@@ -339,8 +341,9 @@ def _skill(options: argparse.Namespace) -> int:
     for name in options.register:
         register_module(name)
     run = Run.open(options.run)
+    processes(options.workers)  # refused before a test is opened
     if options.to is not None:
-        check_ending(options.to)  # before a test is opened
+        check_ending(options.to)
     metrics = options.metric
     printed = not (options.csv or options.json or options.to)
     if printed and options.by and metrics is None:
@@ -349,7 +352,7 @@ def _skill(options: argparse.Namespace) -> int:
     if options.open_test:
         check_question(RunFolder(run.path), by=options.by, metrics=metrics, rows=rows, bins=options.bins)
         run.open_test()
-    frame = run.skill(by=options.by, metrics=metrics, rows=rows, bins=options.bins)
+    frame = run.skill(by=options.by, metrics=metrics, rows=rows, bins=options.bins, workers=options.workers)
     if options.csv:
         print(to_csv(frame), end="")
     elif options.json:

@@ -108,6 +108,16 @@ def test_a_file_of_no_known_form_is_refused_before_the_test_is_opened(run, capfd
     assert "No such file" in capfd.readouterr().err
 
 
+def test_processes_may_be_counted_and_none_at_all_does_not_open_the_test(run, capfd):
+    assert skill(run, "--by", "season", "--csv", "--workers", 2) == 0
+    by_two = capfd.readouterr().out
+    assert skill(run, "--by", "season", "--csv", "--workers", 1) == 0
+    assert capfd.readouterr().out == by_two
+    assert skill(run, "--open-test", "--workers", 0) == 2
+    assert "workers is 0" in capfd.readouterr().err
+    assert run.openings == []
+
+
 def test_the_test_is_opened_only_as_asked(run, capfd, tmp_path):
     assert skill(run, "--by", "season", "--to", tmp_path / "held-out.nc") == 0
     assert run.openings == []

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.operators.effective import effective_of_sums, power_sums
-from motrain_app.operators.interval import ResidualQuantiles, ends_of_ranks
+from motrain_app.operators.interval import PERCENTS, ResidualQuantiles, ranks_of_ends
 from motrain_app.operators.seasons import SEASONS, season_of_record, season_sets
 
 Residual = NDArray[np.floating]
@@ -61,15 +61,15 @@ def _leave_out(
     place = _numbered(fold, folds)
     record = season_of_record(time)
     sets = season_sets(record % len(SEASONS))
-    ascending = []
-    for one in residual:
+    knots = np.empty((len(folds), len(residual), len(sets), 2, len(PERCENTS)), np.float32)
+    for output, one in enumerate(residual):
         known = ~np.isnan(one)
-        there = [np.flatnonzero(rows & known) for rows in sets]
-        ascending.append([_Ascending(one[rows], place[rows], len(folds)) for rows in there])
+        for number, rows in enumerate(sets):
+            there = np.flatnonzero(rows & known)
+            knots[:, output, number] = _ends_without_each(one[there], place[there], len(folds))
     effective, count = _effective(residual, record, place, len(folds))
-    for number in range(len(folds)):
-        knots = [np.stack([one.ends_without(number) for one in of_sets]) for of_sets in ascending]
-        yield ResidualQuantiles(np.stack(knots), count[:, :, number], effective[:, :, number])
+    for number, of_fold in enumerate(knots):
+        yield ResidualQuantiles(of_fold, count[:, :, number], effective[:, :, number])
 
 
 def _numbered(fold: NDArray[np.integer], folds: list[int]) -> NDArray[np.int16]:
@@ -79,8 +79,10 @@ def _numbered(fold: NDArray[np.integer], folds: list[int]) -> NDArray[np.int16]:
     return np.where(found, place, len(folds)).astype(np.int16)
 
 
-class _Ascending:
-    """Residuals in ascending order, and where those of each fold stand among them.
+def _ends_without_each(values: Residual, fold: NDArray[np.int16], n_folds: int) -> NDArray[np.float32]:
+    """Return the ends of intervals of the residuals of all folds but one, for each that is left out.
+
+    They are in no way touched by the residuals of the one.
 
     Parameters
     ----------
@@ -90,27 +92,29 @@ class _Ascending:
         0 … n_folds − 1, or n_folds for rows of none of them; shape (rows,).
     n_folds
         Number of folds that may be left out.
+
+    Returns
+    -------
+    numpy.ndarray
+        [n_folds, 2, levels]; NaN where there are too few residuals for the level.
     """
-
-    def __init__(self, values: Residual, fold: NDArray[np.int16], n_folds: int) -> None:
-        order = np.argsort(values)
-        self._values, fold = values[order].astype(np.float32), fold[order]
-        count = np.bincount(fold, minlength=n_folds + 1)
-        begin = np.cumsum(count) - count
-        # The place of the r-th residual of the others is r, and as many of the fold as stand before it.
-        before = np.argsort(fold, kind="stable") - (np.arange(len(fold)) - np.repeat(begin, count))
-        self._before = [
-            before[start : start + n]
-            for start, n in zip(begin[:n_folds].tolist(), count[:n_folds].tolist(), strict=True)
-        ]
-
-    def ends_without(self, fold: int) -> NDArray[np.float32]:
-        """Return the ends of intervals of the residuals of all other folds, in no way touched by those of this one."""
-        before = self._before[fold]
-        return ends_of_ranks(
-            len(self._values) - len(before),
-            lambda ranks: self._values[ranks + before.searchsorted(ranks, side="right")],
-        )
+    n = len(values)
+    order = np.argsort(values)
+    ascending, fold = values[order].astype(np.float32), fold[order]
+    count = np.bincount(fold, minlength=n_folds + 1)
+    begin = np.cumsum(count) - count
+    exists, ranks = ranks_of_ends(n - count[:n_folds])
+    if not n:
+        return np.full(ranks.shape, np.nan, np.float32)
+    # The place of the r-th residual of the others is r, and as many of the fold as stand before it. How many others
+    # stand before each of a fold ascends, so that one search does for all folds, each in a range of its own.
+    others_before = np.argsort(fold, kind="stable") - (np.arange(n) - np.repeat(begin, count))
+    own_range = (n + 1) * np.arange(n_folds + 1)
+    searched = others_before + np.repeat(own_range, count)
+    wanted = ranks + own_range[:n_folds, None, None]
+    before = searched.searchsorted(wanted, side="right") - begin[:n_folds, None, None]
+    place = np.minimum(ranks + before, n - 1)  # beyond only where nothing is wanted
+    return np.where(exists[:, None], ascending[place], np.float32(np.nan))
 
 
 def _effective(

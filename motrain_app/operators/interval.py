@@ -12,9 +12,8 @@ Stat. 49, 486–507, doi:10.1214/20-AOS1965.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,23 +53,29 @@ def order_statistics(residual: NDArray[np.floating]) -> NDArray[np.float32]:
     (array([0.], dtype=float32), array([18.], dtype=float32), array([nan], dtype=float32))
     """
     ascending = np.sort(residual[~np.isnan(residual)]).astype(np.float32)
-    return ends_of_ranks(len(ascending), ascending.take)
-
-
-def ends_of_ranks(n: int, ascending: Callable[[NDArray[np.int64]], NDArray[Any]]) -> NDArray[np.float32]:
-    """Return the order statistics of n residuals; `ascending` returns those of given ranks, counted from 0."""
-    exists, ranks = _ranks(n)
+    exists, ranks = ranks_of_ends(np.array(len(ascending)))
     ends = np.full((2, len(PERCENTS)), np.nan, np.float32)
-    ends[:, exists] = ascending(ranks)
+    ends[:, exists] = ascending[ranks[:, exists]]
     return ends
 
 
-@lru_cache(maxsize=4096)  # partitions have folds of like sizes
-def _ranks(n: int) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Return which levels n residuals are enough for, and where their ends stand, [2, such levels]."""
-    below = (n + 1) * (100 - PERCENTS) // 200  # whole numbers: 0.05 has no exact value
-    exists = below >= 1
-    return exists, np.stack([below[exists] - 1, n - below[exists]])
+def ranks_of_ends(n: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Return for which levels there are residuals enough, and where the ends of their intervals stand.
+
+    Parameters
+    ----------
+    n
+        Numbers of residuals, shape (...).
+
+    Returns
+    -------
+    exists : numpy.ndarray
+        [..., levels].
+    ranks : numpy.ndarray
+        Of lower and upper ends, counted from 0, [..., 2, levels]; they mean nothing where there are too few.
+    """
+    below = (n[..., None] + 1) * (100 - PERCENTS) // 200  # whole numbers: 0.05 has no exact value
+    return below >= 1, np.stack([below - 1, n[..., None] - below], axis=-2)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,24 +10,9 @@ from typing import Any
 import dask
 from distributed import Client, LocalCluster, WorkerPlugin
 
+from motrain_app.runs.environment import MEMORY, WORKER_ENVIRONMENT
 from motrain_app.runs.errors import RunError
 
-# One thread a process: a stack keeps a core busy, and spinning helpers cost nine times what they bring.
-WORKER_ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "TF_NUM_INTRAOP_THREADS": "1",
-    "TF_NUM_INTEROP_THREADS": "1",
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "TF_ENABLE_ONEDNN_OPTS": "0",  # the same sums on every processor, and no banner on the terminal
-}
-# dask has each freed page handed back at once, and fetching it again costs a fifth of the training that it serves.
-MEMORY = {
-    "MALLOC_TRIM_THRESHOLD_": str(1 << 28),
-    "MALLOC_MMAP_THRESHOLD_": str(1 << 28),
-    "MALLOC_TOP_PAD_": str(1 << 26),
-}
 CONNECT_SECONDS = 20
 _CONFIG = {
     "distributed.worker.multiprocessing-method": "spawn",  # TensorFlow does not survive a fork

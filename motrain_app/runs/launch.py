@@ -10,9 +10,10 @@ from motrain_app.data import fingerprint, open_dataset
 from motrain_app.design import Design, DesignError
 from motrain_app.learning import check_learner
 from motrain_app.learning.registering import Registered, register_modules
-from motrain_app.runs.cluster import WORKER_ENVIRONMENT, Cluster, existing_cluster, local_cluster
+from motrain_app.runs.cluster import Cluster, existing_cluster, local_cluster
 from motrain_app.runs.control import Control
 from motrain_app.runs.driver import Driver
+from motrain_app.runs.environment import WORKER_ENVIRONMENT
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.lock import is_driven

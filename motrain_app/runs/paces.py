@@ -13,8 +13,8 @@ from pathlib import Path
 
 from motrain_app import __version__
 from motrain_app.learning.network_work import Pace, ProgramShape
-from motrain_app.runs.cluster import WORKER_ENVIRONMENT
 from motrain_app.runs.durable import write_json_durably
+from motrain_app.runs.environment import WORKER_ENVIRONMENT
 from motrain_app.runs.errors import RunError
 
 _SECONDS_AT_MOST = 120  # a busy machine is slow; a hang is not waited for

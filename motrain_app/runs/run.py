@@ -139,6 +139,7 @@ class Run:
         partitions: Sequence[str] | None = None,
         rows: str = "held-out",
         bins: Sequence[float] | None = None,
+        workers: int | None = None,
     ) -> pd.DataFrame:
         """Return out-of-fold scores: of members, on the rows each withheld, pooled over folds.
 
@@ -157,6 +158,10 @@ class Run:
         bins
             Ends of the ranges of the variable that `by` names, ascending, in its unit. By default its whole numbers are
             classes, where there are at most 50, and other variables have five ranges with equally many withheld rows.
+        workers
+            Processes on this machine that score what was not stored; by default one a core, and fewer for few rows. The
+            scores are the same, to the last bit. Metrics of your own are scored in this process alone, and so are all
+            partitions together.
 
         Returns
         -------
@@ -190,7 +195,9 @@ class Run:
 
         Scores over time (ubrmse, r, spearman, r2, kge, sd_ratio, anomaly_r) of several cells are the median over them.
         """
-        return skill_frame(self._folder, by=by, metrics=metrics, partitions=partitions, rows=rows, bins=bins)
+        return skill_frame(
+            self._folder, by=by, metrics=metrics, partitions=partitions, rows=rows, bins=bins, workers=workers
+        )
 
     def remarks(self) -> list[str]:
         """Return what the scores hide, as sentences.

@@ -17,6 +17,7 @@ from motrain_app.skill.registry import Score
 __all__ = [
     "Blocks",
     "DayBlocks",
+    "Draws",
     "bootstrap_moments",
     "even_number",
     "group_blocks",
@@ -24,6 +25,9 @@ __all__ = [
     "shared_counts",
     "time_blocks",
 ]
+
+Draws = np.random.Generator | int | tuple[int, ...]
+"""A source of random draws; or a key, whose draws are made once for all that are cut into as many blocks."""
 
 # Starts of blocks lie on a grid of a quarter of a block: nearly as good as every day, and few enough sums.
 _PARTS = 4
@@ -194,10 +198,12 @@ def even_number(weight: FloatArray) -> FloatArray:
     return np.nan_to_num(divide(weight.sum(axis=-1) ** 2, (weight**2).sum(axis=-1)), nan=0.0)
 
 
-def bootstrap_moments(blocks: Blocks, *, replicates: int, rng: np.random.Generator) -> Moments:
+def bootstrap_moments(blocks: Blocks, *, replicates: int, rng: Draws) -> Moments:
     """Moments of replicates that draw blocks with replacement; shape (..., replicates)."""
-    counts = _counts(blocks.moments.shape[-1], blocks.per_replicate, replicates, rng)
-    return blocks.moments.resampled(counts)
+    cut = blocks.moments.shape[-1], blocks.per_replicate
+    if isinstance(rng, np.random.Generator):
+        return blocks.moments.resampled(_counts(*cut, replicates, rng))
+    return blocks.moments.resampled(shared_counts(cut, replicates, rng))
 
 
 def _counts(starts: int, per_replicate: int, replicates: int, rng: np.random.Generator) -> csr_array:

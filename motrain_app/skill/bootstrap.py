@@ -36,7 +36,7 @@ import numpy as np
 from scipy.special import ndtr, stdtr, stdtrit
 
 from motrain_app.skill.block_length import block_length
-from motrain_app.skill.blocks import bootstrap_moments, group_blocks, influence, time_blocks
+from motrain_app.skill.blocks import Draws, bootstrap_moments, group_blocks, influence, time_blocks
 from motrain_app.skill.moments import FloatArray, Moments
 from motrain_app.skill.registry import Score
 
@@ -204,7 +204,7 @@ def bootstrap(
     length_from: Sequence[Score] | None = None,
     replicates: int = 1000,
     level: float = 0.95,
-    rng: np.random.Generator,
+    rng: Draws,
 ) -> Intervals:
     """Intervals of statistics of one prediction, or of the comparison of two, from daily moments.
 
@@ -224,7 +224,8 @@ def bootstrap(
     level
         Nominal coverage.
     rng
-        Source of the draws; the result depends on nothing else.
+        Source of the draws; the result depends on nothing else. With a whole number, or several, they are those of
+        ``numpy.random.default_rng`` of it, made once and shared by all that are cut alike.
 
     Examples
     --------

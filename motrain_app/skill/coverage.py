@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from motrain_app.operators.calibration import calibrate_without
 from motrain_app.operators.effective import effective_number
 from motrain_app.operators.interval import ResidualQuantiles
-from motrain_app.operators.seasons import season_of, season_of_record, season_sets
+from motrain_app.operators.seasons import SEASONS, season_of, season_of_record, season_sets
 from motrain_app.skill.bootstrap import bootstrap
 from motrain_app.skill.metrics import bias
 from motrain_app.skill.moments import FloatArray
@@ -73,13 +73,18 @@ def judge_folds(
     pooled : numpy.ndarray
         Whether the interval is that of the whole year, [outputs, rows].
     """
-    season, residual = season_of(time), np.asarray(residual, np.float32)
-    within, pooled = np.full(residual.shape, np.nan), np.zeros(residual.shape, bool)
-    for number, quantiles in calibrate_without(residual, time, fold):
-        rows = np.flatnonzero(fold == number)
-        within[:, rows] = judge_rows(quantiles, residual[:, rows], season[rows], level=level)
-        pooled[:, rows] = quantiles.pooled(level)[:, season[rows]]
-    return within, pooled
+    numbers, quantiles = [], []
+    for number, one in calibrate_without(np.asarray(residual, np.float32), time, fold):
+        numbers.append(number)
+        quantiles.append(one)
+    if not numbers:
+        return np.full(residual.shape, np.nan), np.zeros(residual.shape, bool)
+    # One gather for the rows of all folds: [ends, outputs, folds × seasons] holds what each row is judged by.
+    offsets = np.stack([one.offsets(level) for one in quantiles], axis=2)
+    whole_year = np.stack([one.pooled(level) for one in quantiles], axis=1)
+    of_row = np.searchsorted(numbers, fold) * len(SEASONS) + season_of(time)
+    low, high = np.moveaxis(offsets, -1, 0).swapaxes(2, 3).reshape(2, len(residual), -1)[..., of_row]
+    return _within(low, high, residual), whole_year.reshape(len(residual), -1)[:, of_row]
 
 
 def judge_rows(
@@ -99,6 +104,10 @@ def judge_rows(
         As in `motrain_app.operators.interval.ResidualQuantiles.offsets`.
     """
     low, high = np.moveaxis(quantiles.offsets(level)[:, season], -1, 0)
+    return _within(low, high, residual)
+
+
+def _within(low: FloatArray, high: FloatArray, residual: Residuals) -> FloatArray:
     judged = np.asarray(residual, np.float32)  # as the quantiles are kept
     known = ~(np.isnan(judged) | np.isnan(low))
     return np.where(known, (judged >= low) & (judged <= high), np.nan)

@@ -17,7 +17,7 @@ from motrain_app.skill.metrics import bias, rmse
 from motrain_app.skill.moments import FloatArray, Moments
 from motrain_app.skill.registry import Metric, best_indices, get_metric
 from motrain_app.skill.scores import Scores
-from motrain_app.skill.series import BEST, Kind, is_degenerate, kind_of, series_of
+from motrain_app.skill.series import BEST, Kind, Observed, is_degenerate, kind_of, series_of
 from motrain_app.skill.summing import moments, moments_by_group
 
 __all__ = ["score_each_cell"]
@@ -65,7 +65,8 @@ def score_each_cell(
     for output in range(len(o)):
         rows = order[~(np.isnan(o[output, order]) | np.isnan(p[output, order]))]
         beside = np.array([one[output, rows] for one in others]).reshape(len(others), len(rows))
-        cut = _Cells(o[output, rows], p[output, rows], time[rows], place[rows], len(cells))
+        truth = Observed(o[output, rows], time[rows], place[rows])
+        cut = _Cells(truth, p[output, rows], len(cells))
         n[:, output] = cut.count
         best[:, output] = cut.best_baseline(beside)
         reference = np.full(len(rows), np.nan)
@@ -84,7 +85,7 @@ def score_each_cell(
             if of_name is not None:
                 its = (best[:, output] == number) | (name in scored.p)
                 p_values[:, number, output] = np.where(its, of_name, np.nan)
-        alone = _Cells(cut.observed, reference, cut.time, cut.place, cut.n_cells)
+        alone = _Cells(truth, reference, len(cells))
         of_best = alone.score(chosen, {BEST: reference}, None, replicates=0, key=key).value
         for number, name in enumerate(baselines):
             degenerate = [is_degenerate(metric, name, constant_baselines, seasonal_baselines) for metric in chosen]
@@ -131,11 +132,21 @@ class _Scored:
 class _Cells:
     """The rows of one output, cell after cell."""
 
-    observed: FloatArray
+    truth: Observed
     predicted: FloatArray
-    time: NDArray[np.datetime64]
-    place: IntArray
     n_cells: int
+
+    @property
+    def observed(self) -> FloatArray:
+        return self.truth.values
+
+    @property
+    def time(self) -> NDArray[np.datetime64]:
+        return self.truth.time
+
+    @property
+    def place(self) -> IntArray:
+        return self.truth.cell
 
     @property
     def count(self) -> FloatArray:
@@ -208,7 +219,7 @@ class _Cells:
         self, metrics: Sequence[Metric], opponents: Mapping[str, FloatArray], within: FloatArray | None
     ) -> list[tuple[tuple[FloatArray, FloatArray], str | None, list[int]]]:
         """Return the series to sum, beside a baseline or none, and the metrics that are taken of them."""
-        series = series_of(metrics, self.observed, self.predicted, self.time, self.place, within)
+        series = series_of(metrics, self.truth, self.predicted, within)
         numbers: dict[Kind, list[int]] = {("values", None): []}
         for number, metric in enumerate(metrics):
             kind = ("values", None) if metric.of == "days" else kind_of(metric)

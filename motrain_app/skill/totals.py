@@ -19,7 +19,7 @@ from motrain_app.skill.intervals import MAX_CELLS
 from motrain_app.skill.moments import FloatArray, divide
 from motrain_app.skill.registry import Metric, best_indices, get_metric
 from motrain_app.skill.scores import Scores, unpack_scores
-from motrain_app.skill.series import BEST, Kind, series_of
+from motrain_app.skill.series import BEST, Kind, Observed, series_of
 from motrain_app.skill.summing import moments_by_group
 from motrain_app.skill.total_scores import TotalSums, score_total
 
@@ -181,7 +181,8 @@ class Totals:
                 reference = np.where(best >= 0, picked, np.nan)
             within = None if piece.within is None else piece.within[output, rows].astype(np.float64)
             slots = Slots(group, day[rows], self._n_groups, self._n_days)
-            series = series_of(self._metrics, observed, predicted, time, units.of_row, within)
+            truth = Observed(observed, time, units.of_row)
+            series = series_of(self._metrics, truth, predicted, within)
             for kind, (first, second) in series.items():
                 sums.daily(kind).add(slots, first, second, weight=weight)
             for name in {
@@ -194,7 +195,7 @@ class Totals:
                 sums.unweighted.add(slots, observed, predicted)
             self._score_cells(sums.of_cells, series, units)
             if len(others):
-                of_best = series_of(self._metrics, observed, reference, time, units.of_row)
+                of_best = series_of(self._metrics, truth, reference)
                 self._score_cells(sums.of_cells_best, of_best, units)
                 for kind, (first, second) in of_best.items():
                     # The best baseline beside itself, so that its skill is 0.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from motrain_app.runs.cluster import MEMORY, WORKER_ENVIRONMENT
+from motrain_app.runs.environment import MEMORY, WORKER_ENVIRONMENT
 from motrain_app.skill import metric_names
 from tests.benchmarks.conftest import _environment
 

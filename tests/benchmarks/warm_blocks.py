@@ -8,7 +8,7 @@ import os
 import sys
 import time
 
-from motrain_app.runs.cluster import WORKER_ENVIRONMENT
+from motrain_app.runs.environment import WORKER_ENVIRONMENT
 from motrain_app.runs.task import Task, open_workbench, train_block
 
 NOT_RECORDED = 1000  # attempts from here on

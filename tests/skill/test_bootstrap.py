@@ -238,6 +238,16 @@ def test_a_perfect_prediction_has_an_interval_of_no_width():
     np.testing.assert_allclose(found.low, found.high, atol=1e-15)
 
 
+@pytest.mark.parametrize("key", [7, (7, 2)])
+def test_the_draws_of_a_key_are_those_of_its_generator(key):
+    sums = daily(np.zeros(800), generator().standard_normal(800))
+    shared, drawn = (bootstrap(sums, [bias, rmse], rng=rng) for rng in (key, np.random.default_rng(key)))
+    again = bootstrap(sums, [bias, rmse], rng=key)
+    for name in ("value", "low", "high", "p"):
+        np.testing.assert_array_equal(getattr(shared, name), getattr(drawn, name))
+        np.testing.assert_array_equal(getattr(again, name), getattr(drawn, name))
+
+
 def test_the_same_key_draws_the_same_interval_and_another_key_another():
     sums = daily(np.zeros(1000), generator().standard_normal(1000))
     keys = [(3, 1), (3, 1), (3, 2)]

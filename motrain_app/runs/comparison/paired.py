@@ -89,7 +89,7 @@ def _change(daily: Moments, seed: int) -> tuple[float, ...]:
         return (0.0, *[np.nan] * 6)
     daily = daily[filled[0] : filled[-1] + 1]
     total = daily.merged()
-    result = bootstrap(daily, [rmse_change, mse_difference], replicates=REPLICATES, rng=np.random.default_rng(seed))
+    result = bootstrap(daily, [rmse_change, mse_difference], replicates=REPLICATES, rng=seed)
     percent = [100 * float(end[0]) for end in (result.value, result.low, result.high)]
     rmse = (float(np.sqrt(mse)) for mse in (total.mse, total.baseline_mse))
     return (float(total.n), *rmse, *percent, float(result.p[1]))

@@ -1,44 +1,32 @@
 """Scores by group: of seasons, years, folds, cells, classes or ranges of a variable; of each partition, or of all.
 
 Everything is computed from the predictions that block files hold, read a few partitions at a time, so that memory does
-not grow with their number; also metrics that were registered after the run was trained.
+not grow with their number; also metrics that were registered after the run was trained. Partitions are scored on all
+cores; all of them together on one, as the order in which they are summed decides the last bits.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from motrain_app.design import Design
-from motrain_app.design.errors import did_you_mean
-from motrain_app.design.splits import make_folds
-from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.judging import REPLICATES
-from motrain_app.runs.opening import check_metrics
 from motrain_app.runs.plan import Plan
-from motrain_app.runs.scores.grouping import (
-    ALL,
-    CELL,
-    FOLD,
-    KEYWORDS,
-    Grouping,
-    check_bins,
-    group_by_axis,
-    group_by_variable,
-)
+from motrain_app.runs.scores.entries import Entries, grouping_for, reader_for, score_entries
+from motrain_app.runs.scores.grouping import ALL, KEYWORDS, Cuts, Grouping, find_cuts
 from motrain_app.runs.scores.judged_rows import OF_TEST, JudgedReader, JudgedRows, joined
+from motrain_app.runs.scores.portions import cut_portions, process_count
+from motrain_app.runs.scores.question import ScoreQuestion, check_scores
 from motrain_app.runs.scores.row_values import row_values
+from motrain_app.runs.scores.score_processes import score_in_processes
 from motrain_app.skill import (
     BestBaselines,
     Piece,
     Scores,
     Totals,
     cell_areas,
-    get_metric,
-    score_each_cell,
     score_frame,
     score_outputs,
     unpack_scores,
@@ -50,49 +38,15 @@ if TYPE_CHECKING:
 TOTAL = "all partitions"  # in the column `partition`
 
 
-@dataclass(frozen=True)
-class ScoreQuestion:
-    """Which scores are asked for.
-
-    Attributes
-    ----------
-    by
-        What rows are grouped by: `KEYWORDS` or a variable's name; none: each partition as a whole. "all" is of all
-        partitions together, alone or beside another.
-    metrics
-        Names.
-    partitions
-        Names; None for all.
-    rows
-        `motrain_app.runs.scores.judged_rows.HELD_OUT` or `OF_TEST`.
-    bins
-        Ends of the ranges of a variable.
-    """
-
-    by: tuple[str, ...]
-    metrics: tuple[str, ...]
-    partitions: tuple[str, ...] | None
-    rows: str
-    bins: tuple[float, ...] | None = None
-
-    @property
-    def pooled(self) -> bool:
-        """Whether all partitions are scored together."""
-        return ALL in self.by
-
-    @property
-    def grouped_by(self) -> str | None:
-        """What rows are grouped by in each partition, or in all of them together; None for nothing."""
-        others = [one for one in self.by if one != ALL]
-        if len(others) > 1:
-            raise RunError(f"Scores are grouped by one thing, beside 'all': give {' or '.join(others)}.")
-        if CELL in others and self.pooled:
-            raise RunError("A cell lies in one region: group by 'cell' alone.")
-        return others[0] if others else None
-
-
-def score_groups(folder: RunFolder, design: Design, question: ScoreQuestion) -> "pd.DataFrame":
+def score_groups(
+    folder: RunFolder, design: Design, question: ScoreQuestion, *, workers: int | None = None
+) -> "pd.DataFrame":
     """Answer a question; see `motrain_app.runs.Run.skill` for the columns.
+
+    Parameters
+    ----------
+    workers
+        Processes that score partitions, at most; by default one a core.
 
     Raises
     ------
@@ -101,52 +55,29 @@ def score_groups(folder: RunFolder, design: Design, question: ScoreQuestion) -> 
     """
     plan = Plan.load(folder.plan)
     check_scores(folder, plan, question)
-    by = question.grouped_by
-    intervals = any(get_metric(name).of == "intervals" for name in question.metrics)
-    reader = JudgedReader(
-        folder,
-        question.rows,
-        partitions=question.partitions,
-        baselines=plan.baselines,
-        with_intervals=intervals,
-    )
-    grouping = _grouping(folder, design, plan, question)
+    reader = reader_for(folder, plan, question)
+    cuts = _cuts(folder, plan, question)
+    grouping = grouping_for(folder, design, plan, question, cuts)
     if question.pooled:
         return _of_all(reader, design, question, grouping)
-    if by == CELL:
-        return _of_cells(reader, design, question)
-    return _of_partitions(reader, design, question, grouping, named=by is not None)
+    portions = cut_portions(reader, question, grouping)
+    number = process_count(portions, question, workers)
+    if number > 1:
+        found = score_in_processes(folder, question, cuts, portions, workers=number)
+    else:
+        found = score_entries(reader, question, grouping, design.seed)
+    return _frame_of(found, reader, question, grouping)
 
 
-def check_scores(folder: RunFolder, plan: Plan, question: ScoreQuestion) -> None:
-    """Raise RunError where a question cannot be answered, whatever the rows hold."""
-    _check_metrics(question.metrics, plan.baselines)
-    by = question.grouped_by or ALL
-    if by not in KEYWORDS:
-        row_values(folder, plan, by, others=KEYWORDS)
-        check_bins(question.bins)
-    elif question.bins is not None:
-        raise RunError("bins are the ends of ranges of a variable: give its name as `by`.")
-    if by == FOLD and question.rows == OF_TEST:
-        raise RunError("Test rows belong to no fold. Group them by season, year, month, cell or a variable.")
-
-
-def _check_metrics(metrics: Sequence[str], baselines: Sequence[str]) -> None:
-    check_metrics(metrics)
-    for name in metrics:
-        over = get_metric(name).over
-        if over and over not in baselines:
-            raise RunError(f"The run knows no baseline {over!r}. {did_you_mean(over, baselines)}")
-
-
-def _grouping(folder: RunFolder, design: Design, plan: Plan, question: ScoreQuestion) -> Grouping:
+def _cuts(folder: RunFolder, plan: Plan, question: ScoreQuestion) -> Cuts | None:
+    """Return how the variable that a question groups by is cut; None where it groups by none."""
     by = question.grouped_by or ALL
     if by in KEYWORDS:
-        return group_by_axis(by, plan, make_folds(design.test, design.jackknife, plan.time).names)
+        return None
     values = row_values(folder, plan, by, others=KEYWORDS)
     withheld = JudgedReader(folder, partitions=question.partitions)
     others = JudgedReader(folder, OF_TEST, partitions=question.partitions) if question.rows == OF_TEST else None
-    return group_by_variable(
+    return find_cuts(
         values,
         (part for chunk in withheld.chunks() for part in chunk),
         withheld.most_rows,
@@ -155,80 +86,16 @@ def _grouping(folder: RunFolder, design: Design, plan: Plan, question: ScoreQues
     )
 
 
-def _of_partitions(
-    reader: JudgedReader, design: Design, question: ScoreQuestion, grouping: Grouping, *, named: bool
+def _frame_of(
+    found: Entries | None, reader: JudgedReader, question: ScoreQuestion, grouping: Grouping
 ) -> "pd.DataFrame":
-    """Score each group of each partition; groups without a row are left out."""
-    partitions: list[str] = []
-    groups: list[str] = []
-    packed = []
-    for chunk in reader.chunks():
-        for part in chunk:
-            label = grouping.label(part)
-            order = np.argsort(label, kind="stable")
-            there, first = np.unique(label[order], return_index=True)
-            ends = [*first[1:].tolist(), len(order)]
-            for group, start, end in zip(there.tolist(), first.tolist(), ends[: len(there)], strict=True):
-                if group < 0:
-                    continue
-                packed.append(_score(part, order[start:end], reader, design, question).pack())
-                partitions.append(part.name)
-                groups.append(grouping.names[group])
-    shape = (len(packed), len(reader.plan.outputs), -1)
-    scores = (
-        unpack_scores(np.array(packed).reshape(shape), metrics=question.metrics, baselines=reader.baselines)
-        if packed
-        else None
-    )
-    return _frame(scores, reader, question, partitions, groups if named else None)
-
-
-def _score(
-    part: JudgedRows, rows: NDArray[np.integer[Any]], reader: JudgedReader, design: Design, question: ScoreQuestion
-) -> Scores:
-    every = len(rows) == len(part.time)
-    kept = slice(None) if every else rows
-    return score_outputs(
-        part.observed[:, kept],
-        part.predicted[:, kept],
-        dict(zip(reader.baselines, part.baselines[..., kept], strict=True)),
-        reader.plan.time[part.time[kept]],
-        metrics=question.metrics,
-        key=design.seed,
-        cell=part.cell[kept],
-        within=None if part.within is None else part.within[:, kept],
-        replicates=REPLICATES,
-    )
-
-
-def _of_cells(reader: JudgedReader, design: Design, question: ScoreQuestion) -> "pd.DataFrame":
-    """Score each cell of each partition."""
-    plan = reader.plan
-    partitions: list[str] = []
-    groups: list[str] = []
-    packed = []
-    for chunk in reader.chunks():
-        for part in chunk:
-            if not len(part.time):
-                continue
-            cells, scores = score_each_cell(
-                part.observed,
-                part.predicted,
-                dict(zip(reader.baselines, part.baselines, strict=True)),
-                plan.time[part.time],
-                part.cell,
-                metrics=question.metrics,
-                key=design.seed,
-                within=part.within,
-                replicates=REPLICATES,
-            )
-            packed.append(scores.pack())
-            partitions += [part.name] * len(cells)
-            groups += map(str, cells.tolist())
-    scores_of_all = (
-        unpack_scores(np.concatenate(packed), metrics=question.metrics, baselines=reader.baselines) if packed else None
-    )
-    return _frame(scores_of_all, reader, question, partitions, groups)
+    scores, partitions, groups = None, list[str](), list[str]()
+    if found is not None:
+        scores = unpack_scores(found.packed, metrics=question.metrics, baselines=reader.baselines)
+        names = {row.number: row.name for row in reader.partitions}
+        partitions = [names[number] for number in found.number.tolist()]
+        groups = [grouping.names[group] for group in found.group.tolist()]
+    return _frame(scores, reader, question, partitions, groups if question.grouped_by is not None else None)
 
 
 def _of_all(reader: JudgedReader, design: Design, question: ScoreQuestion, grouping: Grouping) -> "pd.DataFrame":

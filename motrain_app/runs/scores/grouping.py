@@ -65,15 +65,31 @@ def _of_times(by: str, names: Sequence[str], group_of_time: NDArray[np.int64]) -
     return Grouping(by, tuple(names), lambda rows: group_of_time[rows.time])
 
 
-def group_by_variable(
+@dataclass(frozen=True, slots=True)
+class Cuts:
+    """How the values of a variable make groups: found once, and then the same for all who group by it.
+
+    Attributes
+    ----------
+    classes
+        Values that are groups, ascending; empty where there are ranges.
+    edges
+        Ends of the ranges, ascending; the first and the last may be infinite.
+    """
+
+    classes: tuple[float, ...] = ()
+    edges: tuple[float, ...] = ()
+
+
+def find_cuts(
     values: RowValues,
     withheld: Iterable[JudgedRows],
     n_rows: int,
     *,
     bins: Sequence[float] | None = None,
     others: Iterable[JudgedRows] = (),
-) -> Grouping:
-    """Group by the classes of a variable (whole numbers, at most 50 of them), or by its ranges.
+) -> Cuts:
+    """Find the classes of a variable (whole numbers, at most 50 of them), or else its ranges.
 
     Parameters
     ----------
@@ -95,7 +111,7 @@ def group_by_variable(
         Where no row has a value.
     """
     if bins is not None:
-        return _ranges(values, np.asarray(bins, np.float64))
+        return Cuts(edges=tuple(map(float, bins)))
     step = max(1, -(-n_rows // _SAMPLE))
     sample: list[NDArray[np.float64]] = []
     classes: NDArray[np.float64] | None = np.zeros(0)
@@ -112,9 +128,16 @@ def group_by_variable(
     if not len(taken):
         raise RunError(f"{values.name} has no value in any of the rows, so they cannot be grouped by it.")
     if classes is not None:
-        return _classes(values, classes)
+        return Cuts(classes=tuple(classes.tolist()))
     inner = np.unique(np.quantile(taken, np.arange(1, N_RANGES) / N_RANGES))
-    return _ranges(values, np.array([-np.inf, *inner, np.inf]))
+    return Cuts(edges=(-np.inf, *inner.tolist(), np.inf))
+
+
+def group_by_variable(values: RowValues, cuts: Cuts) -> Grouping:
+    """Group by the classes of a variable, or by its ranges, as `find_cuts` found them."""
+    if cuts.classes:
+        return _classes(values, np.array(cuts.classes))
+    return _ranges(values, np.array(cuts.edges))
 
 
 def check_bins(bins: Sequence[float] | None) -> None:

@@ -1,6 +1,7 @@
 """The rows that a run was judged on, read back from its block files: all partitions of a region together."""
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -89,7 +90,7 @@ class JudgedReader:
         with_intervals: bool = False,
     ) -> None:
         self._folder, self._rows, self._with_intervals = folder, rows, with_intervals
-        self.plan, self.baselines, self._names = Plan.load(folder.plan), tuple(baselines), partitions
+        self.plan, self.baselines = Plan.load(folder.plan), tuple(baselines)
         with RunStore(folder.store) as store:
             done = [row for row in store.partitions() if row.state == DONE]
         wanted = None if partitions is None else set(partitions)
@@ -97,13 +98,26 @@ class JudgedReader:
 
     def without_intervals(self) -> "JudgedReader":
         """Return a reader of the same rows that does not look for intervals."""
-        return JudgedReader(self._folder, self._rows, partitions=self._names, baselines=self.baselines)
+        other = copy(self)
+        other._with_intervals = False
+        return other
+
+    def only(self, numbers: Sequence[int]) -> "JudgedReader":
+        """Return a reader of the partitions of these numbers alone."""
+        other, wanted = copy(self), set(numbers)
+        other.partitions = [row for row in self.partitions if row.number in wanted]
+        return other
+
+    @property
+    def rows_of(self) -> NDArray[np.int64]:
+        """At least as many rows as each of the partitions has, in their order."""
+        counts = self.plan.training_rows if self._rows == HELD_OUT else self.plan.test_rows
+        return counts[[row.number for row in self.partitions]]
 
     @property
     def most_rows(self) -> int:
         """At least as many rows as there are."""
-        counts = self.plan.training_rows if self._rows == HELD_OUT else self.plan.test_rows
-        return int(counts[[row.number for row in self.partitions]].sum())
+        return int(self.rows_of.sum())
 
     @property
     def cells(self) -> NDArray[np.int64]:

@@ -7,11 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.design.errors import did_you_mean
+from motrain_app.runs.environment import processes
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.opening import openings
 from motrain_app.runs.plan import Plan
-from motrain_app.runs.scores.group_scores import ScoreQuestion, check_scores, no_scores, score_groups
+from motrain_app.runs.scores.group_scores import no_scores, score_groups
 from motrain_app.runs.scores.judged_rows import HELD_OUT, OF_TEST
+from motrain_app.runs.scores.question import ScoreQuestion, check_scores
 from motrain_app.runs.store import DONE, PartitionRow, RunStore
 from motrain_app.skill import discoveries, score_frame, unpack_scores
 
@@ -31,9 +33,11 @@ def skill_frame(
     partitions: Sequence[str] | None = None,
     rows: str = HELD_OUT,
     bins: Sequence[float] | None = None,
+    workers: int | None = None,
 ) -> "pd.DataFrame":
     """Return scores as a table; see `motrain_app.runs.Run.skill`."""
     _check_rows(folder, rows)
+    processes(workers)  # refuses none at all, also where none is needed
     states = _states(folder)
     plan = Plan.load(folder.plan)
     if rows == OF_TEST and not openings(folder):
@@ -44,7 +48,7 @@ def skill_frame(
     if not question.by and bins is None and set(question.metrics) <= set(plan.metrics):
         frame = _stored(plan, states, question)
     else:
-        frame = score_groups(folder, folder.design(), question)
+        frame = score_groups(folder, folder.design(), question, workers=workers)
     frame["significant"] = _significant(frame)
     frame.attrs |= {"rows": _ROWS[rows], "partial": partial_words(folder, states)}
     return frame

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from motrain_app.runs import RunError
-from motrain_app.runs.scores.grouping import MOST_CLASSES, check_bins, group_by_variable
+from motrain_app.runs.scores.grouping import MOST_CLASSES, check_bins, find_cuts, group_by_variable
 from motrain_app.runs.scores.row_values import RowValues
 
 
@@ -30,14 +30,18 @@ def variable(values, meanings=None):
     return RowValues("v", "m", lambda cell, time: array[time], meanings or {})
 
 
+def grouped(values, withheld, n_rows, **options):
+    return group_by_variable(values, find_cuts(values, withheld, n_rows, **options))
+
+
 def test_ranges_have_equally_many_withheld_rows_whatever_other_rows_hold():
     random = np.random.default_rng(0)
     values = np.concatenate([random.normal(size=1000), 100 + random.normal(size=500)])
     withheld, others = rows(0, 1000), rows(1000, 1500)
-    grouping = group_by_variable(variable(values), [withheld], 1000, others=[others])
+    grouping = grouped(variable(values), [withheld], 1000, others=[others])
     np.testing.assert_array_equal(np.bincount(grouping.label(withheld)), [200] * 5)
     assert (grouping.label(others) == 4).all()
-    alone = group_by_variable(variable(values), [rows(0, 400), rows(400, 1000)], 1000)
+    alone = grouped(variable(values), [rows(0, 400), rows(400, 1000)], 1000)
     assert alone.names == grouping.names
     assert grouping.names[0].startswith("under ")
     assert grouping.names[-1].endswith(" m and over")
@@ -45,36 +49,36 @@ def test_ranges_have_equally_many_withheld_rows_whatever_other_rows_hold():
 
 def test_gaps_are_in_no_group_and_infinite_values_in_the_open_ranges():
     values = np.r_[np.arange(100) + 0.5, np.nan, np.inf, -np.inf]
-    grouping = group_by_variable(variable(values), [rows(0, 103)], 103)
+    grouping = grouped(variable(values), [rows(0, 103)], 103)
     np.testing.assert_array_equal(grouping.label(rows(99, 103)), [4, -1, 4, 0])
 
 
 def test_whole_numbers_are_classes_until_there_are_too_many():
     values = np.arange(3 * MOST_CLASSES) % MOST_CLASSES - 1
-    grouping = group_by_variable(variable(values), [rows(0, len(values))], len(values))
+    grouping = grouped(variable(values), [rows(0, len(values))], len(values))
     assert grouping.names[:3] == ("-1", "0", "1")
     np.testing.assert_array_equal(grouping.label(rows(0, len(values))), values + 1)
     more = np.arange(3 * MOST_CLASSES) % (MOST_CLASSES + 1)
-    assert len(group_by_variable(variable(more), [rows(0, len(more))], len(more)).names) == 5
+    assert len(grouped(variable(more), [rows(0, len(more))], len(more)).names) == 5
 
 
 def test_classes_of_test_rows_are_groups_too_and_meanings_name_them():
     values = [1.0, 2.0, 1.0, np.nan, 3.0]
-    grouping = group_by_variable(variable(values, {1.0: "sand", 3.0: "peat"}), [rows(0, 4)], 4, others=[rows(4, 5)])
+    grouping = grouped(variable(values, {1.0: "sand", 3.0: "peat"}), [rows(0, 4)], 4, others=[rows(4, 5)])
     assert grouping.names == ("sand", "2", "peat")
     np.testing.assert_array_equal(grouping.label(rows(0, 5)), [0, 1, 0, -1, 2])
 
 
 def test_a_variable_that_is_mostly_one_value_has_fewer_ranges():
     values = np.r_[np.zeros(900), np.linspace(0.5, 3.3, 100)]
-    grouping = group_by_variable(variable(values), [rows(0, 1000)], 1000)
+    grouping = grouped(variable(values), [rows(0, 1000)], 1000)
     label = grouping.label(rows(0, 1000))
     assert len(grouping.names) < 5
     assert (label >= 0).all()
 
 
 def test_given_ranges_hold_their_lower_end_and_the_last_its_upper_one():
-    grouping = group_by_variable(variable([0, 1, 1.5, 2, 2.5, 3, 3.1, -0.1]), [], 0, bins=[0, 1, 3])
+    grouping = grouped(variable([0, 1, 1.5, 2, 2.5, 3, 3.1, -0.1]), [], 0, bins=[0, 1, 3])
     np.testing.assert_array_equal(grouping.label(rows(0, 8)), [0, 1, 1, 1, 1, 1, -1, -1])
     assert grouping.names == ("0 – 1 m", "1 – 3 m")
 
@@ -87,4 +91,4 @@ def test_ends_that_are_no_ranges_are_refused(bins):
 
 def test_a_variable_without_values_makes_no_groups():
     with pytest.raises(RunError, match="has no value in any of the rows"):
-        group_by_variable(variable(np.full(5, np.nan)), [rows(0, 5)], 5)
+        grouped(variable(np.full(5, np.nan)), [rows(0, 5)], 5)
