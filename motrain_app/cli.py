@@ -364,7 +364,7 @@ def _skill(options: argparse.Namespace) -> int:
         write_scores(run, frame, options.to)
         print(f"{len(frame)} scores in {options.to}{replaced}.")
     else:
-        print_scores(run, frame)
+        print_scores(run, frame, each=options.metric is not None)
         for remark in () if options.by or options.open_test or frame.empty else run.remarks():
             print(remark)
     if frame.empty:

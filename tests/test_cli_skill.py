@@ -76,6 +76,16 @@ def test_any_metric_has_a_table(run, capfd):
     out = capfd.readouterr().out
     assert "kge" in out
     assert "RMSE" not in out
+    assert skill(run, *(word for name in ("rmse", "skill", "kge") for word in ("--metric", name))) == 0
+    assert "kge" in capfd.readouterr().out
+
+
+def test_text_says_which_rows_were_scored(run, capfd):
+    for arguments, rows in (([], "out-of-fold"), (["--open-test"], "test")):
+        assert skill(run, "--csv", *arguments) == 0
+        assert set(pd.read_csv(io.StringIO(capfd.readouterr().out))["rows"]) == {rows}
+        assert skill(run, "--json", *arguments) == 0
+        assert {row["rows"] for row in json.loads(capfd.readouterr().out)} == {rows}
 
 
 def _read_json(path):
@@ -180,6 +190,18 @@ def test_a_run_without_a_jackknife_has_no_groups_and_says_why(capfd, tmp_path, m
         assert skill(run, "--by", by) == 1
         assert "no member withheld a row. Train with a jackknife" in capfd.readouterr().err
     assert skill(run) in (0, 1)
+
+
+def test_without_a_jackknife_ranges_that_cannot_be_made_do_not_open_the_test(capfd, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_dataset().to_netcdf(tmp_path / "cells.nc")
+    whole = {"regions": None, "test": "2014-01-01", "jackknife": None, "learner": "ridge"}
+    run = trained(Design(tmp_path / "cells.nc", ["a"], ["y"], **whole), tmp_path / "runs")
+    assert skill(run, "--open-test", "--by", "a") == 2
+    assert "No row was withheld" in capfd.readouterr().err
+    assert run.openings == []
+    assert skill(run, "--open-test", "--by", "a", "--bins", "200", "285", "400", "--csv") == 0
+    assert len(pd.read_csv(io.StringIO(capfd.readouterr().out))["group"].unique()) == 2
 
 
 def test_a_run_that_never_started_says_so(run, capfd, tmp_path):

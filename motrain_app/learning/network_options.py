@@ -7,7 +7,7 @@ from typing import Any
 
 from motrain_app.design.errors import DesignError
 from motrain_app.learning.hyperparameters import each, one_of, positive, refuse, whole
-from motrain_app.learning.search import CANDIDATES_AT_MOST, Range, Rung, Search, rungs, search_from
+from motrain_app.learning.search import BUILT_AT_MOST, CANDIDATES_AT_MOST, Range, Rung, Search, rungs, search_from
 from motrain_app.operators.features import ACTIVATIONS
 
 SEARCHABLE = ("hidden", "layers", "first_width", "width", "activation", "learning_rate", "batch", "l2")
@@ -75,9 +75,10 @@ class NetworkOptions:
             ]
         )
         if self.search is not None or self.together > 1:
-            self._check_search(len(self.candidates(seed=0)))  # which refuses what cannot be
+            self.check_together(len(self.candidates(seed=0)))  # which refuses what cannot be, whatever the seed
 
-    def _check_search(self, n: int) -> None:
+    def check_together(self, n: int) -> None:
+        """Raise DesignError where more candidates are to make a member than there are."""
         if self.together > n:
             raise DesignError(
                 f"together is {self.together}; the search has {n} different candidates. Let it have more, or take "
@@ -95,6 +96,11 @@ class NetworkOptions:
         own = replace(self, search=None, together=1)
         if self.search is None:
             return (own,)
+        if self.search.size > BUILT_AT_MOST:
+            raise DesignError(
+                f"The search has {self.search.size:,} candidates; {CANDIDATES_AT_MOST} are the most. Draw fewer, or "
+                "shorten its lists."
+            )
         points = self.search.points(seed, _WHOLE)
         drawn = [_with(own, point, rounded=_ranged(self.search, "batch")) for point in points]
         if self.search.candidates:

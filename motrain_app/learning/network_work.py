@@ -196,7 +196,9 @@ def network_work(options: NetworkOptions, seed: int, *, n_inputs: int, n_outputs
     return Work(tuple(shapes), tuple(program), options.ladder(len(candidates)))
 
 
-def check_network(options: NetworkOptions, n_outputs: int) -> None:
+def check_network(options: NetworkOptions, n_outputs: int, seed: int) -> None:
     """Raise DesignError where settings do not fit the outputs, or their search needs too many programs."""
     options.check(n_outputs)
-    group_candidates(options.candidates(seed=0))
+    candidates = options.candidates(seed)
+    options.check_together(len(candidates))
+    group_candidates(candidates)

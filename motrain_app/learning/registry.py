@@ -55,7 +55,7 @@ class LearnerKind:
         Returns the memory that a member takes in a worker while it is trained, from options of one candidate, the
         number of inputs and the number of outputs.
     check
-        Raises DesignError where options do not fit the number of outputs.
+        Raises DesignError where options, with the design's seed, do not fit the number of outputs.
     tried
         Describes what a member chooses among, from the options and the design's seed: what sets each choice apart, by
         name, in the order in which `Fitted.trials` judges them. Empty where nothing is chosen.
@@ -72,7 +72,7 @@ class LearnerKind:
     fixed: tuple[tuple[str, Any], ...] = ()
     candidates: Callable[[Any, int], Sequence[Any]] = lambda options, seed: (options,)
     bytes_of_member: Callable[[Any, int, int], int] = lambda options, n_inputs, n_outputs: 0
-    check: Callable[[Any, int], None] = lambda options, n_outputs: None
+    check: Callable[[Any, int, int], None] = lambda options, n_outputs, seed: None
     tried: Callable[[Any, int], Sequence[Mapping[str, Any]]] = lambda options, seed: ()
     searchable: tuple[str, ...] = ()
     work: WorkOf | None = None
@@ -187,10 +187,16 @@ def resolve_learner(learner: Learner) -> tuple[LearnerKind, Any]:
     return kind, kind.options(**fixed, **values)
 
 
-def check_learner(learner: Learner, n_outputs: int) -> None:
-    """Raise DesignError where a learner cannot train so many outputs, or makes no sense at all."""
+def check_learner(learner: Learner, n_outputs: int, seed: int = 0) -> None:
+    """Raise DesignError where a learner cannot train so many outputs, or makes no sense at all.
+
+    Parameters
+    ----------
+    seed
+        Of the design: it decides which candidates a search draws.
+    """
     kind, options = resolve_learner(learner)
-    kind.check(options, n_outputs)
+    kind.check(options, n_outputs, seed)
 
 
 def default_options(kind: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from motrain_app.design.errors import DesignError, did_you_mean
 from motrain_app.learning.hyperparameters import positive, refuse, whole
 
 CANDIDATES_AT_MOST = 512
+BUILT_AT_MOST = 20_000  # before equal ones are told; of more, not even a list is made
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,12 @@ class Search:
         if not choice.low <= choice.high:
             return f"search: {name} goes from {choice.low:g} to {choice.high:g}; low comes first."
         return positive(f"search: the low end of {name}", choice.low) if choice.log else None
+
+    @property
+    def size(self) -> int:
+        """How many candidates there are at most, equal ones counted each."""
+        lists = (len(choice) for _, choice in self.space if not isinstance(choice, Range))
+        return self.candidates or math.prod(lists)
 
     def points(self, seed: int, whole_numbers: frozenset[str]) -> list[dict[str, Any]]:
         """Return the choices of each candidate, by name; equal ones once.

@@ -333,6 +333,10 @@ def _is_dataset(x: Any) -> bool:
 
 
 def _as_times(time: Any, n: int) -> NDArray[np.datetime64]:
+    given = np.asarray(time)
+    numbers = given.dtype.kind not in "MOU" or any(isinstance(one, (int, float)) for one in given.reshape(-1)[:1])
+    if given.size and numbers:
+        raise OperatorError("The times are plain numbers. Pass dates: datetime64, or text such as 2010-06-01.")
     try:
         times = np.asarray(time, "datetime64[us]")
     except (TypeError, ValueError) as error:

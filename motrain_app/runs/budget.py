@@ -151,14 +151,15 @@ def make_budget(
         Where the learner makes no sense.
     """
     kind, options = resolve_learner(design.learner)
-    kind.check(options, len(design.outputs))
+    kind.check(options, len(design.outputs), design.seed)
     rows, members = count_member_rows(layout, share, max_rows=max_rows), layout.folds.n_members
     partitions = int(rows.trained.sum())
     if kind.work is None or not partitions:
         return Budget(partitions, members, candidates=1)
-    need = needs(kind, options, members=members, n_inputs=len(design.inputs), n_outputs=len(design.outputs))
+    sizes = {"n_inputs": len(design.inputs), "n_outputs": len(design.outputs)}
+    need = needs(kind, options, members=members, seed=design.seed, **sizes)
     block_of, _, slots = cut(rows.training * rows.trained, rows.test, need, kind)
-    work = kind.work(options, design.seed, n_inputs=len(design.inputs), n_outputs=len(design.outputs), slots=slots)
+    work = kind.work(options, design.seed, slots=slots, **sizes)
     return _of_work(work, rows, paces or {}, members=members, blocks=int(block_of.max()) + 1)
 
 

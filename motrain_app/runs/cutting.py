@@ -39,9 +39,9 @@ class Needs:
     bytes_a_member: int
 
 
-def needs(kind: LearnerKind, options: Any, *, members: int, n_inputs: int, n_outputs: int) -> Needs:
+def needs(kind: LearnerKind, options: Any, *, members: int, n_inputs: int, n_outputs: int, seed: int) -> Needs:
     """Return what training a partition by a learner takes."""
-    candidates = kind.candidates(options, 0)
+    candidates = kind.candidates(options, seed)
     return Needs(
         members=members,
         candidates=len(candidates),

@@ -56,7 +56,10 @@ def create_run(
     modules = register_modules(register)
     dataset = open_dataset(list(design.data), remedies=design.remedies)
     reasons: list[str] = []
-    for check in (lambda: design.layout(dataset), lambda: check_learner(design.learner, len(design.outputs))):
+    for check in (
+        lambda: design.layout(dataset),
+        lambda: check_learner(design.learner, len(design.outputs), design.seed),
+    ):
         try:
             check()
         except DesignError as error:

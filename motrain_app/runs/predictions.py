@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from motrain_app.data.calendars import to_nanoseconds
 from motrain_app.design import Folds
 from motrain_app.runs.blockfile import TEST
 from motrain_app.runs.plan import Plan
@@ -27,7 +28,7 @@ def predictions_dataset(values: Mapping[str, NDArray[Any]], plan: Plan, folds: F
     time, cell = time[order], values["cell"]
     dim = "time" if len(cells) <= 1 else "row"
     names = np.array([*folds.names, ""])
-    along: dict[str, Any] = {"time": (dim, time.astype("datetime64[ns]"))}
+    along: dict[str, Any] = {"time": (dim, to_nanoseconds(time))}
     if len(cells):
         cell, of = (cell, (dim,)) if dim == "row" else (cells[0], ())
         along |= {"cell": (of, cell), "lat": (of, plan.lat[cell]), "lon": (of, plan.lon[cell])}

@@ -266,7 +266,7 @@ class Run:
         """
         return year_matrices(self._folder, metric)
 
-    def by_cell(self, metric: str = "bias", *, partitions: Sequence[str] | None = None) -> xr.Dataset:
+    def by_cell(self, metric: str = "bias", *, partitions: str | Sequence[str] | None = None) -> xr.Dataset:
         """Return an out-of-fold score of each cell, for maps; see `motrain_app.runs.scores.cell_scores.score_cells`."""
         return score_cells(self._folder, metric, partitions)
 

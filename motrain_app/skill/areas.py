@@ -62,7 +62,9 @@ def cell_areas(lat: NDArray[np.floating], lon: NDArray[np.floating]) -> CellArea
     lat, lon = np.asarray(lat, np.float64), np.asarray(lon, np.float64)
     rows, columns = np.unique(lat), np.unique(lon)
     filled = len(lat) >= max(_FILLED * len(rows) * len(columns), 4)
-    if len(rows) > 1 and filled and _is_even(rows) and _is_even(columns):
+    # Few stations at rounded coordinates look even by chance, but hardly two of them share a row and two a column.
+    repeat = len(rows) < len(lat) and len(columns) < len(lat)
+    if len(rows) > 1 and filled and repeat and _is_even(rows) and _is_even(columns):
         return CellAreas(np.cos(np.deg2rad(lat)), "cells count by their area (cosine of the latitude)")
     return CellAreas(np.ones(len(lat)), "cells count alike (they are scattered)")
 

@@ -185,10 +185,15 @@ def get_metric(name: str) -> Metric:
     if known is not None:
         return known
     whole = _REGISTRY.get(name.removesuffix(POOLED))
-    if whole is not None and whole.temporal:
+    if whole is not None and whole.temporal and whole.of != "ranks":
         return replace(whole, name=name, temporal=False)
     if name.startswith(OVER) and len(name) > len(OVER):
         return replace(_REGISTRY["skill"], name=name, over=name.removeprefix(OVER))
+    if whole is not None and whole.of == "ranks":
+        raise ValueError(
+            f"there is no metric {name!r}: ranks are taken within each cell, and those of all cells together are known "
+            f"only where all rows are; ask for {whole.name!r}, its median over cells"
+        )
     raise ValueError(f"there is no metric {name!r}; there are {', '.join(_REGISTRY)}")
 
 

@@ -348,4 +348,4 @@ def _best_baseline(baselines: Mapping[str, Series]) -> int:
 def _mse(series: Series) -> float:
     count = len(series.raw) if series.valid is None else np.count_nonzero(series.valid)
     with np.errstate(over="ignore", invalid="ignore"):
-        return float(series.error.squares.sum() / count + series.error.shift**2) if count else np.nan
+        return float(series.error.squares.sum() / count + np.square(series.error.shift)) if count else np.nan

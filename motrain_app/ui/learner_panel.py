@@ -106,7 +106,7 @@ class LearnerPanel:
         try:
             if isinstance(learner, DesignError):
                 raise learner
-            check_learner(learner, len(self._session.design.outputs))
+            check_learner(learner, len(self._session.design.outputs), self._session.design.seed)
         except DesignError as error:
             self._session.notice = ("error", safe_text(" ".join(error.reasons), limit=600))
             self._show()

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from motrain_app.design import DesignError, Learner
-from motrain_app.learning import check_learner
+from motrain_app.learning import check_learner, resolve_learner
 from motrain_app.learning.network_options import NetworkOptions
 from motrain_app.learning.network_work import Pace, ProgramShape, Work, network_work, usual_pace
-from motrain_app.learning.programs import steps_of_call
+from motrain_app.learning.programs import group_candidates, steps_of_call
 from motrain_app.learning.search import Rung, model_epochs
 
 FIT, JUDGE = np.array([300, 100]), np.array([64, 65])
@@ -65,6 +65,24 @@ def test_a_candidate_is_priced_by_the_padded_program_that_trains_it():
     assert all(1 <= shape.slots <= 32 for shape in work.shapes)
     narrow, wide = (usual_pace(work.shapes[work.program[number]]) for number in (0, 1))
     assert narrow.step < wide.step
+
+
+def test_the_seed_of_the_design_decides_which_candidates_are_checked():
+    space = {"batch": [16, 32, 64, 128], "layers": [1, 2]}
+    learner = Learner("network", {"search": {"space": space, "candidates": 7}})
+    refused = []
+    for seed in range(60):
+        _, options = resolve_learner(learner)
+        try:
+            check_learner(learner, 1, seed)
+        except DesignError:
+            refused.append(seed)
+            with pytest.raises(DesignError, match="7 programs"):
+                group_candidates(options.candidates(seed))
+        else:
+            group_candidates(options.candidates(seed))
+    assert 0 < len(refused) < 60
+    assert 0 not in refused
 
 
 def test_a_search_of_too_many_programs_is_refused_before_anything_is_trained():

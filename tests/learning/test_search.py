@@ -1,5 +1,6 @@
 """The list of candidates: drawn from the space, the same for everybody, with the learner's own settings among them."""
 
+import time
 from itertools import pairwise
 
 import numpy as np
@@ -95,6 +96,17 @@ def test_equal_candidates_are_tried_once_and_a_space_of_one_point_is_one():
 def test_a_search_that_makes_no_sense_is_refused(search, words):
     with pytest.raises(DesignError, match=words):
         resolve_learner(Learner("network", {"search": search}))
+
+
+@pytest.mark.parametrize(
+    "search", [{"candidates": 10**9}, {"space": {"l2": list(range(300)), "batch": list(range(1, 300))}}]
+)
+def test_a_search_that_is_far_too_large_is_not_even_listed(search):
+    whole = {"space": {"learning_rate": {"low": 0.001, "high": 0.1}}, **search}
+    begin = time.process_time()
+    with pytest.raises(DesignError, match="candidates; 512 are the most"):
+        NetworkOptions(search=whole)
+    assert time.process_time() - begin < 1
 
 
 def test_settings_of_outputs_must_be_as_many_as_these():

@@ -117,6 +117,10 @@ def test_crossfit_without_folds_is_the_mean(make_operator, make_member, states):
         ("2010-01-01", "one time for each"),
         (["2010-01-01"] * 39 + ["NaT"], "none missing"),
         (["x"] * 40, "cannot be read as dates"),
+        (np.arange(40), "plain numbers"),
+        (np.arange(40) + np.int64(1_262_304_000_000_000_000), "plain numbers"),
+        ([2010.5] * 40, "plain numbers"),
+        (np.array([2010] * 40, object), "plain numbers"),
     ],
 )
 def test_crossfit_needs_a_time_for_each_row(make_operator, states, time, words):

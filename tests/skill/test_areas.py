@@ -33,6 +33,7 @@ def test_a_gaussian_grid_counts_by_area():
     [
         (np.random.default_rng(1).uniform(30, 60, 500), np.random.default_rng(2).uniform(0, 40, 500)),
         (np.random.default_rng(1).uniform(30, 60, 500).round(2), np.random.default_rng(2).uniform(0, 40, 500).round(2)),
+        ([41.0, 43.0, 44.0, 46.0], [3.0, 1.0, 7.0, 4.0]),  # rounded to whole degrees, of which none repeats
         ([41.2], [3.1]),
         ([41.2, 48.25, 52.1], [3.1, 3.1, 3.1]),
         ([], []),

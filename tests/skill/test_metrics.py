@@ -171,14 +171,19 @@ def test_temporal_scores_of_several_cells_are_the_median_and_pooled_ones_are_nam
     observed = level + rng.standard_normal(1600)
     predicted = level + rng.standard_normal(1600) * np.array([0.5, 1, 2, 4])[cell]
     names = ("ubrmse", "r", "spearman", "r2", "kge", "sd_ratio")
-    found = score_cells(observed, predicted, time, cell, *names, *(f"{name}_pooled" for name in names))
+    pooled = [name for name in names if name != "spearman"]
+    found = score_cells(observed, predicted, time, cell, *names, *(f"{name}_pooled" for name in pooled))
     each = np.array(
         [score_cells(observed[cell == c], predicted[cell == c], time[cell == c], None, *names) for c in range(4)]
     )
     np.testing.assert_allclose(found[:6], np.median(each, axis=0), rtol=1e-9)
-    whole = score_cells(observed, predicted, time, None, *(name for name in names if name != "spearman"))
-    np.testing.assert_allclose(np.delete(found[6:], 2), whole, rtol=1e-9)
+    np.testing.assert_allclose(found[6:], score_cells(observed, predicted, time, None, *pooled), rtol=1e-9)
     assert abs(found[1]) < 0.1 < 0.9 < found[7]  # what the levels of cells give away is no correlation in time
+
+
+def test_ranks_of_all_cells_together_are_refused_with_the_reason():
+    with pytest.raises(ValueError, match="'spearman_pooled': ranks are taken within each cell"):
+        get_metric("spearman_pooled")
 
 
 def test_a_cell_without_a_score_leaves_the_median_to_the_others():

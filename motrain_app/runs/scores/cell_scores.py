@@ -7,11 +7,14 @@ import xarray as xr
 
 from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.plan import Plan
-from motrain_app.runs.scores.judged_rows import JudgedReader, joined
+from motrain_app.runs.scores.judged_rows import HELD_OUT, JudgedReader, joined
+from motrain_app.runs.scores.question import ScoreQuestion, check_scores
+from motrain_app.runs.scores.scoring import check_partitions
+from motrain_app.runs.store import RunStore
 from motrain_app.skill import get_metric, score_each_cell
 
 
-def score_cells(run: RunFolder, metric: str, partitions: Sequence[str] | None = None) -> xr.Dataset:
+def score_cells(run: RunFolder, metric: str, partitions: str | Sequence[str] | None = None) -> xr.Dataset:
     """Score the out-of-fold predictions of each cell.
 
     Parameters
@@ -20,6 +23,11 @@ def score_cells(run: RunFolder, metric: str, partitions: Sequence[str] | None = 
         Name of a metric, such as "bias" or "rmse". One that needs a baseline takes the best one of each cell.
     partitions
         Names of the partitions to look into; by default all that are finished.
+
+    Raises
+    ------
+    RunError
+        Where there is no such metric or partition.
 
     Returns
     -------
@@ -30,11 +38,16 @@ def score_cells(run: RunFolder, metric: str, partitions: Sequence[str] | None = 
     -----
     A cell that several partitions share (seasons) is scored over all of them together.
     """
-    score = get_metric(metric)
     plan = Plan.load(run.plan)
+    names = (partitions,) if isinstance(partitions, str) else None if partitions is None else tuple(partitions)
+    check_scores(run, plan, ScoreQuestion((), (metric,), names, HELD_OUT))
+    if names is not None:
+        with RunStore(run.store) as store:
+            check_partitions(names, store.partitions())
+    score = get_metric(metric)
     reader = JudgedReader(
         run,
-        partitions=partitions or None,
+        partitions=names,
         baselines=plan.baselines if score.needs_baseline else (),
         with_intervals=score.of == "intervals",
     )

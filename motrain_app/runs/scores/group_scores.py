@@ -56,7 +56,7 @@ def score_groups(
     plan = Plan.load(folder.plan)
     check_scores(folder, plan, question)
     reader = reader_for(folder, plan, question)
-    cuts = _cuts(folder, plan, question)
+    cuts = cuts_of(folder, plan, question)
     grouping = grouping_for(folder, design, plan, question, cuts)
     if question.pooled:
         return _of_all(reader, design, question, grouping)
@@ -69,7 +69,7 @@ def score_groups(
     return _frame_of(found, reader, question, grouping)
 
 
-def _cuts(folder: RunFolder, plan: Plan, question: ScoreQuestion) -> Cuts | None:
+def cuts_of(folder: RunFolder, plan: Plan, question: ScoreQuestion) -> Cuts | None:
     """Return how the variable that a question groups by is cut; None where it groups by none."""
     by = question.grouped_by or ALL
     if by in KEYWORDS:
@@ -104,16 +104,18 @@ def _of_all(reader: JudgedReader, design: Design, question: ScoreQuestion, group
     areas = cell_areas(plan.lat, plan.lon)
     sizes = {"n_groups": len(grouping.names)}
     finder = BestBaselines(areas.weight, n_outputs=len(plan.outputs), n_baselines=len(reader.baselines), **sizes)
-    if reader.baselines:
-        for chunk in reader.without_intervals().chunks():
-            finder.add(_piece(chunk, plan, grouping))
+    seen = np.zeros(len(plan.lat), bool)
+    for chunk in reader.without_intervals().chunks():
+        piece = _piece(chunk, plan, grouping)
+        seen[piece.cell] = True
+        finder.add(piece)
     totals = Totals(
         areas.weight,
         (plan.time.min(), plan.time.max()),
         metrics=question.metrics,
         baselines=reader.baselines,
         best=finder.best(),
-        sampled=reader.cells,
+        sampled=np.flatnonzero(seen),
         **sizes,
     )
     for chunk in reader.chunks():

@@ -100,7 +100,7 @@ def find_cuts(
     n_rows
         At least as many as these.
     bins
-        Ends of the ranges, as `check_bins` lets them pass; by default of five ranges with equally many withheld rows,
+        Ends of the ranges, as `checked_bins` lets them pass; by default of five ranges with equally many withheld rows,
         the first and the last of them open.
     others
         Further rows whose classes count.
@@ -125,10 +125,14 @@ def find_cuts(
         classes = _with_classes(classes, values.at(rows.cell, rows.time))
     taken = np.concatenate(sample) if sample else np.zeros(0)
     taken = taken[np.isfinite(taken)]
-    if not len(taken):
-        raise RunError(f"{values.name} has no value in any of the rows, so they cannot be grouped by it.")
-    if classes is not None:
+    if classes is not None and len(classes):
         return Cuts(classes=tuple(classes.tolist()))
+    if not first:
+        raise RunError(
+            f"No row was withheld, from which ranges of {values.name} could be made. Give their ends as bins."
+        )
+    if not len(taken):
+        raise RunError(f"{values.name} has no value in any of the withheld rows, so they cannot be grouped by it.")
     inner = np.unique(np.quantile(taken, np.arange(1, N_RANGES) / N_RANGES))
     return Cuts(edges=(-np.inf, *inner.tolist(), np.inf))
 
@@ -140,11 +144,15 @@ def group_by_variable(values: RowValues, cuts: Cuts) -> Grouping:
     return _ranges(values, np.array(cuts.edges))
 
 
-def check_bins(bins: Sequence[float] | None) -> None:
-    """Raise RunError where the ends of ranges are none."""
-    edges = np.asarray([0, 1] if bins is None else bins, np.float64)
+def checked_bins(bins: Sequence[float]) -> tuple[float, ...]:
+    """Return the ends of ranges; RunError where they are none."""
+    try:
+        edges = np.asarray(bins, np.float64)
+    except (TypeError, ValueError):
+        edges = np.zeros(0)
     if edges.ndim != 1 or len(edges) < 2 or not np.isfinite(edges).all() or not (np.diff(edges) > 0).all():
-        raise RunError(f"bins are {edges.tolist()}: give two or more numbers, each larger than the one before.")
+        raise RunError(f"bins are {bins!r}: give two or more numbers, each larger than the one before.")
+    return tuple(edges.tolist())
 
 
 def _with_classes(classes: NDArray[np.float64] | None, found: NDArray[np.float64]) -> NDArray[np.float64] | None:

@@ -119,12 +119,6 @@ class JudgedReader:
         """At least as many rows as there are."""
         return int(self.rows_of.sum())
 
-    @property
-    def cells(self) -> NDArray[np.int64]:
-        """Cells of the dataset in which partitions lie that are read."""
-        regions = np.unique([row.number // self.plan.n_periods for row in self.partitions])
-        return np.flatnonzero(np.isin(self.plan.region_of_cell, regions))
-
     def chunks(self) -> Iterator[list[JudgedRows]]:
         """Yield some partitions at a time, with all that a cell has: those of the periods of a region stay together."""
         pending: list[PartitionRow] = []

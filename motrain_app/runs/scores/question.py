@@ -8,7 +8,7 @@ from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.opening import check_metrics
 from motrain_app.runs.plan import Plan
-from motrain_app.runs.scores.grouping import ALL, CELL, FOLD, KEYWORDS, check_bins
+from motrain_app.runs.scores.grouping import ALL, CELL, FOLD, KEYWORDS
 from motrain_app.runs.scores.judged_rows import OF_TEST
 from motrain_app.runs.scores.row_values import row_values
 from motrain_app.skill import get_metric
@@ -61,7 +61,6 @@ def check_scores(folder: RunFolder, plan: Plan, question: ScoreQuestion) -> None
     by = question.grouped_by or ALL
     if by not in KEYWORDS:
         row_values(folder, plan, by, others=KEYWORDS)
-        check_bins(question.bins)
     elif question.bins is not None:
         raise RunError("bins are the ends of ranges of a variable: give its name as `by`.")
     if by == FOLD and question.rows == OF_TEST:

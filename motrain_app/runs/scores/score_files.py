@@ -101,8 +101,9 @@ def _json_value(value: Any) -> Any:
 
 
 def _told(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """Return a table that says in a column where it is partial: text has no attributes."""
-    return frame.assign(partial=frame.attrs["partial"]) if frame.attrs.get("partial") else frame
+    """Return a table that says in columns which rows were scored, and where it is partial: text has no attributes."""
+    told = frame.assign(rows=frame.attrs["rows"])
+    return told.assign(partial=frame.attrs["partial"]) if frame.attrs.get("partial") else told
 
 
 def _write_csv(run: "Run", frame: "pd.DataFrame", path: Path) -> None:

@@ -17,8 +17,14 @@ if TYPE_CHECKING:
 SHOWN = ("rmse", "skill")  # metrics that the table needs
 
 
-def print_scores(run: "Run", frame: "pd.DataFrame") -> None:
-    """Print RMSE and skill beside the best baseline, with intervals; of other metrics, each by itself."""
+def print_scores(run: "Run", frame: "pd.DataFrame", *, each: bool = False) -> None:
+    """Print RMSE and skill beside the best baseline, with intervals.
+
+    Parameters
+    ----------
+    each
+        Print every metric of the table by itself, unless it holds these two.
+    """
     test = frame.attrs.get("rows") == "test"
     of = "test rows, mean of the members" if test else "out-of-fold rows, each by the member that withheld it"
     partial = frame.attrs.get("partial", "")
@@ -28,7 +34,8 @@ def print_scores(run: "Run", frame: "pd.DataFrame") -> None:
     for name in names:
         table.add_column(name, no_wrap=True)
     units = {variable.name: variable.unit for variable in run.outputs}
-    if set(SHOWN) <= set(frame["metric"]):
+    metrics = set(frame["metric"])
+    if set(SHOWN) == metrics or (set(SHOWN) <= metrics and not each):
         _fill_with_errors(table, frame, names, units)
     else:
         _fill_with_metrics(table, frame, names, units)
@@ -44,7 +51,7 @@ def _fill_with_errors(table: Table, frame: "pd.DataFrame", names: list[str], uni
         cells += [_with_interval(row, units[str(row.output)]), f"{row.n}"]
         cells += [
             f"{row.baseline} {_number(row.baseline_value)}",
-            f"{skill.value:.2f} [{skill.low:.2f}, {skill.high:.2f}]",
+            _skill(skill),
         ]
         table.add_row(*(escape(str(cell)) for cell in cells))
 
@@ -61,6 +68,11 @@ def _fill_with_metrics(table: Table, frame: "pd.DataFrame", names: list[str], un
 
 def _with_interval(row: Any, unit: str) -> str:
     return f"{_number(row.value)} [{_number(row.low)}, {_number(row.high)}] {unit}".strip()
+
+
+def _skill(row: Any) -> str:
+    value, low, high = ("–" if number != number else f"{number:.2f}" for number in (row.value, row.low, row.high))
+    return f"{value} [{low}, {high}]"
 
 
 def _number(value: Any) -> str:

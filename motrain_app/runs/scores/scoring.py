@@ -11,7 +11,8 @@ from motrain_app.runs.environment import processes
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.opening import openings
 from motrain_app.runs.plan import Plan
-from motrain_app.runs.scores.group_scores import no_scores, score_groups
+from motrain_app.runs.scores.group_scores import cuts_of, no_scores, score_groups
+from motrain_app.runs.scores.grouping import CELL, checked_bins
 from motrain_app.runs.scores.judged_rows import HELD_OUT, OF_TEST
 from motrain_app.runs.scores.question import ScoreQuestion, check_scores
 from motrain_app.runs.store import DONE, PartitionRow, RunStore
@@ -44,8 +45,13 @@ def skill_frame(
         raise RunError("The test is sealed. run.open_test() opens it, and records that.")
     question = _question(plan, by, metrics, partitions, rows, bins)
     if question.partitions is not None:
-        _check_partitions(question.partitions, states)
-    if not question.by and bins is None and set(question.metrics) <= set(plan.metrics):
+        check_partitions(question.partitions, states)
+    if (
+        not question.by
+        and bins is None
+        and set(question.metrics) <= set(plan.metrics)
+        and _all_stored(states, question)
+    ):
         frame = _stored(plan, states, question)
     else:
         frame = score_groups(folder, folder.design(), question, workers=workers)
@@ -54,11 +60,24 @@ def skill_frame(
     return frame
 
 
+def _all_stored(states: Sequence[PartitionRow], question: ScoreQuestion) -> bool:
+    """Say whether the store has the scores of every finished partition: not where one ended after an opening."""
+    if question.rows == HELD_OUT:
+        return True
+    wanted = None if question.partitions is None else set(question.partitions)
+    asked = [row for row in states if row.state == DONE and (wanted is None or row.name in wanted)]
+    return all(row.test_scores is not None for row in asked)
+
+
 def _significant(frame: "pd.DataFrame") -> NDArray[np.bool_]:
-    """Say which differences from a baseline remain when false discoveries over partitions are controlled at 5 %."""
+    """Say which differences from a baseline remain when false discoveries are controlled at 5 %.
+
+    They are controlled over partitions, in each group by itself; over cells, where these are the groups.
+    """
     found = np.zeros(len(frame), bool)
     tested = frame[frame["p"].notna()]
-    together = ["output", "metric", *(["group"] if "group" in frame else [])]
+    of_cells = "by" in frame and (frame["by"] == CELL).all()
+    together = ["output", "metric", *(["group"] if "group" in frame and not of_cells else [])]
     for places in tested.groupby(together, sort=False, observed=True).indices.values():
         at = tested.index[places]
         found[at] = discoveries(tested["p"].to_numpy()[places])
@@ -77,7 +96,9 @@ def check_question(
     _check_rows(folder, rows)
     _states(folder)
     plan = Plan.load(folder.plan)
-    check_scores(folder, plan, _question(plan, by, metrics, None, rows, bins))
+    question = _question(plan, by, metrics, None, rows, bins)
+    check_scores(folder, plan, question)
+    cuts_of(folder, plan, question)
 
 
 def _question(
@@ -93,7 +114,7 @@ def _question(
         metrics=plan.metrics if metrics is None else _listed(metrics),
         partitions=None if partitions is None else _listed(partitions),
         rows=rows,
-        bins=None if bins is None else tuple(bins),
+        bins=None if bins is None else checked_bins(bins),
     )
 
 
@@ -120,7 +141,8 @@ def _check_rows(folder: "RunFolder", rows: str) -> None:
         raise RunError("The design of this run has no test rows. Give it a test date, and train again.")
 
 
-def _check_partitions(names: Sequence[str], states: Sequence[PartitionRow]) -> None:
+def check_partitions(names: Sequence[str], states: Sequence[PartitionRow]) -> None:
+    """Raise RunError where a run has no partition of some name."""
     known = [row.name for row in states]
     missing = sorted(set(names) - set(known))
     if missing:

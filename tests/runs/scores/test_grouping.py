@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from motrain_app.runs import RunError
-from motrain_app.runs.scores.grouping import MOST_CLASSES, check_bins, find_cuts, group_by_variable
+from motrain_app.runs.scores.grouping import MOST_CLASSES, checked_bins, find_cuts, group_by_variable
 from motrain_app.runs.scores.row_values import RowValues
 
 
@@ -83,12 +83,21 @@ def test_given_ranges_hold_their_lower_end_and_the_last_its_upper_one():
     assert grouping.names == ("0 – 1 m", "1 – 3 m")
 
 
-@pytest.mark.parametrize("bins", [[1], [2, 1], [1, 1], [0, np.nan], [0, np.inf], []])
+@pytest.mark.parametrize("bins", [[1], [2, 1], [1, 1], [0, np.nan], [0, np.inf], [], 5, ["x", 2], None])
 def test_ends_that_are_no_ranges_are_refused(bins):
     with pytest.raises(RunError, match="two or more numbers"):
-        check_bins(bins)
+        checked_bins(bins)
+
+
+def test_where_no_row_was_withheld_classes_come_from_the_others_and_ranges_must_be_given():
+    classes = variable(np.array([1.0, 2.0, 2.0, 1.0, 1.0]))
+    assert find_cuts(classes, [], 0, others=[rows(0, 5)]).classes == (1.0, 2.0)
+    quantity = variable(np.array([0.5, 1.25, 3.5, 2.0, 0.1]))
+    with pytest.raises(RunError, match="No row was withheld, .* Give their ends as bins"):
+        find_cuts(quantity, [], 0, others=[rows(0, 5)])
+    assert find_cuts(quantity, [], 0, bins=[0, 2, 4], others=[rows(0, 5)]).edges == (0.0, 2.0, 4.0)
 
 
 def test_a_variable_without_values_makes_no_groups():
-    with pytest.raises(RunError, match="has no value in any of the rows"):
+    with pytest.raises(RunError, match="has no value in any of the withheld rows"):
         grouped(variable(np.full(5, np.nan)), [rows(0, 5)], 5)
