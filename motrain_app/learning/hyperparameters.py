@@ -33,7 +33,11 @@ def share(name: str, value: Any) -> str | None:
 
 def one_of(name: str, value: Any, known: Iterable[str]) -> str | None:
     """Say what is wrong where a value is none of the known names."""
-    return None if value in known else f"{name} is {value!r}; it must be one of {', '.join(known)}."
+    return (
+        None
+        if isinstance(value, str) and value in known
+        else f"{name} is {value!r}; it must be one of {', '.join(known)}."
+    )
 
 
 def each(name: str, values: Any, check: Any) -> str | None:

@@ -69,9 +69,10 @@ class NetworkOptions:
                 each("output_weights", self.output_weights, positive) if self.output_weights else None,
                 _number("emphasis", self.emphasis),
                 _number("emphasis_power", self.emphasis_power),
-                *(_bound(name, value) for name in ("low", "high") for value in getattr(self, name)),
+                *(_bounds(name, getattr(self, name)) for name in ("low", "high")),
                 _crossed(self.low, self.high),
                 _two_architectures(self.search),
+                _whole_ranges(self.search),
             ]
         )
         if self.search is not None or self.together > 1:
@@ -152,7 +153,8 @@ def _with(options: NetworkOptions, point: Mapping[str, Any], *, rounded: bool) -
         width = point.get("width", options.hidden[-1])
         first = point.get("first_width", point.get("width", options.hidden[0]))
         layers = point.get("layers", len(options.hidden))
-        choices["hidden"] = (first, *[width] * (layers - 1)) if isinstance(layers, int) else ()
+        refuse([whole("layers", layers)])
+        choices["hidden"] = (first, *[width] * (layers - 1))
     return replace(options, **choices)
 
 
@@ -172,11 +174,23 @@ def _number(name: str, value: Any) -> str | None:
     return None if fine else f"{name} is {value!r}; it must be a number."
 
 
-def _bound(name: str, value: Any) -> str | None:
-    return None if value is None else _number(name, value)
+def _bounds(name: str, values: Any) -> str | None:
+    if not isinstance(values, tuple):
+        return f"{name} is {values!r}; it must be a list with an entry for each output, null where it has no bound."
+    return next((problem for value in values if value is not None and (problem := _number(name, value))), None)
 
 
-def _crossed(low: tuple[Any, ...], high: tuple[Any, ...]) -> str | None:
+def _whole_ranges(search: Search | None) -> str | None:
+    """Say where a range of whole numbers begins below one."""
+    for name, choice in search.space if search is not None else ():
+        if name in _WHOLE and isinstance(choice, Range) and not choice.low >= 1:
+            return f"search: {name} goes from {choice.low!r} on; it must be a whole number from 1 on."
+    return None
+
+
+def _crossed(low: Any, high: Any) -> str | None:
+    if _bounds("low", low) or _bounds("high", high):
+        return None  # which is said by itself
     for number, (below, above) in enumerate(zip(low, high, strict=False)):
         if below is not None and above is not None and not below < above:
             return f"low and high of output {number} are {below} and {above}; low must be below high."

@@ -60,7 +60,7 @@ def register_module(given: str | Path) -> Registered:
         module = _import_file(path) if is_file else importlib.import_module(str(given))
     except DesignError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise DesignError(
             f"{given} cannot be registered: importing it raised {type(error).__name__}: {error}. Name a module that "
             "Python finds, or the path of a .py file."
@@ -94,6 +94,5 @@ def _is_of(origin: str | None, path: Path) -> bool:
 
 def _sha256(module: ModuleType) -> str:
     """Return the sha256 of a module's file; the empty text where it has none."""
-    if module.__file__ is None:
-        return ""
-    return hashlib.sha256(Path(module.__file__).read_bytes()).hexdigest()
+    file = getattr(module, "__file__", None)  # which a module of the interpreter itself lacks
+    return "" if file is None else hashlib.sha256(Path(file).read_bytes()).hexdigest()

@@ -95,6 +95,8 @@ class Search:
             return None if choice else f"search: {name} has no value to choose from."
         if not self.candidates:
             return f"search: {name} is a range, which has no end of values. Say how many candidates to draw."
+        if not (math.isfinite(choice.low) and math.isfinite(choice.high)):
+            return f"search: {name} goes from {choice.low!r} to {choice.high!r}; both ends must be finite numbers."
         if not choice.low <= choice.high:
             return f"search: {name} goes from {choice.low:g} to {choice.high:g}; low comes first."
         return positive(f"search: the low end of {name}", choice.low) if choice.log else None
@@ -174,9 +176,11 @@ def _choice(name: str, value: Any) -> Choice:
     if isinstance(value, Mapping):
         numbers = [value.get("low"), value.get("high")]
         fine = all(isinstance(number, int | float) and not isinstance(number, bool) for number in numbers)
-        if not fine or set(value) - {"low", "high", "log"}:
-            raise DesignError(f"search: the range of {name} is {dict(value)!r:.100}; it needs low and high, and log.")
-        return Range(value["low"], value["high"], bool(value.get("log", False)))
+        if not fine or set(value) - {"low", "high", "log"} or not isinstance(value.get("log", False), bool):
+            raise DesignError(
+                f"search: the range of {name} is {dict(value)!r:.100}; it needs low and high, and log true or false."
+            )
+        return Range(value["low"], value["high"], value.get("log", False))
     if not isinstance(value, list | tuple):
         raise DesignError(f"search: {name} is {value!r:.100}; it must be a list of values, or a range.")
     return tuple(tuple(one) if isinstance(one, list) else one for one in value)

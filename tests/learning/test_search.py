@@ -88,6 +88,13 @@ def test_equal_candidates_are_tried_once_and_a_space_of_one_point_is_one():
         ({"space": {"l2": {"low": 0.0, "high": 0.1, "log": True}}, "candidates": 4}, "above zero"),
         ({"space": {"l2": [0.0, -1.0]}}, "l2 is -1.0"),
         ({"space": {"hidden": [[4]], "width": [4]}}, "says the whole architecture"),
+        ({"space": {"batch": {"low": 0, "high": 64}}, "candidates": 4}, "a whole number from 1 on"),
+        ({"space": {"width": {"low": 0.4, "high": 3, "log": True}}, "candidates": 4}, "a whole number from 1 on"),
+        ({"space": {"width": {"low": 1, "high": float("inf")}}, "candidates": 4}, "both ends must be finite"),
+        ({"space": {"l2": {"low": "0", "high": 1}}, "candidates": 4}, "needs low and high"),
+        ({"space": {"l2": {"low": 0.1, "high": 1, "log": "false"}}, "candidates": 4}, "true or false"),
+        ({"space": {"layers": [-3, 0, 1]}}, "layers is -3"),
+        ({"space": {"activation": [["tanh"]]}}, "activation is"),
         ({"space": {"l2": [0.0]}, "halving": 1}, "drops nothing"),
         ({"space": {"l2": [0.0]}, "halves": 2}, "has no 'halves'"),
         ({"space": {"l2": list(np.linspace(0, 1, 600))}}, "512 are the most"),
@@ -107,6 +114,21 @@ def test_a_search_that_is_far_too_large_is_not_even_listed(search):
     with pytest.raises(DesignError, match="candidates; 512 are the most"):
         NetworkOptions(search=whole)
     assert time.process_time() - begin < 1
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"low": 0.0}, "low is 0.0; it must be a list"),
+        ({"high": 1}, "high is 1; it must be a list"),
+        ({"low": ["0"], "high": [1.0]}, "low is '0'; it must be a number"),
+        ({"low": [2.0], "high": [1.0]}, "low must be below high"),
+        ({"activation": {}}, "activation is {}"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(options, words):
+    with pytest.raises(DesignError, match=words):
+        resolve_learner(Learner("network", options))
 
 
 def test_settings_of_outputs_must_be_as_many_as_these():

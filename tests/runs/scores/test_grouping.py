@@ -93,7 +93,7 @@ def test_where_no_row_was_withheld_classes_come_from_the_others_and_ranges_must_
     classes = variable(np.array([1.0, 2.0, 2.0, 1.0, 1.0]))
     assert find_cuts(classes, [], 0, others=[rows(0, 5)]).classes == (1.0, 2.0)
     quantity = variable(np.array([0.5, 1.25, 3.5, 2.0, 0.1]))
-    with pytest.raises(RunError, match="No row was withheld, .* Give their ends as bins"):
+    with pytest.raises(RunError, match=r"No row was withheld, .* Give their ends as bins"):
         find_cuts(quantity, [], 0, others=[rows(0, 5)])
     assert find_cuts(quantity, [], 0, bins=[0, 2, 4], others=[rows(0, 5)]).edges == (0.0, 2.0, 4.0)
 
