@@ -69,6 +69,7 @@ def _test_scores(run):
     return unpack_scores(shaped, metrics=plan.metrics, baselines=plan.baselines)
 
 
+@pytest.mark.timeout(3600)  # it trains every learner
 def test_test_rmse_of_every_cell_and_output(train, table):
     scores = {learner: _test_scores(train(learner)[0]) for learner in LEARNERS}
     rmse = metric_names().index("rmse")
@@ -105,6 +106,7 @@ def test_test_rmse_of_every_cell_and_output(train, table):
         assert (skill > 0).all(), learner
 
 
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("learner", ["network", *SEARCHES])
 def test_networks_are_better_than_the_peers_for_each_output(learner, train, table):
     """The mean over the peer's four cells and three seeds."""
