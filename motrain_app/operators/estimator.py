@@ -80,7 +80,8 @@ class EstimatorMember(Scaled):
             Where the estimators cannot be made of their bytes, or a type in them is not allowed.
         """
         z = self._scaled(x)
-        there = np.flatnonzero(np.isfinite(z).all(axis=0))  # scikit-learn refuses the others, and empty tables
+        # scikit-learn refuses others, also those that are infinite as float32, and empty tables.
+        there = np.flatnonzero((np.abs(z) <= np.finfo(np.float32).max).all(axis=0))
         y = np.full((self.n_outputs, z.shape[1]), np.nan)
         if len(there):
             rows = np.ascontiguousarray(z[:, there].T)

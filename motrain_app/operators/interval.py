@@ -210,10 +210,13 @@ class ResidualQuantiles:
         return cls(knots=arrays["knots"], n=arrays["n"], effective=arrays["effective"])
 
 
+_ROUNDING = 1e-7  # of a level as float32
+
+
 def _place_of_level(level: Any) -> int:
     """Return where a level, or the next higher one that is kept, stands in `PERCENTS`."""
     if not isinstance(level, int | float | np.number) or not 0 < level < 1:
         raise OperatorError(f"level is {level!r}; it is the share of rows within the interval, such as 0.9.")
-    if not 0.5 <= level <= 0.99:
+    if not 0.5 <= level <= 0.99 + _ROUNDING:
         raise OperatorError(f"level is {level!r}; quantiles of residuals are kept for levels from 0.5 to 0.99.")
-    return math.ceil(100 * float(level) - 1e-9) - int(PERCENTS[0])  # 100 · 0.57 is a little more than 57
+    return math.ceil(100 * (float(level) - _ROUNDING)) - int(PERCENTS[0])  # 100 · 0.57 is a little more than 57

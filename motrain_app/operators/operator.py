@@ -267,13 +267,13 @@ class Operator:
     def _call_dataset(self, x: "xr.Dataset", *, crossfit: bool) -> "xr.Dataset":
         import xarray as xr
 
-        fields = self._fields(x)
+        if crossfit and "time" not in x.coords:
+            raise OperatorError("crossfit=True needs a time coordinate in the dataset.")
+        fields = self._fields(x, x["time"] if crossfit else None)
         shape, dims = next(iter(fields.values())).shape, next(iter(fields.values())).dims
         values = {name: field.values.reshape(-1) for name, field in fields.items()}
         columns = np.stack([values[name] for name in self._names])
         if crossfit:
-            if "time" not in x.coords:
-                raise OperatorError("crossfit=True needs a time coordinate in the dataset.")
             time = x["time"].broadcast_like(next(iter(fields.values()))).transpose(*dims)
             y = self._crossfit(columns, _as_times(time.values.reshape(-1), columns.shape[1]))
         else:
@@ -287,8 +287,8 @@ class Operator:
             coords={name: coord for name, coord in x.coords.items() if set(coord.dims) <= set(dims)},
         )
 
-    def _fields(self, x: "xr.Dataset") -> dict[str, "xr.DataArray"]:
-        """Return inputs and filter variables by name, broadcast against each other."""
+    def _fields(self, x: "xr.Dataset", time: "xr.DataArray | None" = None) -> dict[str, "xr.DataArray"]:
+        """Return inputs and filter variables by name, broadcast against each other, and against times if there are."""
         import xarray as xr
 
         asked = [*self._names, *(name for rule in self.filters for name in sorted(rule.variables))]
@@ -303,7 +303,11 @@ class Operator:
                     f"{variable.name} is in {unit!r}; the operator was trained with {variable.unit!r}. "
                     "Convert it, and set its units."
                 )
-        return dict(zip(names, xr.broadcast(*(x[name] for name in names)), strict=True))
+        texts = [f"{name} ({x[name].dtype})" for name in names if x[name].dtype.kind not in "fiub"]
+        if texts:
+            raise OperatorError(f"The dataset has no numbers in {', '.join(texts)}.")
+        others = [] if time is None else [time]
+        return dict(zip(names, xr.broadcast(*(x[name] for name in names), *others), strict=False))
 
     def save(self, path: str | Path) -> Path:
         """Write the operator to one file (safetensors: arrays and a JSON header, nothing that could run)."""

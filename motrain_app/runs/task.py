@@ -169,7 +169,11 @@ def _read_rows(bench: Workbench, positions: NDArray[np.int64]) -> Rows:
 
 
 def add_offsets(stack: AnyStack, rows: StagedRows) -> AnyStack:
-    """Return members in physical units."""
+    """Return members in physical units; the range of an input holds what was rounded when its offset was taken off."""
     offset = {"input": rows.input_offset, "output": rows.output_offset}
     moved = ("input_mean", "input_low", "input_high", "output_mean", "output_low", "output_high")
-    return replace(stack, arrays={n: a + offset[n.split("_")[0]] if n in moved else a for n, a in stack.arrays.items()})
+    arrays = {n: a + offset[n.split("_")[0]] if n in moved else a for n, a in stack.arrays.items()}
+    for name, outwards in (("input_low", -1.0), ("input_high", 1.0)):
+        rounding = np.spacing(np.abs(stack.arrays[name]).astype(np.float32)).astype(np.float64)
+        arrays[name] = arrays[name] + outwards * np.where(rows.input_offset != 0, rounding, 0.0)
+    return replace(stack, arrays=arrays)

@@ -167,6 +167,12 @@ def test_every_whole_per_cent_is_exact():
         np.testing.assert_array_equal(found.offsets(percent / 100), found.knots[:, :4, :, percent - 50])
 
 
+@pytest.mark.parametrize("per_cent", range(50, 100))
+def test_a_level_as_float32_is_the_same_level(per_cent):
+    residuals = calibrate(noise(), DAYS)
+    np.testing.assert_array_equal(residuals.pooled(np.float32(per_cent / 100)), residuals.pooled(per_cent / 100))
+
+
 def test_a_higher_level_is_never_narrower():
     found = calibrate(noise(n_outputs=3), DAYS)
     assert (np.diff(found.knots[:, :, 0], axis=-1) <= 0).all()

@@ -297,6 +297,22 @@ def test_crossfit_of_one_time_and_of_another_order_of_dims(make_operator, fields
     np.testing.assert_allclose(turned.transpose(*whole.dims).values, whole.values, rtol=1e-13)
 
 
+def test_crossfit_of_states_that_do_not_change_has_a_value_at_each_time(make_operator, fields):
+    h = make_operator()
+    still = fields[[variable.name for variable in h.inputs]].isel(time=0, drop=True).assign_coords(time=TIME)
+    y = h(still, crossfit=True)["sig"]
+    moving = h(still.broadcast_like(xr.DataArray(TIME, dims="time")).assign_coords(time=TIME), crossfit=True)["sig"]
+    np.testing.assert_array_equal(y.transpose(*moving.dims).values, moving.values)
+
+
+@pytest.mark.parametrize("dtype", ["U8", "datetime64[ns]"])
+def test_what_holds_no_numbers_is_refused_by_name(make_operator, fields, dtype):
+    odd = fields.assign(TG1=fields["TG1"].astype("U8") if dtype == "U8" else fields["TG1"].astype(int).astype(dtype))
+    odd["TG1"].attrs = fields["TG1"].attrs
+    with pytest.raises(OperatorError, match="no numbers in TG1"):
+        make_operator()(odd)
+
+
 def test_crossfit_of_a_dataset_without_time_is_refused(make_operator, fields):
     with pytest.raises(OperatorError, match="needs a time coordinate"):
         make_operator()(fields.isel(time=0, drop=True), crossfit=True)

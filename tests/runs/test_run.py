@@ -226,3 +226,16 @@ def test_rows_that_all_fail_the_filter_break_off_with_the_drivers_words(design, 
 def test_a_folder_that_is_no_run_is_told(tmp_path):
     with pytest.raises(RunError, match="is no run folder"):
         Run.open(tmp_path)
+
+
+def test_no_training_row_lies_outside_the_range_not_even_where_a_difference_in_kelvin_is_always_zero(design, tmp_path):
+    data = make_dataset(cells=1)
+    data["inversion"] = (data["a"] * 0.0).assign_attrs(units="K")
+    made = design(data=data).change(inputs=("a", "b", "inversion"))
+    folder = create_run(made, tmp_path / "runs")
+    assert drive_here(folder) == "done"
+    operator = Run.open(folder.path).operator("cell-0")
+    states = np.stack([data[name].values[0] for name in ("a", "b", "inversion")], axis=1)
+    training = data["time"].values < np.datetime64("2014-01-01")
+    assert operator.inside_range(states[training]).all()
+    assert not operator.inside_range([*states[:1], 0, 0, 0.001]).any()
