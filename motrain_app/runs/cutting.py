@@ -16,6 +16,7 @@ BLOCK_BYTES = 1 << 30  # of a block, in a worker: its rows, and all that a learn
 STACK_SLOTS = 32  # of a stack at most: it costs as little a slot as a larger one, and less of it is in vain
 CANDIDATES_OF_BLOCK = 2000  # at all places together: some seconds of work
 _BYTES_A_VALUE = 32  # of a row: float32 as read, float64 as worked on, and their copies
+_BYTES_JUDGED, _BYTES_JUDGED_MORE = 1200, 64  # of a row, while one output is scored; for each output besides
 _BYTES_OF_ORDER = 8  # of a row, for each member of a learner that pads: which rows it takes next
 
 
@@ -31,12 +32,15 @@ class Needs:
         Tried for each member.
     bytes_a_row, bytes_a_member
         Memory that a row takes, and that a member takes with all its candidates.
+    bytes_a_judged_row
+        Memory that a row of a large partition takes while its predictions are scored.
     """
 
     members: int
     candidates: int
     bytes_a_row: int
     bytes_a_member: int
+    bytes_a_judged_row: int
 
 
 def needs(kind: LearnerKind, options: Any, *, members: int, n_inputs: int, n_outputs: int, seed: int) -> Needs:
@@ -47,6 +51,7 @@ def needs(kind: LearnerKind, options: Any, *, members: int, n_inputs: int, n_out
         candidates=len(candidates),
         bytes_a_row=(n_inputs + 3 * n_outputs) * _BYTES_A_VALUE + (_BYTES_OF_ORDER * members if kind.pads else 0),
         bytes_a_member=sum(kind.bytes_of_member(one, n_inputs, n_outputs) for one in candidates),
+        bytes_a_judged_row=_BYTES_JUDGED + n_outputs * _BYTES_JUDGED_MORE,
     )
 
 
@@ -59,11 +64,12 @@ def refuse_beyond_memory(rows: NDArray[np.int64], names: tuple[str, ...], need: 
         Of each partition, training and test.
     """
     largest = int(rows.argmax())
-    of_rows, of_members = int(rows[largest]) * need.bytes_a_row, need.members * need.bytes_a_member
+    bytes_a_row = max(need.bytes_a_row, need.bytes_a_judged_row)
+    of_rows, of_members = int(rows[largest]) * bytes_a_row, need.members * need.bytes_a_member
     if of_rows > 4 * BLOCK_BYTES:
         raise RunError(
             f"The partition {names[largest]!r} has {rows[largest]:,} rows, which need {of_rows / 1e9:.0f} GB in a "
-            "worker. Divide it, or filter its rows."
+            "worker. Divide it, filter its rows, or train on a sample of them: train(design, max_rows=…)."
         )
     if of_members > BLOCK_BYTES:
         raise RunError(

@@ -27,6 +27,7 @@ __all__ = ["Scores", "score_outputs", "unpack_scores"]
 
 # Columns of a packed row before the metrics': n, index of the best baseline, length and number of blocks.
 _HEAD = 4
+ROWS_TOGETHER = 100_000  # up to which all outputs are scored in one go, which saves time where rows are few
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -201,6 +202,11 @@ def score_outputs(
                 f"{name} is {array.dtype} of shape {array.shape}: give {kind.__name__}, one for each of the "
                 f"{o.shape[1]} rows"
             )
+    if len(o) > 1 and o.shape[1] > ROWS_TOGETHER:
+        return _one_after_the_other(
+            o, p, others, hits, time, cell=cell, metrics=metrics, key=key, replicates=replicates,
+            constant_baselines=constant_baselines, seasonal_baselines=seasonal_baselines,
+        )  # fmt: skip
     chosen = [get_metric(name) for name in metrics]
     wanted = frozenset(metric.of for metric in chosen)
     n_cells, place = _numbered(cell)
@@ -244,6 +250,31 @@ def score_outputs(
         block_days=np.array([one.block_days for one in found]),
         blocks=np.array([one.blocks for one in found]),
     )
+
+
+def _one_after_the_other(
+    observed: FloatArray,
+    predicted: FloatArray,
+    baselines: Mapping[str, FloatArray],
+    within: FloatArray | None,
+    time: NDArray[Any],
+    **choices: Any,
+) -> Scores:
+    """Score each output by itself, to the same bits: of many rows, those of one output at a time are in memory."""
+    each = [
+        score_outputs(
+            observed[i : i + 1],
+            predicted[i : i + 1],
+            {name: values[i : i + 1] for name, values in baselines.items()},
+            time,
+            within=None if within is None else within[i : i + 1],
+            **choices,
+        )
+        for i in range(len(observed))
+    ]
+    first, *others = [one.pack() for one in each]
+    packed = np.concatenate([first, *others], axis=0)
+    return unpack_scores(packed, metrics=each[0].metrics, baselines=each[0].baselines)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

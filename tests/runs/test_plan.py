@@ -82,7 +82,7 @@ def test_no_row_at_all_says_why(planned, dataset, choices, words):
 
 def test_a_partition_beyond_a_workers_memory_is_refused_before_anything_runs(planned, dataset, monkeypatch):
     monkeypatch.setattr(cutting, "BLOCK_BYTES", 1000)
-    with pytest.raises(RunError, match="Divide it, or filter its rows"):
+    with pytest.raises(RunError, match="Divide it, filter its rows, or train on a sample"):
         planned(dataset(), regions=None)
 
 

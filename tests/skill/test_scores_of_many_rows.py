@@ -1,0 +1,47 @@
+"""Of many rows each output is scored by itself: to the same bits, and in the memory that runs count with."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from motrain_app.design import Learner
+from motrain_app.learning import resolve_learner
+from motrain_app.runs.cutting import needs
+from motrain_app.skill import metric_names, score_outputs, scores
+
+BASELINES = ("mean", "climatology", "ridge", "reference")
+
+
+def make_rows(n_outputs, n_days, n_cells):
+    rng = np.random.default_rng(0)
+    shape = (n_outputs, n_days * n_cells)
+    observed = rng.standard_normal(shape).astype(np.float32)
+    predicted = observed + rng.standard_normal(shape).astype(np.float32)
+    observed[rng.random(shape) < 0.1] = np.nan
+    baselines = {name: rng.standard_normal(shape).astype(np.float32) for name in BASELINES}
+    time = np.datetime64("2005-01-01") + np.tile(np.arange(n_days), n_cells)
+    cell, within = np.repeat(np.arange(n_cells), n_days), (rng.random(shape) < 0.9).astype(float)
+    choices = {"cell": cell, "within": within, "metrics": metric_names(), "key": 3, "replicates": 200}
+    return (observed, predicted, baselines, time), choices
+
+
+def test_each_output_by_itself_has_the_bits_of_all_in_one_go(monkeypatch):
+    rows, choices = make_rows(3, 1500, 4)
+    together = score_outputs(*rows, **choices)
+    monkeypatch.setattr(scores, "ROWS_TOGETHER", 100)
+    apart = score_outputs(*rows, **choices)
+    assert apart.pack().tobytes() == together.pack().tobytes()
+    assert (apart.metrics, apart.baselines) == (together.metrics, together.baselines)
+
+
+@pytest.mark.parametrize("n_outputs", [1, 3])
+def test_a_row_takes_no_more_memory_than_runs_count_with(n_outputs, monkeypatch):
+    monkeypatch.setattr(scores, "ROWS_TOGETHER", 100)
+    rows, choices = make_rows(n_outputs, 2500, 40)
+    tracemalloc.start()
+    score_outputs(*rows, **choices)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    need = needs(*resolve_learner(Learner("ridge")), members=10, n_inputs=8, n_outputs=n_outputs, seed=0)
+    assert 0.5 * need.bytes_a_judged_row < peak / len(rows[3]) < need.bytes_a_judged_row
