@@ -257,7 +257,8 @@ class Run:
             Over (partition, output, fold); with a jackknife by year a fold is a year. ``difficulty`` is the score of
             the rows that a fold's member withheld, with its 95 % interval ``low``, ``high`` and ``n``. ``influence`` is
             the change when that year is left out of training: the root mean square, over withheld rows of all years, of
-            that member minus the mean of all members, in the output's unit. Test rows are in neither.
+            that member minus the mean of all members, in the output's unit. Test rows are in neither. Where the run is
+            partial, the attribute of that name says so.
 
         Raises
         ------

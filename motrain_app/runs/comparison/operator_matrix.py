@@ -75,7 +75,7 @@ def cross_operators(run: "Run", partitions: str | Sequence[str] | None = None) -
             values |= {"change": change.value, "low": change.low, "high": change.high}
             for name, value in values.items():
                 found[name][other, place] = value
-    return _as_dataset(found, [row.name for row in chosen], plan)
+    return _as_dataset(found, [row.name for row in chosen], withheld)
 
 
 def _change(run: "Run", plan: Plan, rows: WithheldRows, predicted: Array) -> Change:
@@ -124,7 +124,7 @@ def _of_partition(folder: RunFolder, row: PartitionRow, plan: Plan) -> Predict:
     return predict_by_members(members, len(plan.outputs))
 
 
-def _as_dataset(found: dict[str, Array], names: list[str], plan: Plan) -> xr.Dataset:
+def _as_dataset(found: dict[str, Array], names: list[str], withheld: Withheld) -> xr.Dataset:
     dims = ("operator", "partition", "output")
     said = {
         "rmse": "root-mean-square error out-of-fold",
@@ -139,7 +139,8 @@ def _as_dataset(found: dict[str, Array], names: list[str], plan: Plan) -> xr.Dat
         coords={
             "operator": names,
             "partition": names,
-            "output": [variable.name for variable in plan.outputs],
-            "unit": ("output", [variable.unit for variable in plan.outputs]),
+            "output": [variable.name for variable in withheld.plan.outputs],
+            "unit": ("output", [variable.unit for variable in withheld.plan.outputs]),
         },
+        attrs={"rows": "out-of-fold", "partial": withheld.partial_words},
     )

@@ -9,7 +9,7 @@ from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.plan import Plan
 from motrain_app.runs.scores.judged_rows import HELD_OUT, JudgedReader, joined
 from motrain_app.runs.scores.question import ScoreQuestion, check_scores
-from motrain_app.runs.scores.scoring import check_partitions
+from motrain_app.runs.scores.scoring import check_partitions, partial_words
 from motrain_app.runs.store import RunStore
 from motrain_app.skill import get_metric, score_each_cell
 
@@ -32,7 +32,8 @@ def score_cells(run: RunFolder, metric: str, partitions: str | Sequence[str] | N
     Returns
     -------
     xarray.Dataset
-        One variable an output and ``n_<output>``, over space, with lat and lon; NaN where a cell has no such row.
+        One variable an output and ``n_<output>``, over space, with lat and lon; NaN where a cell has no such row. Where
+        the run is partial, the attribute of that name says so.
 
     Notes
     -----
@@ -73,4 +74,5 @@ def score_cells(run: RunFolder, metric: str, partitions: str | Sequence[str] | N
         for number, variable in enumerate(plan.outputs)
     }
     counts = {f"n_{variable.name}": ("space", count[number]) for number, variable in enumerate(plan.outputs)}
-    return xr.Dataset(fields | counts, coords={"lat": ("space", plan.lat), "lon": ("space", plan.lon)})
+    coords = {"lat": ("space", plan.lat), "lon": ("space", plan.lon)}
+    return xr.Dataset(fields | counts, coords, attrs={"rows": "out-of-fold", "partial": partial_words(run)})

@@ -53,5 +53,5 @@ def year_matrices(run: RunFolder, metric: str) -> xr.Dataset:
             "unit": ("output", units, {"long_name": "unit of influence"}),
             "metric_unit": ("output", [get_metric(metric).unit_of(unit) for unit in units]),
         },
-        attrs={"metric": metric, "rows": "out-of-fold"},
+        attrs={"metric": metric, "rows": "out-of-fold", "partial": scores.attrs["partial"]},
     )

@@ -5,6 +5,7 @@ import pytest
 
 from motrain_app.design import Design
 from motrain_app.runs import Run, RunError, create_run
+from motrain_app.runs.store import RunStore
 from tests.runs.conftest import drive_here, make_dataset
 
 ODD = 2012
@@ -68,3 +69,14 @@ def test_units_and_the_metric_are_told(run):
 def test_without_a_jackknife_there_are_no_years(make_run):
     with pytest.raises(RunError, match="left no year out"):
         make_run(jackknife=None).years()
+
+
+def test_matrices_and_maps_of_an_interrupted_run_say_that_it_is_partial(make_run):
+    run = make_run()
+    for found in (run.years(), run.cross(), run.by_cell("rmse")):
+        assert (found.attrs["rows"], found.attrs["partial"]) == ("out-of-fold", "")
+    with RunStore(run.path / "run.sqlite", write=True) as store:
+        store.wait_again([2])
+    partial = Run.open(run.path)
+    for found in (partial.years(), partial.cross(), partial.by_cell("rmse")):
+        assert "2 of 3 partitions" in found.attrs["partial"]
