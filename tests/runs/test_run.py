@@ -238,4 +238,4 @@ def test_no_training_row_lies_outside_the_range_not_even_where_a_difference_in_k
     states = np.stack([data[name].values[0] for name in ("a", "b", "inversion")], axis=1)
     training = data["time"].values < np.datetime64("2014-01-01")
     assert operator.inside_range(states[training]).all()
-    assert not operator.inside_range([*states[:1], 0, 0, 0.001]).any()
+    assert not operator.inside_range(states[:1] + np.array([0, 0, 0.001])).any()
