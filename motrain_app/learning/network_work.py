@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.learning.network_options import NetworkOptions
-from motrain_app.learning.programs import group_candidates, step_seconds, steps_of_call
+from motrain_app.learning.programs import check_programs, group_candidates, step_seconds, steps_of_call
 from motrain_app.learning.search import Rung
 
 Counts = NDArray[np.int64]
@@ -201,4 +201,4 @@ def check_network(options: NetworkOptions, n_outputs: int, seed: int) -> None:
     options.check(n_outputs)
     candidates = options.candidates(seed)
     options.check_together(len(candidates))
-    group_candidates(candidates)
+    check_programs(candidates)

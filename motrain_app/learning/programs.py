@@ -7,9 +7,10 @@ tanh as for relu, so it stays what it is and changes no other.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import pairwise
 
 from motrain_app.design.errors import DesignError
+from motrain_app.learning.joining import join_cheapest
 from motrain_app.learning.network_options import NetworkOptions
 
 _BOTH_ENDS = 12  # inputs and outputs of a usual network
@@ -62,28 +63,41 @@ def step_seconds(hidden: Sequence[int], batch: int, both_ends: int) -> float:
     return batch * (1e-9 * (both_ends + sum(hidden)) + 8e-11 * multiplications)
 
 
+def check_programs(candidates: Sequence[NetworkOptions]) -> None:
+    """Raise DesignError where activations, batches and numbers of layers are too many.
+
+    That is all that can be wrong with a grouping; it is known at once, while a person types.
+    """
+    kinds = {(one.activation, one.batch, len(one.hidden)) for one in candidates}
+    if len(kinds) > PROGRAMS_AT_MOST:
+        raise DesignError(
+            f"The search needs {len(kinds)} programs, one for every activation, batch and number of layers together; "
+            f"{PROGRAMS_AT_MOST} are the most. Give it fewer batches."
+        )
+
+
 def group_candidates(candidates: Sequence[NetworkOptions]) -> tuple[Group, ...]:
     """Divide candidates into at most six groups, so that little is padded.
 
     Raises
     ------
     DesignError
-        Where their activations, batches and numbers of layers are too many.
+        As `check_programs`.
     """
+    check_programs(candidates)
     groups: dict[tuple[str, int, tuple[int, ...]], list[int]] = {}
     for number, one in enumerate(candidates):
         groups.setdefault((one.activation, one.batch, tuple(map(_rounded, one.hidden))), []).append(number)
     found = [_group(candidates, members) for members in groups.values()]
-    if len({_kind(group) for group in found}) > PROGRAMS_AT_MOST:
-        raise DesignError(
-            f"The search needs {len({_kind(group) for group in found})} programs, one for every activation, batch and "
-            f"number of layers together; {PROGRAMS_AT_MOST} are the most. Give it fewer batches."
-        )
-    while len(found) > PROGRAMS_AT_MOST:
-        pairs = [pair for pair in combinations(found, 2) if _kind(pair[0]) == _kind(pair[1])]
-        first, second = min(pairs, key=lambda pair: _cost(_join(candidates, *pair)) - _cost(pair[0]) - _cost(pair[1]))
-        found = [group for group in found if group not in (first, second)] + [_join(candidates, first, second)]
-    return tuple(sorted(found, key=lambda group: group.members))
+    kinds = {kind: number for number, kind in enumerate(dict.fromkeys(map(_kind, found)))}
+    joined = join_cheapest(
+        [len(group.members) for group in found],
+        [group.hidden for group in found],
+        [kinds[_kind(group)] for group in found],
+        PROGRAMS_AT_MOST,
+    )
+    whole = [_group(candidates, [one for number in numbers for one in found[number].members]) for numbers in joined]
+    return tuple(sorted(whole, key=lambda group: group.members))
 
 
 def _rounded(width: int) -> int:
@@ -98,14 +112,5 @@ def _group(candidates: Sequence[NetworkOptions], members: Sequence[int]) -> Grou
     return Group(tuple(sorted(members)), some[0].activation, some[0].batch, hidden)
 
 
-def _join(candidates: Sequence[NetworkOptions], first: Group, second: Group) -> Group:
-    return _group(candidates, [*first.members, *second.members])
-
-
 def _kind(group: Group) -> tuple[str, int, int]:
     return group.activation, group.batch, len(group.hidden)
-
-
-def _cost(group: Group) -> int:
-    """Return multiplications a row of all members, but for the first and last layer, which hardly differ."""
-    return len(group.members) * (sum(group.hidden) + sum(a * b for a, b in pairwise(group.hidden)))
