@@ -1,5 +1,6 @@
 """Checks that hyper-parameters of several learners share; each collects a sentence where a value makes no sense."""
 
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,16 +14,22 @@ def refuse(problems: Iterable[str | None]) -> None:
         raise DesignError(found)
 
 
-def whole(name: str, value: Any, least: int = 1) -> str | None:
-    """Say what is wrong where a value is no whole number of at least `least`."""
-    fine = isinstance(value, int) and not isinstance(value, bool) and value >= least
-    return None if fine else f"{name} is {value!r}; it must be a whole number from {least} on."
+def is_number(value: Any) -> bool:
+    """Return whether a value is a finite number that a float can hold; true and false are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+
+
+def whole(name: str, value: Any, least: int = 1, most: int = 10**9) -> str | None:
+    """Say what is wrong where a value is no whole number of at least `least`, or one beyond all use."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        return f"{name} is {value!r}; it must be a whole number from {least} on."
+    return None if value <= most else f"{name} is {value!r:.40}; {most:,} is the most."
 
 
 def positive(name: str, value: Any, *, zero: bool = False) -> str | None:
     """Say what is wrong where a value is no finite number above zero (or zero, where that is allowed)."""
-    fine = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")
-    return None if fine and (zero or value > 0) else f"{name} is {value!r}; it must be a number above zero."
+    fine = is_number(value) and (value > 0 or (zero and value == 0))
+    return None if fine else f"{name} is {value!r}; it must be a number above zero."
 
 
 def share(name: str, value: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""Losses in NumPy: the squared error that counts some values of an output more than others."""
+"""The squared error Σ e^{b·y^c} (ŷ − y)² that counts some values of an output more than others: its weights."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,10 +11,14 @@ Float64 = NDArray[np.float64]
 def log_emphasis(observed: ArrayLike, emphasis: float, power: float) -> Float64:
     """Return the logarithm b·y^c of the weight of each value; a caller that normalises subtracts its maximum first.
 
+    With b > 0 large values count more, with b < 0 small ones; b = 0 leaves the plain sum of squared errors. The weight
+    is that of the observed value, so that a prediction cannot lower its loss by its own weight.
+
     Parameters
     ----------
     observed
-        y, any shape; NaN where a value is missing, and so its weight.
+        y, any shape, in the output's unit: y^c depends on unit and offset. NaN where a value is missing, and so its
+        weight.
     emphasis
         b; 0 gives every value the weight 1, also where y^c is not defined.
     power
@@ -47,40 +51,3 @@ def log_emphasis(observed: ArrayLike, emphasis: float, power: float) -> Float64:
             "above zero, or emphasis=0."
         )
     return np.asarray(emphasis * y**power)
-
-
-def weighted_squared_error(observed: ArrayLike, predicted: ArrayLike, *, emphasis: float, power: float) -> Float64:
-    """Return Σ e^{b·y^c} (ŷ − y)² over rows, the last axis, for each output.
-
-    With b > 0 large values count more, with b < 0 small ones; b = 0 is the plain sum of squared errors. The weight is
-    that of the observed value, so that a prediction cannot lower its loss by its own weight.
-
-    Parameters
-    ----------
-    observed, predicted
-        y and ŷ, (..., rows), in the same coordinates: y^c depends on unit and offset. A row in which either is NaN does
-        not count.
-    emphasis, power
-        b and c, as in `log_emphasis`.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (...); infinite where a weight is too large for float64.
-
-    Raises
-    ------
-    DesignError
-        As `log_emphasis`.
-
-    Examples
-    --------
-    >>> weighted_squared_error([[0.0, 1.0, 2.0]], [[0.5, 0.5, 2.5]], emphasis=1.0, power=1.0).round(6)
-    array([2.776834])
-    """
-    y = np.asarray(observed, np.float64)
-    square = (np.asarray(predicted, np.float64) - y) ** 2
-    counts = square > 0  # no error is no loss, however large its weight: infinity times zero would be NaN
-    logarithm = np.where(counts, log_emphasis(y, emphasis, power), 0.0)
-    with np.errstate(over="ignore"):
-        return np.asarray((np.exp(logarithm) * np.where(counts, square, 0.0)).sum(axis=-1))

@@ -6,13 +6,14 @@ from itertools import pairwise
 from typing import Any
 
 from motrain_app.design.errors import DesignError
-from motrain_app.learning.hyperparameters import each, one_of, positive, refuse, whole
+from motrain_app.learning.hyperparameters import each, is_number, one_of, positive, refuse, whole
 from motrain_app.learning.search import BUILT_AT_MOST, CANDIDATES_AT_MOST, Range, Rung, Search, rungs, search_from
 from motrain_app.operators.features import ACTIVATIONS
 
 SEARCHABLE = ("hidden", "layers", "first_width", "width", "activation", "learning_rate", "batch", "l2")
 _WHOLE = frozenset({"layers", "first_width", "width", "batch"})
 _ARCHITECTURE = ("layers", "first_width", "width")
+_LAYERS_AT_MOST = 64  # named by their number: a slip of the key would be a list that fills the memory
 _BATCHES = (16, 64, 256, 1024)  # what a range of batches is rounded to: every batch is a program of its own
 
 
@@ -76,7 +77,9 @@ class NetworkOptions:
             ]
         )
         if self.search is not None or self.together > 1:
-            self.check_together(len(self.candidates(seed=0)))  # which refuses what cannot be, whatever the seed
+            n = len(self.candidates(seed=0))  # which refuses settings that cannot be
+            drawn = 0 if self.search is None else self.search.candidates  # how many differ depends on the design's seed
+            self.check_together(drawn or n)
 
     def check_together(self, n: int) -> None:
         """Raise DesignError where more candidates are to make a member than there are."""
@@ -153,7 +156,7 @@ def _with(options: NetworkOptions, point: Mapping[str, Any], *, rounded: bool) -
         width = point.get("width", options.hidden[-1])
         first = point.get("first_width", point.get("width", options.hidden[0]))
         layers = point.get("layers", len(options.hidden))
-        refuse([whole("layers", layers)])
+        refuse([whole("layers", layers, most=_LAYERS_AT_MOST)])
         choices["hidden"] = (first, *[width] * (layers - 1))
     return replace(options, **choices)
 
@@ -170,22 +173,30 @@ def _two_architectures(search: Search | None) -> str | None:
 
 
 def _number(name: str, value: Any) -> str | None:
-    fine = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
-    return None if fine else f"{name} is {value!r}; it must be a number."
+    return None if is_number(value) else f"{name} is {value!r}; it must be a number."
 
 
 def _bounds(name: str, values: Any) -> str | None:
     if not isinstance(values, tuple):
-        return f"{name} is {values!r}; it must be a list with an entry for each output, null where it has no bound."
+        entry = values if is_number(values) else "null"
+        return f"{name} is {values!r}; it must be a list with an entry for each output: [{entry}] for a single one."
     return next((problem for value in values if value is not None and (problem := _number(name, value))), None)
 
 
 def _whole_ranges(search: Search | None) -> str | None:
-    """Say where a range of whole numbers begins below one."""
-    for name, choice in search.space if search is not None else ():
-        if name in _WHOLE and isinstance(choice, Range) and not choice.low >= 1:
-            return f"search: {name} goes from {choice.low!r} on; it must be a whole number from 1 on."
-    return None
+    """Say where a range of whole numbers has an end that is none, or none of use."""
+    ends = (
+        (f"search: an end of {name}", end, _LAYERS_AT_MOST if name == "layers" else 10**9)
+        for name, choice in (search.space if search is not None else ())
+        if name in _WHOLE and isinstance(choice, Range)
+        for end in (choice.low, choice.high)
+    )
+    return next((problem for name, end, most in ends if (problem := whole(name, _as_whole(end), most=most))), None)
+
+
+def _as_whole(end: float) -> float:
+    """Return an end such as 64.0, as JSON may write it, as the whole number that it is."""
+    return int(end) if float(end).is_integer() else end
 
 
 def _crossed(low: Any, high: Any) -> str | None:

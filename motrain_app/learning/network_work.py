@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from motrain_app.learning.network_options import NetworkOptions
 from motrain_app.learning.programs import check_programs, group_candidates, step_seconds, steps_of_call
-from motrain_app.learning.search import Rung
+from motrain_app.learning.search import Rung, stretches
 
 Counts = NDArray[np.int64]
 _SLOWER = 2.0  # than `step_seconds` says of a fast core: measured 1.3 to 2.4 for 8 to 128 units a layer, batches 64-256
@@ -111,12 +111,7 @@ class Work:
         220
         """
         dearest_first = sorted(an_epoch, reverse=True)
-        return sum(epochs * sum(dearest_first[:going_on]) for going_on, epochs in self._stretches())
-
-    def _stretches(self) -> list[tuple[int, int]]:
-        """Return how many candidates take part in each stretch of epochs, and how long it is."""
-        begins = [0, *(rung.epochs for rung in self.ladder)]
-        return [(rung.candidates, rung.epochs - begin) for rung, begin in zip(self.ladder, begins, strict=False)]
+        return sum(epochs * sum(dearest_first[:going_on]) for going_on, epochs in stretches(self.ladder))
 
     def steps(self, fit: Counts, judge: Counts) -> int:
         """Return the steps of all members at most; rows that each learns from and is judged on, shape (n,)."""
@@ -144,7 +139,7 @@ class Work:
         in_vain = sorted((seconds * (shape.slots - 1) for seconds, shape in zip(a_slot, self.shapes, strict=True)))
         dearest_first = sorted((all_members[number] for number in self.program), reverse=True)
         total = 0.0
-        for going_on, epochs in self._stretches():
+        for going_on, epochs in stretches(self.ladder):
             some = sum(dearest_first[:going_on]) + blocks * sum(in_vain[-math.ceil(places * going_on) :])
             total += epochs * (of_all if going_on == len(self.program) else min(some, of_all))
         return total

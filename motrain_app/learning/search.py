@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from motrain_app.design.errors import DesignError, did_you_mean
-from motrain_app.learning.hyperparameters import positive, refuse, whole
+from motrain_app.learning.hyperparameters import is_number, positive, refuse, whole
 
 CANDIDATES_AT_MOST = 512
-BUILT_AT_MOST = 20_000  # before equal ones are told; of more, not even a list is made
+BUILT_AT_MOST = 4096  # before equal ones are told: 50 ms. Of more, not even a list is made
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +95,26 @@ class Search:
             return None if choice else f"search: {name} has no value to choose from."
         if not self.candidates:
             return f"search: {name} is a range, which has no end of values. Say how many candidates to draw."
-        if not (math.isfinite(choice.low) and math.isfinite(choice.high)):
-            return f"search: {name} goes from {choice.low!r} to {choice.high!r}; both ends must be finite numbers."
+        if not (is_number(choice.low) and is_number(choice.high)):
+            return (
+                f"search: {name} goes from {choice.low!r:.40} to {choice.high!r:.40}; both ends must be finite numbers."
+            )
         if not choice.low <= choice.high:
             return f"search: {name} goes from {choice.low:g} to {choice.high:g}; low comes first."
         return positive(f"search: the low end of {name}", choice.low) if choice.log else None
 
     @property
     def size(self) -> int:
-        """How many candidates there are at most, equal ones counted each."""
-        lists = (len(choice) for _, choice in self.space if not isinstance(choice, Range))
-        return self.candidates or math.prod(lists)
+        """How many candidates there are at most: so many are drawn, or combinations of the lists' different values."""
+        return self.candidates or math.prod(map(len, self._lists()))
+
+    def _lists(self) -> list[tuple[Any, ...]]:
+        """Return the different values of each list of a grid; a drawn one may name a value twice to draw it more often.
+
+        Values differ where they are written differently, as 1 and true do, so that what is wrong with any is heard.
+        """
+        lists = (choice for _, choice in self.space if not isinstance(choice, Range))
+        return [tuple({repr(value): value for value in choice}.values()) for choice in lists]
 
     def points(self, seed: int, whole_numbers: frozenset[str]) -> list[dict[str, Any]]:
         """Return the choices of each candidate, by name; equal ones once.
@@ -118,8 +127,8 @@ class Search:
             Hyper-parameters that are whole numbers.
         """
         if not self.candidates:
-            combinations = itertools.product(*(choice for _, choice in self.space if not isinstance(choice, Range)))
-            return [dict(zip(dict(self.space), values, strict=True)) for values in combinations]
+            names = [name for name, _ in self.space]
+            return [dict(zip(names, values, strict=True)) for values in itertools.product(*self._lists())]
         from scipy.stats import qmc  # half a second, of which a worker with one candidate needs nothing
 
         sampler = qmc.Sobol(len(self.space), rng=np.random.default_rng(seed))
@@ -222,13 +231,13 @@ def rungs(candidates: int, epochs: int, halving: int, keep: int = 1) -> tuple[Ru
     return tuple(Rung(count, end) for count, end in zip(counts, until, strict=True))
 
 
-def model_epochs(ladder: Sequence[Rung]) -> int:
-    """Return the epochs that all candidates of one member are given together, if none stops early.
+def stretches(ladder: Sequence[Rung]) -> list[tuple[int, int]]:
+    """Return how many candidates take part in each stretch of epochs, and how long it is, if none stops early.
 
     Examples
     --------
-    >>> model_epochs(rungs(12, 90, 3))
-    172
+    >>> stretches(rungs(12, 90, 3))
+    [(12, 4), (4, 6), (2, 20), (1, 60)]
     """
     begins = [0, *(rung.epochs for rung in ladder)]
-    return sum(rung.candidates * (rung.epochs - begin) for rung, begin in zip(ladder, begins, strict=False))
+    return [(rung.candidates, rung.epochs - begin) for rung, begin in zip(ladder, begins, strict=False)]

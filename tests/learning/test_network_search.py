@@ -9,11 +9,10 @@ pytest.importorskip("tensorflow", reason="the network needs TensorFlow")
 import motrain_app.learning.network_tensorflow  # noqa: F401 - sets thread counts, which must be before the first operation
 from motrain_app.design import DesignError
 from motrain_app.learning import to_keras
-from motrain_app.learning.losses import weighted_squared_error
 from motrain_app.learning.network import fit_network
 from motrain_app.learning.network_options import NetworkOptions
 from motrain_app.learning.places import choose_places, rows_of
-from motrain_app.learning.search import model_epochs
+from motrain_app.learning.search import stretches
 from motrain_app.operators import Operator, Variable
 
 pytestmark = pytest.mark.slow
@@ -109,7 +108,8 @@ def test_halving_gives_the_epochs_that_were_announced(make_block):
     options = NetworkOptions(**{**OWN, "patience": 9}, search=SEARCHES["halving"])
     epochs = fit_network(block, options).trials["epochs"]
     n = len(options.candidates(0))
-    assert (epochs.sum(axis=2) == model_epochs(options.ladder(n))).all()
+    announced = sum(candidates * length for candidates, length in stretches(options.ladder(n)))
+    assert (epochs.sum(axis=2) == announced).all()
     assert (np.sort(epochs, axis=2)[..., -1] == 9).all()
 
 
@@ -159,7 +159,7 @@ def test_an_output_that_counts_more_is_learnt_better(make_block):
 
 
 def test_large_observations_count_more_where_they_are_to(make_block):
-    """The loss is that of `weighted_squared_error`, over the mean weight of the rows that the member learns from."""
+    """The loss is Σ exp(b y^c) (ŷ − y)², over the mean weight of the rows that the member learns from."""
     block = make_block(partitions=1, output_offset=np.array([10.0, 0.0]))
     options = NetworkOptions(**OWN, emphasis=1.5, emphasis_power=1.0)
     fitted = fit_network(block, options)
@@ -171,12 +171,7 @@ def test_large_observations_count_more_where_they_are_to(make_block):
         mine, theirs = judge[slot][judge[slot] >= 0], fit[slot][fit[slot] >= 0]
         predicted = model.predict(block.inputs[:, mine].astype(float)) + block.offset[:, None]
         mean_weight = np.nanmean(np.exp(1.5 * observed[:, theirs]), axis=1)
-        total = weighted_squared_error(
-            np.nan_to_num(observed[:, mine]),
-            np.where(np.isnan(observed[:, mine]), 0, predicted),
-            emphasis=1.5,
-            power=1.0,
-        )
+        total = np.nansum(np.exp(1.5 * observed[:, mine]) * (predicted - observed[:, mine]) ** 2, axis=1)
         loss = total / mean_weight / model.output_scale**2 / np.isfinite(observed[:, mine]).sum(axis=1)
         assert loss.mean() == pytest.approx(fitted.trials["validation_loss"][0, slot, 0], rel=1e-4)
 

@@ -10,7 +10,7 @@ from motrain_app.learning import check_learner, resolve_learner
 from motrain_app.learning.network_options import NetworkOptions
 from motrain_app.learning.network_work import Pace, ProgramShape, Work, network_work, usual_pace
 from motrain_app.learning.programs import group_candidates, steps_of_call
-from motrain_app.learning.search import Rung, model_epochs
+from motrain_app.learning.search import Rung
 
 FIT, JUDGE = np.array([300, 100]), np.array([64, 65])
 SHAPE = ProgramShape("tanh", 64, (8,), n_inputs=3, n_outputs=2, slots=4)
@@ -30,7 +30,7 @@ def test_an_epoch_is_counted_in_steps_and_calls():
 def test_all_epochs_of_a_rung_are_paid_once_and_the_dearest_candidates_go_on():
     ladder = (Rung(3, 10), Rung(2, 20), Rung(1, 50))
     work = Work((SHAPE,), (0, 0, 0), ladder)
-    assert work.at_most([1, 1, 1]) == model_epochs(ladder)
+    assert work.at_most([1, 1, 1]) == 10 * 3 + 10 * 2 + 30 * 1
     assert work.at_most([1, 2, 4]) == 10 * 7 + 10 * 6 + 30 * 4
 
 
@@ -83,6 +83,25 @@ def test_the_seed_of_the_design_decides_which_candidates_are_checked():
             group_candidates(options.candidates(seed))
     assert 0 < len(refused) < 60
     assert 0 not in refused
+
+
+def test_how_many_may_make_a_member_together_is_checked_by_the_seed_of_the_design():
+    """Of eight that are drawn six or seven differ: a check by another seed is wrong both ways."""
+    space = {"hidden": [[4], [8], [16]], "activation": ["tanh", "relu"]}
+    learner = Learner("network", {"together": 7, "search": {"space": space, "candidates": 8}})
+    enough = []
+    for seed in range(20):
+        _, options = resolve_learner(learner)
+        enough.append(len(options.candidates(seed)) >= 7)
+        if enough[-1]:
+            check_learner(learner, 1, seed)
+        else:
+            with pytest.raises(DesignError, match="together is 7; the search has 6 different candidates"):
+                check_learner(learner, 1, seed)
+    assert not enough[0]
+    assert any(enough)
+    with pytest.raises(DesignError, match="together is 9"):
+        resolve_learner(Learner("network", {"together": 9, "search": {"space": space, "candidates": 8}}))
 
 
 def test_a_search_of_too_many_programs_is_refused_before_anything_is_trained():
