@@ -5,7 +5,7 @@ Whoever draws keeps one `LivePreview` and asks it again after every edit: only w
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,11 @@ from motrain_app.design import Labels
 from motrain_app.learning.block import Stopped
 from motrain_app.learning.cell_grams import CellGrams
 from motrain_app.learning.region_fit import OneForAll, RegionFit, fit_one_for_all, fit_region
+from motrain_app.learning.remembered import Remembered
 from motrain_app.learning.ridge import STRENGTHS
 
 Array = NDArray[np.float64]
-REMEMBERED = 20_000  # regions, each some 10 kB for ten folds: one partition a cell, and the edits before
-REMEMBERED_ONES = 100  # of operators for all, which an edit that leaves cells to no region changes: to undo at once
+REMEMBERED = 1 << 28  # bytes of regions: of 8 inputs and ten folds each takes 18 kB, of 30 inputs 170, of 122 folds 229
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,16 +129,16 @@ class LivePreview:
     strengths
         Of the ridge learner that would be trained.
     remembered
-        Regions kept.
+        Bytes of regions kept, and a quarter more for the operators for all.
     """
 
     def __init__(
         self, grams: CellGrams, strengths: Sequence[float] = STRENGTHS, *, remembered: int = REMEMBERED
     ) -> None:
         self.grams = grams
-        # Keyed by the cells' positions. Of functions rather than methods: a cache of those would keep `self` alive.
-        self._fit = lru_cache(remembered)(partial(_fit_region, grams, tuple(strengths)))
-        self._one = lru_cache(REMEMBERED_ONES)(partial(_fit_one_for_all, grams, tuple(strengths)))
+        # Keyed by the cells' positions. Of functions rather than methods: those would keep `self` alive.
+        self._fit = Remembered(partial(_fit_region, grams, tuple(strengths)), remembered)
+        self._one = Remembered(partial(_fit_one_for_all, grams, tuple(strengths)), remembered // 4)
 
     def of(
         self,
@@ -164,6 +164,10 @@ class LivePreview:
             Where `stopped` says so; what is fitted by then is remembered.
         """
         regions = self.grams.positions(labels.label, len(labels))
+        if not regions:
+            return self._of_nothing()
+        self._fit.begin_round()
+        self._one.begin_round()  # so that the newest one for all is kept in any case
         fits = []
         for number, positions in enumerate(regions):
             if stopped():
@@ -178,6 +182,10 @@ class LivePreview:
             one_for_all=FoldErrors(rows, np.concatenate([one.squared_errors(fit) for fit in fits])),
             reasons=tuple(reason for fit in fits for reason in fit.reasons),
         )
+
+    def _of_nothing(self) -> Preview:
+        none = FoldErrors(*np.zeros((2, 0, self.grams.classes.folds.n_members, self.grams.n_outputs)))
+        return Preview(none, none, none, ())
 
     def _together(self, regions: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
         """Return the positions, ascending, of the cells that one operator for all learns from."""

@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from motrain_app.design import LeaveRandomOut
+from motrain_app.design import Labels, LeaveRandomOut
 from motrain_app.design.splits import make_folds
 from motrain_app.learning import Stopped
 from motrain_app.learning import preview as module
 from motrain_app.learning.preview import LivePreview, preview
+from motrain_app.learning.remembered import bytes_of
 from motrain_app.learning.ridge import STRENGTHS
 from tests.learning.cell_rows import TIME, expected_of, folds_of, grams_of, labels_of, make_rows, periods_of
 
@@ -206,8 +207,40 @@ def test_regions_without_rows_say_so_and_labels_without_cells_too():
         np.where(np.isin(rows.cell_at, [7, 8]), 0, rows.counts),
         rows.cell_at,
     )
-    got = preview(grams_of(empty, folds), labels_of(DRAWN))
-    assert "no training row" in got.reasons[2]
-    assert np.isnan(got.ridge.rmse[2]).all()
-    assert np.isnan(got.gain_over_one_for_all.value[2]).all()
-    assert np.isfinite(got.ridge.rmse[:2]).all()
+    without_rows = preview(grams_of(empty, folds), labels_of(DRAWN))
+    no_cell_of_2 = labels_of(np.where(np.array(DRAWN) == 2, -1, DRAWN))
+    three = Labels(no_cell_of_2.label, np.arange(3, dtype=np.uint64), ("region 0", "region 1", "region 2"))
+    without_cells = preview(grams_of(rows, folds), three)
+    for got in (without_rows, without_cells):
+        assert "no training row" in got.reasons[2]
+        assert np.isnan(got.ridge.rmse[2]).all()
+        assert np.isnan(got.gain_over_one_for_all.value[2]).all()
+        assert np.isfinite(got.ridge.rmse[:2]).all()
+        assert got.reasons[:2] == ("", "")
+
+
+def test_where_no_region_has_a_cell_or_there_is_none_nothing_is_claimed():
+    grams = grams_of(make_rows(), folds_of())
+    nobody = np.full(len(DRAWN), -1, np.int32)
+    two = preview(grams, Labels(nobody, np.arange(2, dtype=np.uint64), ("one", "other")))
+    assert all("no training row" in reason for reason in two.reasons)
+    assert np.isnan(two.gain_over_one_for_all.value).all()
+    none = preview(grams, Labels(nobody, np.zeros(0, np.uint64), ()))
+    assert none.reasons == ()
+    assert none.ridge.rmse.shape == none.gain_over_climatology.value.shape == (0, 3)
+    assert none.together().n.tolist() == [[0, 0, 0]]
+
+
+def test_what_is_remembered_takes_no_more_than_its_bytes_and_is_used_as_far_as_it_goes(monkeypatch):
+    grams, each_cell, fitted = grams_of(make_rows(), folds_of()), labels_of(range(12)), []
+    function = module.fit_region
+    monkeypatch.setattr(module, "fit_region", lambda *of: fitted.append(of[1][0]) or function(*of))
+    size = bytes_of(function(grams, np.arange(1), STRENGTHS))
+    live = LivePreview(grams, remembered=int(5.5 * size))
+    first = live.of(each_cell)
+    assert len(fitted) == 12
+    assert 4 * size < live._fit.n_bytes <= 5.5 * size
+    fitted.clear()
+    again = live.of(each_cell)
+    assert grams.cell_at[fitted].tolist() == [5, 6, 7, 8, 9, 10, 11]
+    assert first.ridge.squares.tobytes() == again.ridge.squares.tobytes()
