@@ -1,10 +1,11 @@
 """Learners with a name: what most people want, and what others have published."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from motrain_app.design.errors import DesignError
 from motrain_app.design.learner import Learner
-from motrain_app.learning.registry import resolve_learner
+from motrain_app.learning.registry import LearnerKind, resolve_learner
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +102,17 @@ def preset_of(learner: Learner) -> Preset | None:
     'VESPER net'
     >>> preset_of(Learner("network", {"hidden": [3]}))
     """
+    wanted = _resolved(learner)
+    same = (one for one in presets(learner.kind) if wanted is not None and _resolved(one.learner) == wanted)
+    return next(same, None)
+
+
+def _resolved(learner: Learner) -> tuple[LearnerKind, Any] | None:
+    """Return kind and options; None where they make no sense, as the defaults of a kind that demands an option."""
     try:
-        wanted = resolve_learner(learner)
+        return resolve_learner(learner)
     except DesignError:
         return None
-    return next((one for one in presets(learner.kind) if resolve_learner(one.learner) == wanted), None)
 
 
 USUAL_SEARCH = {

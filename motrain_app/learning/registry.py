@@ -1,7 +1,7 @@
 """The kinds of learners: those of this package, and a user's own, which `register_learner` adds."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from typing import Any, Protocol
 
 from motrain_app.design.errors import DesignError, did_you_mean
@@ -22,6 +22,26 @@ from motrain_app.learning.ridge import RidgeOptions, fit_ridge
 from motrain_app.operators.estimator_file import allow_types
 
 Fit = Callable[[Block, Any], Fitted]
+CandidatesOf = Callable[[Any, int], Sequence[Any]]
+BytesOfMember = Callable[[Any, int, int], int]
+Check = Callable[[Any, int, int], None]
+TriedOf = Callable[[Any, int], Sequence[Mapping[str, Any]]]
+
+
+def _options_alone(options: Any, seed: int) -> Sequence[Any]:
+    return (options,)
+
+
+def _no_bytes(options: Any, n_inputs: int, n_outputs: int) -> int:
+    return 0
+
+
+def _no_check(options: Any, n_outputs: int, seed: int) -> None:
+    return None
+
+
+def _nothing_tried(options: Any, seed: int) -> Sequence[Mapping[str, Any]]:
+    return ()
 
 
 class WorkOf(Protocol):
@@ -70,10 +90,10 @@ class LearnerKind:
     slots: int
     pads: bool
     fixed: tuple[tuple[str, Any], ...] = ()
-    candidates: Callable[[Any, int], Sequence[Any]] = lambda options, seed: (options,)
-    bytes_of_member: Callable[[Any, int, int], int] = lambda options, n_inputs, n_outputs: 0
-    check: Callable[[Any, int, int], None] = lambda options, n_outputs, seed: None
-    tried: Callable[[Any, int], Sequence[Mapping[str, Any]]] = lambda options, seed: ()
+    candidates: CandidatesOf = _options_alone
+    bytes_of_member: BytesOfMember = _no_bytes
+    check: Check = _no_check
+    tried: TriedOf = _nothing_tried
     searchable: tuple[str, ...] = ()
     work: WorkOf | None = None
 
@@ -105,7 +125,16 @@ LEARNER_KINDS: dict[str, LearnerKind] = {
 
 
 def register_learner(
-    kind: str, options: type, *, slots: int = 20, pads: bool = False, types: Sequence[type] = ()
+    kind: str,
+    options: type,
+    *,
+    slots: int = 20,
+    pads: bool = False,
+    types: Sequence[type] = (),
+    candidates: CandidatesOf = _options_alone,
+    bytes_of_member: BytesOfMember = _no_bytes,
+    check: Check = _no_check,
+    tried: TriedOf = _nothing_tried,
 ) -> Callable[[Fit], Fit]:
     """Return a decorator that adds a function as a kind of learner, for designs to name.
 
@@ -123,6 +152,11 @@ def register_learner(
     types
         Types of scikit-learn, or of the module, that its estimators hold and that are on no list yet: they are saved
         and read back only when named here.
+    candidates, bytes_of_member, check, tried
+        As in `LearnerKind`. With the bytes of a member, blocks are cut so that they fit a worker, and a partition that
+        does not is refused before anything is trained. What `tried` describes is what the trials of the function's
+        `Fitted` judge: arrays ``validation_loss``, [partitions, members, tried], and ``chosen``, [partitions, members],
+        or each with a last axis of outputs; `Run.trials` shows them.
 
     Raises
     ------
@@ -149,7 +183,16 @@ def register_learner(
 
     def register(fit: Fit) -> Fit:
         allow_types(types)
-        LEARNER_KINDS[kind] = LearnerKind(options, fit, slots=slots, pads=pads)
+        LEARNER_KINDS[kind] = LearnerKind(
+            options,
+            fit,
+            slots=slots,
+            pads=pads,
+            candidates=candidates,
+            bytes_of_member=bytes_of_member,
+            check=check,
+            tried=tried,
+        )
         return fit
 
     return register
@@ -161,7 +204,7 @@ def resolve_learner(learner: Learner) -> tuple[LearnerKind, Any]:
     Raises
     ------
     DesignError
-        Where the kind or a hyper-parameter is unknown, or a value makes no sense.
+        Where the kind or a hyper-parameter is unknown, one without default is not given, or a value makes no sense.
 
     Examples
     --------
@@ -175,16 +218,25 @@ def resolve_learner(learner: Learner) -> tuple[LearnerKind, Any]:
             "is known once the module that holds it is named with --register MODULE."
         )
     fixed = dict(kind.fixed)
-    known = [field.name for field in fields(kind.options) if field.name not in fixed]
+    known = [field.name for field in fields(kind.options) if field.init and field.name not in fixed]
     unknown = [
         f"The learner {learner.kind!r} has no hyper-parameter {name!r}. {did_you_mean(name, known)}"
         for name in learner.options
         if name not in known
     ]
-    if unknown:
-        raise DesignError(unknown)
+    absent = [
+        f"The learner {learner.kind!r} has no default for the hyper-parameter {field.name!r}. Give it a value."
+        for field in fields(kind.options)
+        if field.name in known and _has_no_default(field) and field.name not in learner.options
+    ]
+    if unknown or absent:
+        raise DesignError(unknown + absent)
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in learner.options.items()}
     return kind, kind.options(**fixed, **values)
+
+
+def _has_no_default(field: Field[Any]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
 
 
 def check_learner(learner: Learner, n_outputs: int, seed: int = 0) -> None:

@@ -17,6 +17,7 @@ from motrain_app.operators.features import FEATURE_MAPS
 from motrain_app.operators.stack import MemberStack
 
 Array = NDArray[np.float64]
+_LEAST_STRENGTH = 1e-12  # features are standardised, and sums of products exact to some 1e-15 of them
 STRENGTHS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
 
@@ -28,7 +29,7 @@ class RidgeOptions:
     ----------
     strengths
         Penalties λ to choose from, a row: minimise mean (y − ŷ)² + λ |β|² in standardised features and outputs
-        (scikit-learn's alpha is λ times the number of rows).
+        (scikit-learn's alpha is λ times the number of rows). 1e-12 is the least.
     features
         "linear" or "quadratic".
     """
@@ -37,11 +38,19 @@ class RidgeOptions:
     features: str = "linear"
 
     def __post_init__(self) -> None:
-        refuse([each("strengths", self.strengths, positive), one_of("features", self.features, FEATURE_MAPS)])
+        refuse([each("strengths", self.strengths, _strength), one_of("features", self.features, FEATURE_MAPS)])
 
     def tried(self, seed: int) -> tuple[dict[str, float], ...]:
         """Say what each member and output chooses among; the seed has no say."""
         return tuple({"strength": strength} for strength in self.strengths)
+
+
+def _strength(name: str, value: Any) -> str | None:
+    """Say what is wrong with a strength; of inputs that repeat each other, a lower one leaves no single solution."""
+    wrong = positive(name, value)
+    if wrong is None and value < _LEAST_STRENGTH:
+        return f"{name} is {value!r}; {_LEAST_STRENGTH:g} is the least, as less is lost in rounding."
+    return wrong
 
 
 def fit_ridge(block: Block, options: RidgeOptions) -> Fitted:

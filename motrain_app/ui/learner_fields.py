@@ -71,7 +71,7 @@ class OptionField:
         self._shown: Any = None
         common = {
             "label": label_of(field.name),
-            "description": safe_text(says, limit=400) or None,
+            **({"description": safe_text(says, limit=400)} if says else {}),  # a switch takes no None
             "sizing_mode": "stretch_width",
             "margin": (5, 6),
             "css_classes": [f"mt-option-{field.name}"],

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -12,12 +12,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 
 from motrain_app.design import DesignError, Learner, LeaveRandomOut
-from motrain_app.learning import LEARNER_KINDS, fit_estimators, register_learner, resolve_learner
+from motrain_app.learning import LEARNER_KINDS, check_learner, fit_estimators, register_learner, resolve_learner
 from motrain_app.learning.block import MIN_ROWS, Stopped
 from motrain_app.learning.estimator_fit import seeds_of_outputs
 from motrain_app.learning.estimators import BoostingOptions, ForestOptions, SvrOptions
 from motrain_app.operators import UntrustedTypeError
 from motrain_app.operators.scaled import SCALERS
+from motrain_app.runs.cutting import needs
 from tests.conftest import PATIENCE
 from tests.runs.conftest import environment
 
@@ -355,6 +356,58 @@ def test_a_registered_learner_is_a_kind_like_the_others(make_block, kinds):
     slope = member.jacobian(x[:, :5])
     np.testing.assert_allclose(slope, np.broadcast_to(slope[..., :1], slope.shape), rtol=1e-7)
     assert np.std(member.predict(x)[0] - block.outputs[0]) < 0.7 * np.std(block.outputs[0])
+
+
+def test_a_registered_learner_says_what_it_takes_tries_and_refuses(kinds):
+    def check(options, n_outputs, seed):
+        if n_outputs > 1 and seed == 7:
+            raise DesignError("one output, or another seed")
+
+    @register_learner(
+        "many",
+        StrengthOptions,
+        candidates=lambda options, seed: [StrengthOptions(options.alpha * factor) for factor in (1, 10, 100)],
+        bytes_of_member=lambda options, n_inputs, n_outputs: int(options.alpha * n_inputs * n_outputs),
+        check=check,
+        tried=lambda options, seed: [{"alpha": options.alpha * factor, "seed": seed} for factor in (1, 10, 100)],
+    )
+    def fit_many(block, options):
+        raise AssertionError("nothing is trained here")
+
+    learner = Learner("many", {"alpha": 2.0})
+    kind, options = resolve_learner(learner)
+    need = needs(kind, options, members=4, n_inputs=5, n_outputs=3, seed=0)
+    assert (need.candidates, need.bytes_a_member) == (3, 2 * 15 * 111)
+    assert [one["alpha"] for one in kind.tried(options, 5)] == [2.0, 20.0, 200.0]
+    assert kind.tried(options, 5)[0]["seed"] == 5
+    check_learner(learner, 1, seed=7)
+    check_learner(learner, 3, seed=8)
+    with pytest.raises(DesignError, match="one output, or another seed"):
+        check_learner(learner, 3, seed=7)
+
+
+def test_a_registered_learner_need_say_nothing(kinds):
+    register_learner("plain", StrengthOptions)(lambda block, options: None)
+    kind, options = resolve_learner(Learner("plain"))
+    need = needs(kind, options, members=4, n_inputs=5, n_outputs=3, seed=0)
+    assert (need.candidates, need.bytes_a_member, kind.tried(options, 0)) == (1, 0, ())
+    check_learner(Learner("plain"), 3)
+
+
+def test_an_option_without_default_must_be_given(kinds):
+    @dataclass(frozen=True)
+    class Demanding:
+        depth: int
+        names: tuple = field(default_factory=tuple)
+        alpha: float = 1.0
+        made: float = field(default=0.0, init=False)
+
+    register_learner("demanding", Demanding)(lambda block, options: None)
+    with pytest.raises(DesignError, match="'demanding' has no default for the hyper-parameter 'depth'"):
+        resolve_learner(Learner("demanding", {"alpha": 2.0}))
+    with pytest.raises(DesignError, match="no hyper-parameter 'made'"):
+        resolve_learner(Learner("demanding", {"depth": 3, "made": 1.0}))
+    assert resolve_learner(Learner("demanding", {"depth": 3}))[1] == Demanding(3)
 
 
 def test_an_estimator_with_types_that_nobody_named_is_told_when_it_is_fitted(make_block):

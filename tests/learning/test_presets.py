@@ -1,11 +1,12 @@
 """Learners with a name: each makes sense, is found again however it is written, and is what its name says."""
 
+from dataclasses import dataclass
 from itertools import pairwise
 
 import pytest
 
 from motrain_app.design import Learner
-from motrain_app.learning import LEARNER_KINDS, check_learner, default_options, resolve_learner
+from motrain_app.learning import LEARNER_KINDS, check_learner, default_options, register_learner, resolve_learner
 from motrain_app.learning.network_work import network_work
 from motrain_app.learning.presets import NAMED, PEER, QUICK, THOROUGH, USUAL_SEARCH, VESPER, preset_of, presets
 from motrain_app.learning.programs import PROGRAMS_AT_MOST
@@ -78,6 +79,19 @@ def test_another_setting_or_an_unknown_learner_is_no_preset():
     assert preset_of(Learner("network", {**VESPER.learner.options, "l2": 0.1})) is None
     assert preset_of(Learner("network", {"hidden": []})) is None
     assert preset_of(Learner("unheard of")) is None
+
+
+def test_a_kind_that_demands_an_option_has_no_default_and_its_settings_are_no_preset():
+    @dataclass(frozen=True)
+    class Demanding:
+        depth: int
+
+    register_learner("demanding", Demanding)(lambda block, options: None)
+    try:
+        assert preset_of(Learner("demanding", {"depth": 3})) is None
+        assert preset_of(Learner("demanding")) is None
+    finally:
+        del LEARNER_KINDS["demanding"]
 
 
 def test_names_differ_and_each_says_what_it_is_for_in_one_sentence():

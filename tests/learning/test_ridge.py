@@ -202,3 +202,15 @@ def test_no_member_without_enough_rows_to_learn_from(make_block):
 def test_hyper_parameters_that_make_no_sense_are_refused_in_words(learner, words):
     with pytest.raises(DesignError, match=words):
         resolve_learner(learner)
+
+
+def test_inputs_that_repeat_each_other_are_fitted_with_the_least_strength_and_a_lower_one_is_refused(make_block):
+    block = make_block(partitions=1, gaps=0.0)
+    block.inputs[1] = block.inputs[0]
+    for features in ("linear", "quadratic"):
+        fitted = fit_ridge(block, RidgeOptions(strengths=(1e-12,), features=features))
+        assert fitted.present.all()
+        predicted = fitted.stack.member(0).predict(block.inputs.astype(float))
+        assert np.std(predicted[0] - block.outputs[0]) < np.std(block.outputs[0])
+    with pytest.raises(DesignError, match="strengths is 1e-17; 1e-12 is the least, as less is lost in rounding"):
+        resolve_learner(Learner("ridge2", {"strengths": [0.1, 1e-17]}))

@@ -220,6 +220,7 @@ def test_a_module_is_imported_once_by_either_name(module, monkeypatch, tmp_path)
         ("no_such_module", None, "importing it raised ModuleNotFoundError"),
         ("broken.py", "1 / 0", "importing it raised ZeroDivisionError: division by zero"),
         ("wrong.py", "def (", "importing it raised SyntaxError"),
+        ("quits.py", "import sys; sys.exit('bye')", "importing it raised SystemExit: bye"),
         ("json.py", "", "or another one has. Rename it"),
         ("my-learner.py", "", "a name that no module can have"),
         ("taken.py", "from motrain_app.learning import register_learner as r\nr('ridge', int)", "'ridge' already"),
@@ -232,3 +233,10 @@ def test_modules_that_cannot_be_registered_say_why(tmp_path, name, content, word
     with pytest.raises(DesignError, match=words):
         register_module(given)
     assert name.removesuffix(".py") not in sys.modules or name == "json.py"
+
+
+@pytest.mark.parametrize("name", ["sys", "builtins"])
+def test_a_module_of_the_interpreter_itself_has_no_file_and_needs_none(name):
+    registered = register_module(name)
+    assert registered == Registered(name, name, "")
+    registered.load()

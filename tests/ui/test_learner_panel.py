@@ -307,6 +307,28 @@ def test_a_kind_that_somebody_registers_has_its_fields_without_an_edit_here(open
         del LEARNER_KINDS["neighbours"]
 
 
+def test_a_learner_of_a_user_that_demands_an_option_says_which(open_panel):
+    @dataclass(frozen=True)
+    class Options:
+        neighbours: int
+        sparse: bool = False
+
+    register_learner("neighbours", Options)(lambda block, options: None)
+    try:
+        opened = open_panel("ridge")
+        opened.put("mt-learner", "neighbours")
+        kind, text = opened.session.notice
+        assert kind == "error"
+        assert "no default for the hyper-parameter" in text
+        assert "neighbours" in text
+        assert opened.learner == Learner("ridge")
+        opened.do(lambda: opened.session.change("Opened a design", learner=Learner("neighbours", {"neighbours": 3})))
+        opened.put("mt-option-sparse", True)
+        assert opened.learner == Learner("neighbours", {"neighbours": 3, "sparse": True})
+    finally:
+        del LEARNER_KINDS["neighbours"]
+
+
 def test_a_learner_that_nobody_knows_here_is_named_and_can_be_left(open_panel):
     opened = open_panel(Learner(HIDDEN, {"x": 1}))
     assert opened.find("mt-learner").value == HIDDEN
