@@ -30,37 +30,11 @@ PERCENTS = np.arange(50, 100)  # levels whose quantiles are kept
 MIN_EFFECTIVE = 10.0  # with fewer independent residuals, a season says too little about its tails
 
 
-def order_statistics(residual: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Return the ends of the intervals of all levels: order statistics of residuals, corrected for their number.
+def ranks_of_ends(n: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Return for which levels there are residuals enough, and where the ends of their intervals stand.
 
     Of n residuals in ascending order, the level p takes those numbered ⌊(n + 1)(1 − p)/2⌋ and ⌈(n + 1)(1 + p)/2⌉,
     counted from 1. A further residual that is exchangeable with them lies between with a probability of at least p.
-
-    Parameters
-    ----------
-    residual
-        Shape (rows,); NaN does not count.
-
-    Returns
-    -------
-    numpy.ndarray
-        [2, levels]: lower and upper ends for `PERCENTS`; NaN where there are too few residuals for the level.
-
-    Examples
-    --------
-    >>> low, high = order_statistics(np.arange(19.0))
-    >>> low[PERCENTS == 90], high[PERCENTS == 90], low[PERCENTS == 91]
-    (array([0.], dtype=float32), array([18.], dtype=float32), array([nan], dtype=float32))
-    """
-    ascending = np.sort(residual[~np.isnan(residual)]).astype(np.float32)
-    exists, ranks = ranks_of_ends(np.array(len(ascending)))
-    ends = np.full((2, len(PERCENTS)), np.nan, np.float32)
-    ends[:, exists] = ascending[ranks[:, exists]]
-    return ends
-
-
-def ranks_of_ends(n: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Return for which levels there are residuals enough, and where the ends of their intervals stand.
 
     Parameters
     ----------
@@ -73,6 +47,12 @@ def ranks_of_ends(n: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.i
         [..., levels].
     ranks : numpy.ndarray
         Of lower and upper ends, counted from 0, [..., 2, levels]; they mean nothing where there are too few.
+
+    Examples
+    --------
+    >>> exists, ranks = ranks_of_ends(np.array(19))
+    >>> exists[PERCENTS == 90], exists[PERCENTS == 91], ranks[:, PERCENTS == 90].tolist()
+    (array([ True]), array([False]), [[0], [18]])
     """
     below = (n[..., None] + 1) * (100 - PERCENTS) // 200  # whole numbers: 0.05 has no exact value
     return below >= 1, np.stack([below - 1, n[..., None] - below], axis=-2)

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from motrain_app.operators import SEASONS, OperatorError, ResidualQuantiles
 from motrain_app.operators.calibration import calibrate
 from motrain_app.operators.effective import effective_number
-from motrain_app.operators.interval import PERCENTS, order_statistics
+from motrain_app.operators.interval import PERCENTS, ranks_of_ends
 from motrain_app.operators.seasons import season_of, season_of_record
+from tests.operators.order_statistics import order_statistics
 
 DAYS = np.arange("2000-01-01", "2010-01-01", dtype="datetime64[D]")
 
@@ -43,33 +44,29 @@ def test_every_time_has_the_season_of_its_month(moment):
 # Order statistics
 
 
-@given(st.integers(0, 400), st.sampled_from(PERCENTS.tolist()))
-def test_the_ends_are_the_order_statistics_of_the_finite_sample_correction(n, percent):
-    from fractions import Fraction
-
-    residual = np.random.default_rng(n).permutation(n).astype(np.float32)  # the k-th smallest is k − 1
-    low, high = order_statistics(residual)[:, percent - 50]
-    tail = Fraction(100 - percent, 200)
-    below, above = int((n + 1) * tail // 1), -int(-(n + 1) * (1 - tail) // 1)
-    if below < 1 or above > n:
-        assert np.isnan([low, high]).all()
-    else:
-        assert (low, high) == (below - 1, above - 1)
+@given(st.integers(0, 400))
+def test_the_ends_are_the_order_statistics_of_the_finite_sample_correction(n):
+    residual = np.random.default_rng(n).permutation(n).astype(np.float32)
+    found = calibrate(residual[None], DAYS[:n])
+    np.testing.assert_array_equal(found.knots[0, 4], order_statistics(residual))
 
 
 def test_a_further_exchangeable_residual_lies_within_at_least_as_often_as_the_level_says():
     random = np.random.default_rng(0)
     for n, percent in ((19, 90), (40, 90), (25, 80), (9, 50)):
-        low, high = np.array([order_statistics(random.random(n))[:, percent - 50] for _ in range(4000)]).T
+        exists, ranks = ranks_of_ends(np.array(n))
+        assert exists[percent - 50]
+        low, high = np.sort(random.random((4000, n)))[:, ranks[:, percent - 50]].T
         new = random.random(4000)
         share, error = ((low <= new) & (new <= high)).mean(), 3 * np.sqrt(0.25 / 4000)
         assert percent / 100 - error < share < percent / 100 + 2 / (n + 1) + error
 
 
 def test_missing_residuals_do_not_count():
-    residual = noise()[0]
-    gappy = np.insert(residual, np.arange(0, 3000, 7), np.nan)
-    np.testing.assert_array_equal(order_statistics(gappy), order_statistics(residual))
+    residual = noise()
+    gappy = np.insert(residual, np.arange(0, 3000, 7), np.nan, axis=1)
+    time = np.insert(DAYS, np.arange(0, 3000, 7), DAYS[0])
+    np.testing.assert_array_equal(calibrate(gappy, time).knots, calibrate(residual, DAYS).knots)
 
 
 # Calibration

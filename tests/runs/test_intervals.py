@@ -5,10 +5,10 @@ import pytest
 
 from motrain_app.design import Learner
 from motrain_app.operators import SEASONS, Operator, OperatorError
-from motrain_app.operators.interval import order_statistics
 from motrain_app.operators.seasons import season_of
 from motrain_app.runs import Run, RunError, create_run
 from motrain_app.runs.calibration import COVERAGE_COLUMNS
+from tests.operators.order_statistics import order_statistics
 from tests.runs.conftest import drive_here, make_dataset
 
 
