@@ -50,6 +50,8 @@ def test_joins_are_those_of_trying_every_pair_anew(sets):
 
 def test_of_joins_that_cost_the_same_the_first_pair_is_joined():
     assert join_cheapest([1] * 4, [[8]] * 4, [0] * 4, 3) == [[2], [3], [0, 1]]
+    sets = [2] * 4, [[4], [2], [2], [8]], [0] * 4, 2  # the first with the last costs as much as with what is joined
+    assert join_cheapest(*sets) == _by_every_pair(*sets) == [[1, 2], [0, 3]]
 
 
 def test_as_many_candidates_as_are_allowed_are_grouped_in_no_time():

@@ -244,3 +244,20 @@ def test_what_is_remembered_takes_no_more_than_its_bytes_and_is_used_as_far_as_i
     again = live.of(each_cell)
     assert grams.cell_at[fitted].tolist() == [5, 6, 7, 8, 9, 10, 11]
     assert first.ridge.squares.tobytes() == again.ridge.squares.tobytes()
+    live.of(labels_of(DRAWN))
+    fitted.clear()
+    live.of(labels_of(DRAWN))
+    assert fitted == [], "what an edit asks for takes the place of what was asked before it"
+
+
+def test_the_newest_operator_for_all_is_remembered_where_only_one_fits(monkeypatch):
+    grams, fitted = grams_of(make_rows(), folds_of()), []
+    function = module.fit_one_for_all
+    monkeypatch.setattr(module, "fit_one_for_all", lambda *of: fitted.append(len(of[1])) or function(*of))
+    size = bytes_of(function(grams, np.arange(12), STRENGTHS)) + 12 * 8
+    live = LivePreview(grams, remembered=4 * int(1.5 * size))
+    live.of(labels_of(DRAWN))
+    two_less = np.where(np.array(DRAWN) == 2, -1, DRAWN)
+    for _ in range(2):
+        live.of(labels_of(two_less))
+    assert fitted == [10, 8]

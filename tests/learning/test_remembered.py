@@ -65,12 +65,15 @@ def test_what_was_asked_for_longest_ago_is_forgotten_first(asked):
 
 
 def test_it_never_takes_more_than_its_bytes_keys_included(asked):
-    _, remembered = asked
+    keys, remembered = asked
     for number in range(40):
         remembered.begin_round()
-        remembered(bytes([number]) * (20 if number % 2 else 4000))
+        remembered(bytes([number]) * 10_000)
         assert remembered.n_bytes <= 52_500
-    assert remembered.n_bytes > 35_000
+    keys.clear()
+    for number in (38, 39, 37):
+        remembered(bytes([number]) * 10_000)
+    assert [key[0] for key in keys] == [37], "two values of 10 kB with keys as long are all that 52 kB hold"
 
 
 def test_a_value_larger_than_all_is_returned_and_drives_nothing_out():
