@@ -127,10 +127,12 @@ class Grams:
         centres = self.union_centres(which) if centres is None else centres
         sums, input_sums = (np.zeros((len(which), *of_set.shape[1:])) for of_set in (self.sums, self.input_sums))
         for centre in {centre.tobytes(): centre for centre in centres}.values():
-            mine, moved = (centres == centre).all(axis=1), self._about(centre)
-            # All unions each time: how many rows a product has may change its bits, and values decide who is `mine`.
-            sums[mine] = _weighted(weights, moved.sums)[mine]
-            input_sums[mine] = _weighted(weights, moved.input_sums)[mine]
+            # All unions each time: how many rows a product has may change its bits, and values decide who has a centre.
+            moved, mine = self._about(centre), (centres == centre).all(axis=1)[:, None, None]
+            new = _weighted(weights, moved.sums), _weighted(weights, moved.input_sums)
+            if mine.all():
+                return Grams(self.layout, *new, centres)
+            sums, input_sums = np.where(mine, new[0], sums), np.where(mine, new[1], input_sums)
         return Grams(self.layout, sums, input_sums, centres)
 
     def union_centres(self, which: NDArray[np.bool_]) -> Array:

@@ -173,7 +173,7 @@ def grams_of_outputs(
     inputs, ones = np.asarray(inputs, np.float64), np.ones((1, inputs.shape[1]))
     if features == "quadratic":
         centres = np.nan_to_num(find_centres(no_centres(n_atoms, len(inputs)), inputs, atom))
-        inputs = inputs - centres[atom].T
+        inputs = inputs - centres.T[:, atom]
     input_sums = gram_by_atom(np.concatenate([ones, inputs]), atom, n_atoms)
     for shared in outputs_with_equal_gaps(np.isfinite(outputs)):
         there = np.flatnonzero(np.isfinite(outputs[shared[0]]))

@@ -95,7 +95,7 @@ def _sum_up(
         inputs = rows.inputs.astype(np.float64)
         if layout.features == "quadratic":
             centres = find_centres(centres, inputs, atom)
-            inputs = inputs - centres[atom].T
+            inputs = inputs - centres.T[:, atom]
         known = layout.vectors(inputs, rows.outputs[:1])[:-1]
         parts = [(input_sums[:, :], known[: 1 + n_inputs], np.arange(len(unit)))]
         for number in range(n_outputs):

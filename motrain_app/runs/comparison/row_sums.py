@@ -39,7 +39,7 @@ def sum_rows(rows: StagedRows, claims: Claims, folds: Folds, features: str) -> R
         low, high = np.minimum(low, lower), np.maximum(high, upper)
         if features == "quadratic":
             centres = find_centres(centres, inputs, atom)
-            inputs = inputs - centres[atom].T
+            inputs = inputs - centres.T[:, atom]
         ones = np.ones((1, inputs.shape[1]))
         input_sums += gram_by_atom(np.concatenate([ones, inputs]), atom, n_atoms)
         counts += np.bincount(atom, minlength=n_atoms)
