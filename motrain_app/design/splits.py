@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.design.errors import DesignError
-from motrain_app.design.intervals import as_intervals
+from motrain_app.design.intervals import Intervals, as_intervals
 from motrain_app.design.periods import Times
 from motrain_app.design.splitters import Holdout, Jackknife, Mask, Split
 
@@ -81,6 +81,12 @@ class Folds:
     def fold_of_atom(self) -> NDArray[np.int32]:
         """int32, shape (n_atoms,): the member that withheld the atom's rows; -1 where none did."""
         return np.where(self.held_out.any(axis=0), self.held_out.argmax(axis=0), -1).astype(np.int32)
+
+    def without(self, members: NDArray[np.integer]) -> Intervals | None:
+        """Return the intervals of the folds that none of these members left out; None where each has one."""
+        absent = set(range(self.n_members if self.jackknife else 0)) - set(members.tolist())
+        intervals = [self.holdouts[number].intervals for number in absent]
+        return as_intervals(np.sort(np.concatenate(intervals), axis=0)) if intervals else None
 
     def validators(self, member: int) -> NDArray[np.int64]:
         """Return the holdouts that may validate a member's choices: the others, the next first (cyclic)."""

@@ -3,16 +3,19 @@
 For v = [1, features, outputs] a Gram matrix is the sum of v vᵀ over rows. Gram matrices add, so the fit on any union of
 atoms (all years but one, say) costs a small matrix product and no further look at the rows. A fold's training matrix
 is a sum with weights 0 and 1, never a difference: a row that is not in the sum cannot change a bit of the result.
+Quadratic features are those of inputs minus a centre, see `motrain_app.learning.centres`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from motrain_app.learning.centres import move_products
 from motrain_app.operators.features import FEATURE_MAPS
 
 Array = NDArray[np.float64]
+_FAR = 100.0  # a mean above so many spreads: of fourth powers eight digits would be left
 
 
 @dataclass(frozen=True)
@@ -92,25 +95,78 @@ class Grams:
     input_sums
         [n_sets, 1 + n_inputs, 1 + n_inputs]: of [1, inputs] over all rows, those of other outputs too. They fix the
         input scaler, which all outputs of a member share.
+    centres
+        [n_sets, n_inputs]: what was taken off the inputs of each set. None where they are summed as they are, which
+        linear features allow.
     """
 
     layout: GramLayout
     sums: Array
     input_sums: Array
+    centres: Array | None = None
+    _moved: dict[bytes, "Grams"] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def count(self) -> Array:
         """Rows with the outputs, [n_sets]."""
         return self.sums[:, 0, 0]
 
-    def union(self, which: NDArray[np.bool_]) -> "Grams":
-        """Return the Gram matrices of unions: which is bool, [n_unions, n_sets]."""
-        weights = which.astype(np.float64)
-        return Grams(self.layout, _weighted(weights, self.sums), _weighted(weights, self.input_sums))
+    def union(self, which: NDArray[np.bool_], centres: Array | None = None) -> "Grams":
+        """Return the Gram matrices of unions.
 
-    def take(self, number: NDArray[np.integer]) -> "Grams":
-        """Return the sets of the given numbers."""
-        return Grams(self.layout, self.sums[number], self.input_sums[number])
+        Parameters
+        ----------
+        which
+            bool, [n_unions, n_sets].
+        centres
+            What is to be taken off the inputs of each union, [n_unions, n_inputs]; None: as `union_centres` gives it.
+        """
+        weights = which.astype(np.float64)
+        if self.centres is None:
+            return Grams(self.layout, _weighted(weights, self.sums), _weighted(weights, self.input_sums))
+        centres = self.union_centres(which) if centres is None else centres
+        sums, input_sums = (np.zeros((len(which), *of_set.shape[1:])) for of_set in (self.sums, self.input_sums))
+        for centre in {centre.tobytes(): centre for centre in centres}.values():
+            # All unions each time: how many rows a product has may change its bits, and values decide who has a centre.
+            moved, mine = self._about(centre), (centres == centre).all(axis=1)[:, None, None]
+            new = _weighted(weights, moved.sums), _weighted(weights, moved.input_sums)
+            if mine.all():
+                return Grams(self.layout, *new, centres)
+            sums, input_sums = np.where(mine, new[0], sums), np.where(mine, new[1], input_sums)
+        return Grams(self.layout, sums, input_sums, centres)
+
+    def union_centres(self, which: NDArray[np.bool_]) -> Array:
+        """Return what is best taken off the inputs of each union, [n_unions, n_inputs]; no row outside has a say.
+
+        Nothing, unless the mean of an input is far above its spread: so most unions share one centre. Else it is the
+        centre of a set of the union, and of as few sets as the unions allow.
+        """
+        assert self.centres is not None
+        sums = _weighted(which.astype(np.float64), move_products(self.input_sums, self.centres, "linear"))
+        count = np.maximum(sums[:, :1, 0], 1)
+        mean, square = sums[:, 0, 1:] / count, np.diagonal(sums, axis1=1, axis2=2)[:, 1:] / count
+        there = which & (self.input_sums[:, 0, 0] > 0)
+        frequent = np.argsort(-there.sum(axis=0), kind="stable")
+        reference = frequent[there[:, frequent].argmax(axis=1)]
+        return np.where(mean**2 > _FAR**2 * (square - mean**2), self.centres[reference], 0.0)
+
+    def about(self, centres: Array) -> "Grams":
+        """Return the same with other centres, [n_sets, n_inputs]."""
+        by = np.zeros_like(centres) if self.centres is None else self.centres - centres
+        if not by.any():
+            return self
+        sums = move_products(self.sums, by, self.layout.features)
+        return Grams(self.layout, sums, move_products(self.input_sums, by, "linear"), centres)
+
+    def _about(self, centre: Array) -> "Grams":
+        """Return all sets with one centre; it is kept, as fits, what judges them, and members ask for the same."""
+        key = centre.tobytes()
+        if key not in self._moved:
+            moved = self.about(np.tile(centre, (len(self.sums), 1)))
+            if moved is self:  # kept in itself it would outlive its use
+                return self
+            self._moved[key] = moved
+        return self._moved[key]
 
 
 def _weighted(weights: Array, sums: Array) -> Array:
@@ -129,6 +185,8 @@ class Coordinates:
         [n_sets, n_outputs].
     transform
         [n_sets, size, size]: takes v to [1, features of standardised inputs, standardised outputs].
+    centres
+        Those of v, as in `Grams`.
     """
 
     input_mean: Array
@@ -136,22 +194,30 @@ class Coordinates:
     output_mean: Array
     output_scale: Array
     transform: Array
+    centres: Array | None = None
 
-    def see(self, sums: Array) -> Array:
-        """Return Gram matrices [n_sets, size, size] in these coordinates."""
+    def see(self, grams: Grams) -> Array:
+        """Return Gram matrices, [n_sets, size, size], in these coordinates."""
+        sums = grams.sums if self.centres is None else grams.about(self.centres).sums
         return self.transform @ sums @ self.transform.swapaxes(-1, -2)
 
     def take(self, number: NDArray[np.integer]) -> "Coordinates":
         """Return the coordinates of the sets of the given numbers."""
-        scalers = (self.input_mean, self.input_scale, self.output_mean, self.output_scale, self.transform)
-        return Coordinates(*(array[number] for array in scalers))
+        return Coordinates(
+            self.input_mean[number],
+            self.input_scale[number],
+            self.output_mean[number],
+            self.output_scale[number],
+            self.transform[number],
+            None if self.centres is None else self.centres[number],
+        )
 
 
 def standardise(grams: Grams) -> Coordinates:
     """Return the scalers of each set of rows, which must have at least one row, and the map to its coordinates."""
     layout = grams.layout
     d, p = layout.n_inputs, layout.n_features
-    m, s = (entry[:, 1:] for entry in _mean_and_scale(grams.input_sums))
+    m, s = (entry[:, 1:] for entry in _mean_and_scale(grams.input_sums, grams.centres))
     output_mean, output_scale = (entry[:, 1 + p :] for entry in _mean_and_scale(grams.sums))
     transform = np.zeros_like(grams.sums)
     transform[:, 0, 0] = 1
@@ -166,7 +232,8 @@ def standardise(grams: Grams) -> Coordinates:
         np.subtract.at(transform, (number, row, 1 + second), m[:, first] / unit)
         np.subtract.at(transform, (number, row, 1 + first), m[:, second] / unit)  # twice where i = j
         transform[:, row, 0] = m[:, first] * m[:, second] / unit
-    return Coordinates(m, s, output_mean, output_scale, transform)
+    mean = m if grams.centres is None else grams.centres + m
+    return Coordinates(mean, s, output_mean, output_scale, transform, grams.centres)
 
 
 def _put_affine(transform: Array, place: NDArray[np.integer], mean: Array, scale: Array) -> None:
@@ -174,11 +241,16 @@ def _put_affine(transform: Array, place: NDArray[np.integer], mean: Array, scale
     transform[:, place, 0] = -mean / scale
 
 
-def _mean_and_scale(sums: Array) -> tuple[Array, Array]:
-    """Mean and population standard deviation of each entry of v; 1 where the entry is constant to rounding."""
+def _mean_and_scale(sums: Array, centres: Array | None = None) -> tuple[Array, Array]:
+    """Mean and population standard deviation of each entry of v; 1 where the entry is constant to rounding.
+
+    The mean is that of v: minus a centre where there is one. What is constant, the entry itself decides.
+    """
     count = sums[:, :1, 0]
     mean = sums[:, 0, :] / count
     square = np.diagonal(sums, axis1=1, axis2=2) / count
     variance = square - mean**2
+    if centres is not None:
+        square = variance + (mean + np.pad(centres, ((0, 0), (1, 0)))) ** 2
     varies = variance > 1e-12 * square
     return mean, np.where(varies, np.sqrt(np.where(varies, variance, 1.0)), 1.0)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from motrain_app.design.splits import Folds
 from motrain_app.learning.block import MIN_ROWS, wanted_members
+from motrain_app.learning.centres import translation
 from motrain_app.learning.gram import Coordinates, Grams, standardise
 
 Array = NDArray[np.float64]
@@ -49,6 +50,8 @@ class RidgeMembers:
         """Of 1 and the features of inputs as they are, in the outputs' units: [members, n_outputs, 1 + n_features]."""
         n = 1 + self.weight.shape[2]
         found = self.weight @ self.coordinates.transform[:, 1:n, :n]
+        if self.coordinates.centres is not None:
+            found = found @ translation(-self.coordinates.centres, "quadratic", n)  # linear features have no centre
         found[..., 0] += self.bias
         found *= self.coordinates.output_scale[..., None]
         found[..., 0] += self.coordinates.output_mean
@@ -109,7 +112,9 @@ def choose_strengths(grams: Grams, folds: Folds, strengths: Sequence[float]) -> 
     members = np.flatnonzero(wanted)
     position = np.searchsorted(members, pairs.member[usable])
     fits, which = np.unique(pairs.fit[usable], return_inverse=True)
-    equations, judged = NormalEquations.of(grams.union(pairs.fits[fits])), grams.union(pairs.judged[usable])
+    learnt = grams.union(pairs.fits[fits])
+    equations = NormalEquations.of(learnt)
+    judged = grams.union(pairs.judged[usable], None if learnt.centres is None else learnt.centres[which])
     errors = squared_errors(equations, judged, which, strengths)
     total = np.zeros((len(members), len(strengths), grams.layout.n_outputs))
     rows = np.zeros(len(members))
@@ -173,7 +178,7 @@ class NormalEquations:
     def of(cls, grams: Grams) -> "NormalEquations":
         """Set up the equations of sets with at least one row each."""
         coordinates = standardise(grams)
-        gram = coordinates.see(grams.sums) / grams.count[:, None, None]
+        gram = coordinates.see(grams) / grams.count[:, None, None]
         features, outputs = slice(1, 1 + grams.layout.n_features), slice(1 + grams.layout.n_features, None)
         mean = gram[:, 0, features]
         covariance = gram[:, features, features] - mean[:, :, None] * mean[:, None, :]
@@ -236,5 +241,5 @@ def _squared_errors(coordinates: Coordinates, judged: Grams, weight: Array, bias
     outputs = np.arange(layout.n_outputs)
     a[:, :, outputs, 1 + layout.n_features + outputs] = 1
     flat = a.reshape(len(a), -1, layout.size)
-    squares = ((flat @ coordinates.see(judged.sums)) * flat).sum(axis=2).reshape(bias.shape)
+    squares = ((flat @ coordinates.see(judged)) * flat).sum(axis=2).reshape(bias.shape)
     return np.asarray(np.maximum(squares, 0) * coordinates.output_scale[:, None] ** 2)

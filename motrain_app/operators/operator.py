@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.design.filters import Filter
-from motrain_app.design.intervals import inside
+from motrain_app.design.intervals import Intervals, as_intervals, inside
 from motrain_app.operators.errors import OperatorError
 from motrain_app.operators.interfaces import AnyMember
 from motrain_app.operators.interval import ResidualQuantiles
 from motrain_app.operators.seasons import season_of
+from motrain_app.operators.times import as_times
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -52,11 +53,14 @@ class Operator:
         Rules that rows passed in training; where one fails, h(x) is NaN.
     residuals
         Quantiles of the residuals of rows that members withheld, for `interval`; None where nothing was withheld.
+    without_member
+        The half-open intervals [start, end) of folds that have no member, as it could not be trained, though others may
+        have learnt from their rows: shape (n, 2). None where there is no such fold; one without rows is none.
 
     Raises
     ------
     OperatorError
-        Where there is no member, or one has other numbers of inputs or outputs.
+        Where there is no member, one has other numbers of inputs or outputs, or intervals are none.
 
     Examples
     --------
@@ -80,6 +84,7 @@ class Operator:
     members: tuple[AnyMember, ...]
     filters: tuple[Filter, ...] = ()
     residuals: ResidualQuantiles | None = None
+    without_member: Intervals | None = None
 
     def __post_init__(self) -> None:
         if not self.members:
@@ -91,6 +96,11 @@ class Operator:
             )
         if self.residuals is not None and self.residuals.n_outputs != len(self.outputs):
             raise OperatorError(f"The residual quantiles of the operator {self.name!r} are those of other outputs.")
+        try:
+            without = None if self.without_member is None else as_intervals(self.without_member)
+        except ValueError as error:
+            raise OperatorError(f"The folds without a member of {self.name!r} cannot be read ({error}).") from None
+        object.__setattr__(self, "without_member", without)
 
     @overload
     def __call__(self, x: "xr.Dataset", *, crossfit: bool = ...) -> "xr.Dataset": ...
@@ -105,15 +115,17 @@ class Operator:
             Array of shape (n, n_inputs), or a dataset with the inputs as variables; further dims broadcast.
         crossfit
             At each time use the member that withheld it, so that no prediction comes from a model that has
-            seen the observation; times that no member withheld get the mean of all.
+            seen the observation. Where that member could not be trained it is NaN (`without_member`); times that nobody
+            learnt from, such as those of the test, get the mean of all.
         time
-            Times of the rows, shape (n,), for `crossfit` with an array; a dataset brings its own.
+            Times of the rows in UTC, shape (n,), for `crossfit` with an array: datetime64, or dates as text or objects;
+            a dataset brings its own.
 
         Returns
         -------
         numpy.ndarray or xarray.Dataset
-            (n, n_outputs), or the outputs as variables with units. NaN where an input is missing or a filter
-            fails.
+            (n, n_outputs), or the outputs as variables with units. NaN where an input is missing, a filter fails, or
+            `crossfit` has no member to ask.
 
         Raises
         ------
@@ -134,7 +146,7 @@ class Operator:
                 "crossfit=True needs the time of each row: pass time=, or an xarray.Dataset with a time."
             )
         else:
-            y = self._crossfit(columns, _as_times(time, n))
+            y = self._crossfit(columns, as_times(time, n))
         return np.where(allowed, y, np.nan).T
 
     @property
@@ -196,7 +208,7 @@ class Operator:
         if time is None:
             raise OperatorError("An interval depends on the season. Pass the time of each row, time=.")
         y = self(x)
-        return self.residuals.around(y, season_of(_as_times(time, len(y))), level)
+        return self.residuals.around(y, season_of(as_times(time, len(y))), level)
 
     def jacobian(self, x: Array) -> Float64:
         """Return dy/dx of the members' mean, in physical units and filters not applied.
@@ -255,7 +267,7 @@ class Operator:
     def _crossfit(self, x: Array, time: NDArray[np.datetime64]) -> Float64:
         """Predict each row by the member that withheld its time; no time is withheld by two of them."""
         y = np.full((len(self.outputs), x.shape[1]), np.nan)
-        free = np.ones(x.shape[1], bool)
+        free = np.ones(x.shape[1], bool) if self.without_member is None else ~inside(self.without_member, time)
         for member in self.members:
             if member.held_out is not None:
                 mine = np.flatnonzero(inside(member.held_out, time))
@@ -275,7 +287,7 @@ class Operator:
         columns = np.stack([values[name] for name in self._names])
         if crossfit:
             time = x["time"].broadcast_like(next(iter(fields.values()))).transpose(*dims)
-            y = self._crossfit(columns, _as_times(time.values.reshape(-1), columns.shape[1]))
+            y = self._crossfit(columns, as_times(time.values.reshape(-1), columns.shape[1]))
         else:
             y = self.predict(columns)
         y = np.where(self._allowed(values, columns.shape[1]), y, np.nan)
@@ -336,25 +348,11 @@ def _is_dataset(x: Any) -> bool:
     return xarray is not None and isinstance(x, xarray.Dataset)
 
 
-def _as_times(time: Any, n: int) -> NDArray[np.datetime64]:
-    given = np.asarray(time)
-    numbers = given.dtype.kind not in "MOU" or any(isinstance(one, (int, float)) for one in given.reshape(-1)[:1])
-    if given.size and numbers:
-        raise OperatorError("The times are plain numbers. Pass dates: datetime64, or text such as 2010-06-01.")
-    try:
-        times = np.asarray(time, "datetime64[us]")
-    except (TypeError, ValueError) as error:
-        raise OperatorError(f"The times cannot be read as dates of the standard calendar ({error}).") from None
-    if times.shape != (n,) or np.isnat(times).any():
-        raise OperatorError(f"Pass one time for each of the {n} rows, and none missing.")
-    return times
-
-
 def _seasons_of(x: "xr.Dataset") -> "xr.DataArray":
     import xarray as xr
 
     if "time" not in x.coords:
         raise OperatorError("An interval depends on the season: the dataset needs a time coordinate.")
     time = x["time"]
-    season = season_of(_as_times(time.values.reshape(-1), time.size)).reshape(time.shape)
+    season = season_of(as_times(time.values.reshape(-1), time.size)).reshape(time.shape)
     return xr.DataArray(season, dims=time.dims, coords={"time": time})

@@ -25,6 +25,7 @@ Arrays = Mapping[str, NDArray[Any]]
 SCHEMA = 1
 _KEY = "motrain_operator"  # of the file's metadata
 _RESIDUALS = "residuals."  # how the names of the arrays begin that belong to no member
+_WITHOUT_MEMBER = "without_member"  # of the header, where there are any: pairs of microseconds since 1970
 _CLASSES = {kind.__name__: kind for kind in (Member, EnsembleMember, EstimatorMember)}
 
 
@@ -45,6 +46,8 @@ def write_operator(operator: Operator, path: Path) -> Path:
         "filters": [str(rule) for rule in operator.filters],
         "members": [member.to_json() for member in operator.members],
     }
+    if operator.without_member is not None:
+        header[_WITHOUT_MEMBER] = operator.without_member.astype(np.int64).tolist()
     header["sha256"] = _checksum(header, arrays)
     aside = path.with_name(path.name + ".new")
     aside.write_bytes(save(arrays, metadata={_KEY: json.dumps(header, ensure_ascii=False)}))
@@ -71,9 +74,13 @@ def read_operator(path: Path) -> Operator:
         raise OperatorError(f"There is no operator file {path}. `motrain export RUN --to DIR` writes them.") from None
     except UntrustedTypeError as error:
         raise UntrustedTypeError(f"{path} is not opened. {error}") from None
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError, IndexError, RecursionError) as error:
+    except (SafetensorError, OSError, *_OF_ODD_CONTENT) as error:
         raise OperatorError(f"{path} is no operator file, or is damaged ({error}). Export it again.") from None
     raise OperatorError(f"{path} has schema {header['schema']}; this version reads {SCHEMA}. Export it again.")
+
+
+# What values of another type or shape than expected raise, wherever in a header they stand.
+_OF_ODD_CONTENT = (AttributeError, IndexError, KeyError, OverflowError, RecursionError, TypeError, ValueError)
 
 
 def _operator(header: dict[str, Any], arrays: Arrays) -> Operator:
@@ -88,7 +95,12 @@ def _operator(header: dict[str, Any], arrays: Arrays) -> Operator:
         members=tuple(map(_member, split_by_number(of_members, len(header["members"])), header["members"])),
         filters=tuple(Filter(text) for text in header["filters"]),
         residuals=ResidualQuantiles.from_arrays(kept) if kept else None,
+        without_member=_times(header[_WITHOUT_MEMBER]) if _WITHOUT_MEMBER in header else None,
     )
+
+
+def _times(microseconds: Any) -> NDArray[np.datetime64]:
+    return np.asarray(microseconds, np.int64).astype("datetime64[us]")
 
 
 def _member(arrays: Arrays, values: Mapping[str, Any]) -> AnyMember:

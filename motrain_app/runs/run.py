@@ -482,11 +482,14 @@ class Run:
     def _operator(self, row: PartitionRow) -> Operator:
         with BlockFile.open(self._folder.blocks / str(row.file)) as file:
             stack, members = file.stack(int(row.position or 0))
-            residuals = Residuals.read(file, int(row.position or 0), self._plan).quantiles()
+            residuals = Residuals.read(file, int(row.position or 0), self._plan)
         folds = self._folds
         named = []
         for slot, member in enumerate(members.tolist()):
             held_out = folds.holdouts[member].intervals if folds.jackknife else None
             named.append(stack.member(slot, folds.names[member], held_out))
-        plan = self._plan
-        return Operator(row.name, plan.inputs, plan.outputs, tuple(named), self.design.filters, residuals)
+        # A fold without rows has no member either, but nobody has seen it. If a row is missing, it may be any of them.
+        unseen = len(residuals.time) == row.training_rows
+        without = None if unseen else folds.without(members)
+        plan, filters = self._plan, self.design.filters
+        return Operator(row.name, plan.inputs, plan.outputs, tuple(named), filters, residuals.quantiles(), without)

@@ -11,7 +11,8 @@ from motrain_app.design import DesignError, Learner, LeaveRandomOut
 from motrain_app.learning import resolve_learner
 from motrain_app.learning.block import Stopped
 from motrain_app.learning.ridge import RidgeOptions, fit_ridge, grams_of_outputs
-from motrain_app.learning.ridge_members import choose_strengths
+from motrain_app.learning.ridge_members import choose_strengths, fit_members
+from motrain_app.operators.features import FEATURE_MAPS
 
 RANDOM = [{}, {"jackknife": LeaveRandomOut(folds=4, embargo=4)}]  # years; and folds of many days each
 folds_of_both_kinds = pytest.mark.parametrize("folds", RANDOM, ids=["years", "random"])
@@ -85,12 +86,73 @@ def test_a_fold_replaced_by_noise_leaves_its_own_member_bit_identical(make_block
         assert before.stack.arrays["weight.0"][other].tobytes() != after.stack.arrays["weight.0"][other].tobytes()
 
 
+def far(block, ratio, means=(35.0, 1013.25, -2.0)):
+    """Give a block's inputs means that are so many times their spread, as salinity and pressure have them."""
+    inputs = block.inputs.astype(float)
+    z = (inputs - inputs.mean(axis=1, keepdims=True)) / inputs.std(axis=1, keepdims=True)
+    mean = np.array(means)[:, None]
+    return replace(block, inputs=(mean + mean / ratio * z).astype(np.float32))
+
+
+@folds_of_both_kinds
+@pytest.mark.parametrize("ratio", [1e3, 1e4, 1e5])
+def test_squares_of_inputs_with_a_mean_far_above_their_spread_keep_their_digits(make_block, folds, ratio):
+    block, strength = far(make_block(partitions=1, **folds), ratio), 1e-6
+    fitted, x = fit_ridge(block, RidgeOptions(strengths=(strength,), features="quadratic")), block.inputs.astype(float)
+    for member in range(block.folds.n_members):
+        train, ours = block.folds.train[member][block.atom], fitted.stack.member(member).predict(x)
+        for output in range(2):
+            theirs, _ = _peer(block, 0, output, train, "quadratic", strength)
+            np.testing.assert_allclose(ours[output], theirs, rtol=0, atol=1e-5 * theirs.std())
+
+
+@pytest.mark.parametrize("ratio", [1e4, 1e5])
+def test_the_strength_is_chosen_as_well_where_a_mean_is_far_above_the_spread(make_block, ratio):
+    block = make_block(partitions=1)
+    near, moved = (fit_ridge(b, RidgeOptions(features="quadratic")).trials for b in (block, far(block, ratio)))
+    np.testing.assert_allclose(moved["validation_loss"], near["validation_loss"], rtol=0.02)  # float32 moves rows
+
+
+@folds_of_both_kinds
+def test_rows_that_a_member_must_not_see_change_no_bit_of_it_by_a_centre_either(make_block, scrambled, folds):
+    """Far from zero products are summed about centres; the noise lies elsewhere, near zero and about none."""
+    block, options = far(make_block(partitions=1, **folds), 1e4), RidgeOptions(features="quadratic")
+    before = fit_ridge(block, options)
+    for member in range(block.folds.n_members):
+        after = fit_ridge(scrambled(block, ~block.folds.train[member][block.atom], member), options)
+        for name, array in before.stack.arrays.items():
+            assert array[member].tobytes() == after.stack.arrays[name][member].tobytes(), name
+        assert before.trials["chosen"][0, member].tolist() == after.trials["chosen"][0, member].tolist()
+
+
+def test_a_constant_input_with_any_last_digit_changes_no_prediction(make_block):
+    block = make_block(partitions=1, gaps=0.0)
+    constant = np.full_like(block.inputs[:1], 1013.1)
+    options = RidgeOptions(strengths=(1e-4,), features="quadratic")
+    without = fit_ridge(block, options).stack.member(0).predict(block.inputs)
+    beside = replace(block, inputs=np.concatenate([block.inputs, constant]))
+    np.testing.assert_allclose(
+        fit_ridge(beside, options).stack.member(0).predict(beside.inputs), without, rtol=0, atol=1e-9 * without.std()
+    )
+
+
+def test_coefficients_are_those_of_inputs_as_they_are(make_block):
+    block = far(make_block(partitions=1, gaps=0.0), 1e3)
+    fitted = fit_ridge(block, RidgeOptions(strengths=(1e-4,), features="quadratic"))
+    ((_, grams),) = grams_of_outputs(block.inputs, block.outputs, block.atom, block.folds.n_atoms, "quadratic")
+    members, x = fit_members(grams, block.folds, (1e-4,)), block.inputs.astype(float)
+    features = np.vstack([np.ones(x.shape[1]), FEATURE_MAPS["quadratic"].values(x)])
+    np.testing.assert_allclose(members.coefficients[1] @ features, fitted.stack.member(1).predict(x), rtol=1e-6)
+
+
 def test_test_rows_and_rows_near_them_touch_nothing(make_block, scrambled):
-    block = make_block()
-    sealed = (block.folds.test | block.folds.near_test)[block.atom]
-    before, after = (fit_ridge(b, RidgeOptions()) for b in (block, scrambled(block, sealed, 3)))
-    assert all(array.tobytes() == after.stack.arrays[name].tobytes() for name, array in before.stack.arrays.items())
-    assert all(array.tobytes() == after.trials[name].tobytes() for name, array in before.trials.items())
+    made = make_block()
+    sealed = (made.folds.test | made.folds.near_test)[made.atom]
+    for block, features in ((made, "linear"), (made, "quadratic"), (far(made, 1e4), "quadratic")):
+        options = RidgeOptions(features=features)
+        before, after = (fit_ridge(b, options) for b in (block, scrambled(block, sealed, 3)))
+        assert all(array.tobytes() == after.stack.arrays[name].tobytes() for name, array in before.stack.arrays.items())
+        assert all(array.tobytes() == after.trials[name].tobytes() for name, array in before.trials.items())
 
 
 def test_gram_matrices_of_a_union_are_the_sum_of_the_parts(make_block):

@@ -66,6 +66,17 @@ def test_where_an_input_is_missing_there_is_no_value_and_the_others_stay(member,
 
 
 @each_kind
+@pytest.mark.parametrize("huge", [9.96921e36, -1e38, np.inf])
+def test_a_fill_value_that_nobody_masked_spoils_no_other_row(member, states, kind, huge):
+    """Scaled, NetCDF's is infinite as float32, which scikit-learn refuses for the whole table."""
+    one, filled = member(kind, input_scale=np.full(3, 1e-3)), states.T.copy()
+    filled[1, 3] = huge
+    there = np.arange(len(states)) != 3
+    assert np.isnan(one.predict(filled)[:, 3]).all()
+    np.testing.assert_array_equal(one.predict(filled)[:, there], one.predict(states.T)[:, there])
+
+
+@each_kind
 def test_an_output_that_could_not_be_trained_is_nan_and_the_other_is_not(member, states, kind):
     whole = member(kind)
     part = member(kind, output_mean=np.array([np.nan, -0.12]), estimators=(np.zeros(0, np.uint8), whole.estimators[1]))

@@ -1,5 +1,8 @@
 """Operators on arrays and datasets: the members' mean, cross-fit, filters, range, spread."""
 
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -121,11 +124,49 @@ def test_crossfit_without_folds_is_the_mean(make_operator, make_member, states):
         (np.arange(40) + np.int64(1_262_304_000_000_000_000), "plain numbers"),
         ([2010.5] * 40, "plain numbers"),
         (np.array([2010] * 40, object), "plain numbers"),
+        (np.array([date(2010, 6, 1)] * 39 + [np.int64(2010)], object), "plain numbers"),
+        (["2010-06-01T00:00+02:00"] * 40, "have a zone"),
+        (["2010-06-01T00:00"] * 39 + ["2010-06-01T00:00Z"], "have a zone"),
+        ([datetime(2010, 6, 1, tzinfo=UTC)] * 40, "have a zone"),
+        (pd.DatetimeIndex(["2010-06-01"] * 40, tz="Europe/Vienna"), "have a zone"),
+        (np.array(["2010-06-01T00:00-05"] * 40, object), "have a zone"),
     ],
 )
 def test_crossfit_needs_a_time_for_each_row(make_operator, states, time, words):
     with pytest.raises(OperatorError, match=words):
         make_operator()(states, crossfit=True, time=time)
+
+
+def test_crossfit_takes_dates_as_text_and_as_objects(make_operator, states):
+    h, expected = make_operator(), make_operator()(states, crossfit=True, time=np.full(40, np.datetime64("2011-06-01")))
+    for one in (
+        "2011-06-01",
+        "2011-06-01T00:00:00.5",
+        date(2011, 6, 1),
+        datetime(2011, 6, 1),
+        pd.Timestamp(2011, 6, 1),
+    ):
+        np.testing.assert_array_equal(h(states, crossfit=True, time=[one] * 40), expected)
+
+
+def test_crossfit_is_nan_in_a_fold_without_a_member_as_the_others_have_seen_it(make_operator, states, fields, tmp_path):
+    whole = make_operator()
+    h = replace(whole, members=whole.members[::2], without_member=[["2011-01-01", "2012-01-01"]])
+    time = np.array(["2010-06-01", "2010-12-31T23:59", "2011-01-01", "2011-12-31T23:59", "2012-01-01", "2013-01-01"])
+    x = states[: len(time)]
+    for one in (h, Operator.load(h.save(tmp_path / "h.safetensors"))):
+        y = one(x, crossfit=True, time=time)
+        assert np.isnan(y).all(axis=1).tolist() == [False, False, True, True, False, False]
+        np.testing.assert_array_equal(y[[0, 1, 4]], whole(x, crossfit=True, time=time)[[0, 1, 4]])
+        np.testing.assert_allclose(y[5], one(x)[5], rtol=1e-14)
+        assert np.isfinite(one(x)).all()
+        in_2011 = xr.DataArray(TIME.astype("datetime64[Y]") == np.datetime64("2011"), dims="time")
+        assert (np.isnan(one(fields, crossfit=True)["sig"]).any(("ensemble", "space")) == in_2011.values).all()
+
+
+def test_folds_without_a_member_that_are_no_intervals_are_refused(make_operator):
+    with pytest.raises(OperatorError, match="folds without a member"):
+        replace(make_operator(), without_member=[["2012-01-01", "2011-01-01"]])
 
 
 def test_a_filter_gives_nan_where_it_fails_and_only_there(make_operator, states):

@@ -14,7 +14,7 @@ from safetensors.numpy import save_file
 
 import motrain_app
 from motrain_app.design import Filter
-from motrain_app.operators import Operator, OperatorError, Variable
+from motrain_app.operators import Operator, OperatorError, Variable, operator_file
 from tests.conftest import PATIENCE
 
 # All that an operator needs, with what these need in turn.
@@ -141,12 +141,15 @@ def test_foreign_safetensors_are_refused(tmp_path, metadata):
         Operator.load(path)
 
 
-def rewritten(path, change):
-    """Change the header of an operator's file."""
+def rewritten(path, change, *, signed=False):
+    """Change the header of an operator's file; `signed`, as who knows how its checksum is made."""
     with safe_open(path, framework="np") as file:
         header = json.loads(file.metadata()["motrain_operator"])
         arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     change(header)
+    if signed:
+        del header["sha256"]
+        header["sha256"] = operator_file._checksum(header, arrays)
     save_file(arrays, path, metadata={"motrain_operator": json.dumps(header)})
 
 
@@ -162,6 +165,36 @@ def test_a_header_that_was_edited_by_hand_is_refused(saved):
     rewritten(path, lambda header: header["inputs"].reverse())
     with pytest.raises(OperatorError, match="checksum"):
         Operator.load(path)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"members": ["2010", "2011", "2012"]},
+        {"members": [None, None, None]},
+        {"members": 3},
+        {"inputs": [["TG1"], "WG1", 3]},
+        {"filters": [1]},
+        {"without_member": 7},
+        {"without_member": [[0, 1, 2]]},
+        {"without_member": [[1, 0]]},
+        {"without_member": [["2010", {}]]},
+        {"without_member": [[0, 2**70]]},
+        {"without_member": None},
+    ],
+)
+def test_values_of_an_odd_kind_are_refused_also_with_a_right_checksum(saved, odd):
+    _, path = saved
+    rewritten(path, lambda header: header.update(odd), signed=True)
+    with pytest.raises(OperatorError, match="no operator file, or is damaged"):
+        Operator.load(path)
+
+
+def test_a_file_that_knows_no_folds_without_a_member_opens(saved):
+    h, path = saved
+    with safe_open(path, framework="np") as file:
+        assert "without_member" not in json.loads(file.metadata()["motrain_operator"]), "as files always were"
+    assert Operator.load(path).without_member is h.without_member is None
 
 
 def test_absent_files_and_folders_are_refused(tmp_path):

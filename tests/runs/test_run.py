@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
+import xarray as xr
 
 from motrain_app.design import Design, DesignError, Period
 from motrain_app.operators import Operator
@@ -239,3 +240,25 @@ def test_no_training_row_lies_outside_the_range_not_even_where_a_difference_in_k
     training = data["time"].values < np.datetime64("2014-01-01")
     assert operator.inside_range(states[training]).all()
     assert not operator.inside_range(states[:1] + np.array([0, 0, 0.001])).any()
+
+
+def test_a_year_whose_member_could_not_be_trained_has_no_crossfit_and_a_year_without_rows_has_the_mean(
+    design, tmp_path
+):
+    data = make_dataset(cells=2)
+    year, few = data["time"].dt.year.values, np.isin(np.arange(data.sizes["time"]) % 92, (10, 30, 50, 70))
+    first = np.where(year == 2010, True, few & (year < 2013))  # eight rows are too few to learn from for 2010
+    for name in ("y", "bend"):
+        data[name] = data[name].fillna(0).where(xr.DataArray([first, year != 2012], dims=("space", "time")))
+    run = _trained(design(data=data), tmp_path)
+    time = np.array(["2010-06-01", "2011-06-01", "2012-06-01", "2013-06-01", "2014-06-01"], "datetime64[D]")
+    x = np.tile([[285.0, 0.3]], (5, 1))
+    found = []
+    for name in run.partitions:
+        h = run.operator(name)
+        found.append(([member.name for member in h.members], h(x, crossfit=True, time=time), h(x)))
+    assert found[0][0] == ["2011", "2012"]
+    assert np.isnan(found[0][1]).any(axis=1).tolist() == [True, False, False, True, False], "2013 cannot be told apart"
+    assert found[1][0] == ["2010", "2011", "2013"]
+    assert np.isfinite(found[1][1]).all()
+    np.testing.assert_array_equal(found[1][1][2], found[1][2][2])

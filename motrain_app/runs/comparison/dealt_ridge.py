@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from motrain_app.design import Folds
 from motrain_app.learning.cell_gram_builder import Entry, packed_grams
 from motrain_app.learning.cell_vector import packed_products
+from motrain_app.learning.centres import find_centres, no_centres
 from motrain_app.learning.gram import GramLayout, Grams
 from motrain_app.learning.ridge import RidgeOptions
 from motrain_app.learning.ridge_members import fit_members
@@ -54,8 +55,10 @@ def fit_dealt(
     found = []
     for start in range(0, len(ways), at_once):
         some = ways[start : start + at_once]
-        sums, input_sums = _sum_up(staged, some, folds, layout, claims, by_time=by_time, n_partitions=n_partitions)
-        found += [_fit(*of_way, layout, folds, options) for of_way in zip(sums, input_sums, strict=True)]
+        sums, input_sums, centres = _sum_up(
+            staged, some, folds, layout, claims, by_time=by_time, n_partitions=n_partitions
+        )
+        found += [_fit(*of_way, centres, layout, folds, options) for of_way in zip(sums, input_sums, strict=True)]
     return found
 
 
@@ -68,8 +71,8 @@ def _sum_up(
     *,
     by_time: bool,
     n_partitions: int,
-) -> tuple[Array, Array]:
-    """Return packed Gram matrices, [ways, outputs, partitions × atoms, size], and those of [1, inputs].
+) -> tuple[Array, Array, Array | None]:
+    """Return packed Gram matrices, [ways, outputs, partitions × atoms, size], those of [1, inputs], and their centres.
 
     Rows are first summed over what no way divides: those of a cell that lie in one atom and period, or of a time.
     """
@@ -77,6 +80,7 @@ def _sum_up(
     places = n_partitions * n_atoms
     sums = np.zeros((len(ways), n_outputs, places, layout.size * (layout.size + 1) // 2))
     input_sums = np.zeros((len(ways), places, (1 + n_inputs) * (2 + n_inputs) // 2))
+    centres = no_centres(n_atoms, n_inputs)
     seen = ~folds.test & (folds.train | folds.held_out).any(axis=0)
     for first, last in staged.chunks(PIECE):
         rows = staged.read(np.arange(first, last))
@@ -88,7 +92,11 @@ def _sum_up(
         _, example, unit = np.unique(rows.time if by_time else within, return_index=True, return_inverse=True)
         cell, time, of_atom = rows.cell[example], rows.time[example], atom[example]
         targets = [way.number(cell, time) * n_atoms + of_atom for way in ways]
-        known = layout.vectors(rows.inputs, rows.outputs[:1])[:-1]
+        inputs = rows.inputs.astype(np.float64)
+        if layout.features == "quadratic":
+            centres = find_centres(centres, inputs, atom)
+            inputs = inputs - centres.T[:, atom]
+        known = layout.vectors(inputs, rows.outputs[:1])[:-1]
         parts = [(input_sums[:, :], known[: 1 + n_inputs], np.arange(len(unit)))]
         for number in range(n_outputs):
             there = np.flatnonzero(np.isfinite(rows.outputs[number]))
@@ -99,7 +107,7 @@ def _sum_up(
             of_units = packed_grams(entries, order, unit[order], len(example))
             for total, target in zip(totals, targets, strict=True):
                 _add(total, target, of_units)
-    return sums, input_sums
+    return sums, input_sums, np.nan_to_num(centres) if layout.features == "quadratic" else None
 
 
 def _add(total: Array, target: NDArray[np.int64], values: Array) -> None:
@@ -109,7 +117,14 @@ def _add(total: Array, target: NDArray[np.int64], values: Array) -> None:
     total[places] += np.add.reduceat(values[order], start, axis=0)
 
 
-def _fit(sums: Array, input_sums: Array, layout: GramLayout, folds: Folds, options: RidgeOptions) -> Array:
+def _fit(
+    sums: Array,
+    input_sums: Array,
+    centres: Array | None,
+    layout: GramLayout,
+    folds: Folds,
+    options: RidgeOptions,
+) -> Array:
     whole = packed_products(np.arange(layout.size), layout.size)
     of_inputs = packed_products(np.arange(1 + layout.n_inputs), 1 + layout.n_inputs)
     n_outputs, n_atoms = len(sums), folds.n_atoms
@@ -118,7 +133,7 @@ def _fit(sums: Array, input_sums: Array, layout: GramLayout, folds: Folds, optio
     for partition in range(n):
         atoms = slice(partition * n_atoms, (partition + 1) * n_atoms)
         for output in range(n_outputs):
-            grams = Grams(layout, sums[output, atoms][:, whole], input_sums[atoms][:, of_inputs])
+            grams = Grams(layout, sums[output, atoms][:, whole], input_sums[atoms][:, of_inputs], centres)
             members = fit_members(grams, folds, options.strengths)
             if members is not None:
                 found[partition, members.numbers, output] = members.coefficients[:, 0]

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.design import Folds
+from motrain_app.learning.centres import find_centres, no_centres
 from motrain_app.learning.gram import GramLayout, Grams, gram_by_atom
 from motrain_app.learning.ridge import RowSums
 from motrain_app.learning.scalers import input_range
@@ -29,20 +30,25 @@ def sum_rows(rows: StagedRows, claims: Claims, folds: Folds, features: str) -> R
     layout = GramLayout(n_inputs, 1, features)
     grams = np.zeros((n_outputs, n_atoms, layout.size, layout.size))
     input_sums, counts = np.zeros((n_atoms, 1 + n_inputs, 1 + n_inputs)), np.zeros(n_atoms, np.int64)
+    centres = no_centres(n_atoms, n_inputs)
     low, high = np.full((2, folds.n_members, n_inputs), [[[np.inf]], [[-np.inf]]])
     seen = ~folds.test & (folds.train | folds.held_out).any(axis=0)
     for start in range(0, rows.n_rows, PIECE):
         inputs, outputs, atom = _some_rows(rows, claims, folds, seen, start, min(start + PIECE, rows.n_rows))
+        lower, upper = input_range(inputs, atom, folds)
+        low, high = np.minimum(low, lower), np.maximum(high, upper)
+        if features == "quadratic":
+            centres = find_centres(centres, inputs, atom)
+            inputs = inputs - centres.T[:, atom]
         ones = np.ones((1, inputs.shape[1]))
         input_sums += gram_by_atom(np.concatenate([ones, inputs]), atom, n_atoms)
         counts += np.bincount(atom, minlength=n_atoms)
-        lower, upper = input_range(inputs, atom, folds)
-        low, high = np.minimum(low, lower), np.maximum(high, upper)
         for number in range(n_outputs):  # each for itself: only at the end is it known which share their gaps
             there = np.flatnonzero(np.isfinite(outputs[number]))
             vectors = layout.vectors(inputs[:, there], outputs[number : number + 1, there])
             grams[number] += gram_by_atom(vectors, atom[there], n_atoms)
-    by_output = [([number], Grams(layout, grams[number], input_sums)) for number in range(n_outputs)]
+    taken_off = np.nan_to_num(centres) if features == "quadratic" else None
+    by_output = [([number], Grams(layout, grams[number], input_sums, taken_off)) for number in range(n_outputs)]
     return RowSums(n_inputs, n_outputs, by_output, low, high, counts)
 
 

@@ -1,6 +1,7 @@
 """Runs of two regions."""
 
 import pytest
+import xarray as xr
 
 from motrain_app.design import Design, Learner, box, the_rest
 from motrain_app.runs import Run, create_run
@@ -15,6 +16,12 @@ def trained(design: Design, runs, max_rows=None, rows_of=None) -> Run:
     folder = create_run(design, runs, max_rows=max_rows, rows_of=rows_of)
     assert drive_here(folder) == "done"
     return Run.open(folder.path)
+
+
+def salted(data: xr.Dataset) -> xr.Dataset:
+    """Give `b` the values of a salinity, 35 ± 0.005, of which only the square says something of `y`."""
+    b = data["b"] - 0.3
+    return data.assign(b=(35 + 0.1 * b).assign_attrs(units="1"), y=data["y"] + 8 * b + (b / 0.05) ** 2)
 
 
 @pytest.fixture

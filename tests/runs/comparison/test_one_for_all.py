@@ -6,7 +6,7 @@ import pytest
 from motrain_app.runs import Run, RunError
 from motrain_app.runs.comparison.one_for_all import one_for_all, static_inputs
 from motrain_app.runs.plan import Plan
-from tests.runs.comparison.conftest import SVR, trained
+from tests.runs.comparison.conftest import SVR, salted, trained
 from tests.runs.conftest import make_dataset
 
 
@@ -29,6 +29,15 @@ def test_ridge_from_sums_is_what_a_run_with_one_partition_trains(run_of, learner
         np.testing.assert_allclose(mine.jacobian(x), theirs.jacobian(x), rtol=1e-6)
         for name in ("input_low", "input_high", "output_mean", "output_scale"):
             np.testing.assert_allclose(getattr(mine, name), getattr(theirs, name), rtol=1e-9)
+
+
+def test_one_operator_for_all_keeps_the_digits_of_squares_where_a_mean_is_far_above_the_spread(run_of, monkeypatch):
+    monkeypatch.setattr("motrain_app.runs.comparison.row_sums.PIECE", 500)
+    run = run_of(learner="ridge2", data=salted(make_dataset()))
+    real = trained(run.design.change(regions=None), run.path.parent).operator("everywhere")
+    x = np.array([[270.0, 285.0, 300.0], [34.98, 35.0, 35.02]])
+    for mine, theirs in zip(one_for_all(run, train=never).members.values(), real.members, strict=True):
+        np.testing.assert_allclose(mine.predict(x), theirs.predict(x), rtol=1e-6)
 
 
 def test_another_learner_trains_a_run_on_a_sample_and_finds_it_again(run_of):

@@ -14,7 +14,8 @@ from motrain_app.runs.comparison import dealt_ridge
 from motrain_app.runs.comparison.dealing import deal
 from motrain_app.runs.comparison.partitioning_pays import measure_partitioning
 from motrain_app.runs.comparison.random_partitions import CONTROL_COLUMNS
-from tests.runs.conftest import drive_here
+from tests.runs.comparison.conftest import salted
+from tests.runs.conftest import drive_here, make_dataset
 
 WEST = [box("west", 4.5, 39, 5.5, 43), the_rest()]
 SEASONS = [Period("cold", months=(10, 11, 12, 1, 2, 3)), Period("warm", months=(4, 5, 6, 7, 8, 9))]
@@ -84,6 +85,7 @@ def trained(design, runs, **options):
         {"learner": "ridge2", "periods": SEASONS},
         {"regions": None, "periods": SEASONS, "jackknife": LeaveBlocksOut(120, embargo=12)},
         {"regions": None, "learner": "ridge2", "periods": [Period.from_json(SEASONS[0].to_json()), *SEASONS[1:]]},
+        {"learner": "ridge2", "data": salted(make_dataset())},
     ],
 )
 def test_the_runs_own_partitions_come_out_as_they_were_trained(design, tmp_path, monkeypatch, choices):
