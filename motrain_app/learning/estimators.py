@@ -5,6 +5,9 @@ This module is NumPy; scikit-learn is imported inside the functions that train, 
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from motrain_app.learning.block import Block, Fitted
 from motrain_app.learning.estimator_fit import fit_estimators
 from motrain_app.learning.hyperparameters import positive, refuse, share, whole
@@ -108,6 +111,35 @@ class BoostingOptions:
                 positive("l2_regularization", self.l2_regularization, zero=True),
             ]
         )
+
+
+# Memory of a member; all outputs, whatever is kept until the block is written. Measured with scikit-learn 1.9.
+_BYTES_A_NODE_KEPT, _BYTES_A_NODE = 40, 72  # of trees as they are saved, compressed, and in the making
+
+
+def svr_bytes(
+    options: SvrOptions, seed: int, *, n_inputs: int, n_outputs: int, rows: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the memory of a member: each row may become a support vector."""
+    return np.asarray(n_outputs * np.minimum(rows, options.rows_at_most) * (n_inputs + 1) * 8)
+
+
+def forest_bytes(
+    options: ForestOptions, seed: int, *, n_inputs: int, n_outputs: int, rows: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the memory of a member: a tree has 1.0 to 1.3 nodes for every `min_samples_leaf` rows."""
+    nodes = 1.3 * rows / options.min_samples_leaf
+    if options.max_depth is not None:
+        nodes = np.minimum(nodes, 2.0 ** min(options.max_depth + 1, 60))
+    return np.asarray(n_outputs * options.n_estimators * nodes * _BYTES_A_NODE_KEPT, np.int64)
+
+
+def boosting_bytes(
+    options: BoostingOptions, seed: int, *, n_inputs: int, n_outputs: int, rows: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the memory of a member, of which all trees have as many leaves as they may."""
+    leaves = np.minimum(options.max_leaf_nodes, 1 + rows // options.min_samples_leaf)
+    return np.asarray(n_outputs * options.max_iter * 2 * leaves * _BYTES_A_NODE)
 
 
 def fit_svr(block: Block, options: SvrOptions) -> Fitted:

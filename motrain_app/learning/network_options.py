@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from itertools import pairwise
 from typing import Any
 
 from motrain_app.design.errors import DesignError
@@ -136,11 +135,6 @@ class NetworkOptions:
             for name in ("output_weights", "low", "high")
             if (values := getattr(self, name)) and len(values) != n_outputs
         )
-
-    def bytes_of_member(self, n_inputs: int, n_outputs: int) -> int:
-        """Return the memory that these settings take at one member: weights, both moments of Adam, the best weights."""
-        widths = [n_inputs, *(1.5 * width for width in self.hidden), n_outputs]  # padded by less than a half on average
-        return int(4 * 4 * sum((before + 1) * after for before, after in pairwise(widths)))
 
     def ladder(self, candidates: int) -> tuple[Rung, ...]:
         """Return the rungs of a search among so many candidates."""

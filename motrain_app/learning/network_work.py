@@ -7,6 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ Counts = NDArray[np.int64]
 _SLOWER = 2.0  # than `step_seconds` says of a fast core: measured 1.3 to 2.4 for 8 to 128 units a layer, batches 64-256
 _CALL_SECONDS = 1e-3  # of a call of a stack, whatever it does
 _COMPILING_SECONDS = 1.5
+_BYTES_A_PARAMETER = 32  # float32: weight, both moments of Adam, best weight; and again, as a call returns new ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +191,15 @@ def network_work(options: NetworkOptions, seed: int, *, n_inputs: int, n_outputs
             )
         )
     return Work(tuple(shapes), tuple(program), options.ladder(len(candidates)))
+
+
+def network_bytes(options: NetworkOptions, seed: int, *, n_inputs: int, n_outputs: int, rows: NDArray[np.int64]) -> int:
+    """Return the memory that a member takes with all its candidates, as wide as they are padded, whatever its rows."""
+    parameters = 0
+    for group in group_candidates(options.candidates(seed)):
+        widths = (n_inputs, *group.hidden, n_outputs)
+        parameters += len(group.members) * sum((before + 1) * after for before, after in pairwise(widths))
+    return parameters * _BYTES_A_PARAMETER
 
 
 def check_network(options: NetworkOptions, n_outputs: int, seed: int) -> None:

@@ -4,6 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from motrain_app.design.errors import DesignError, did_you_mean
 from motrain_app.design.learner import Learner
 from motrain_app.learning.block import Block, Fitted
@@ -11,19 +14,21 @@ from motrain_app.learning.estimators import (
     BoostingOptions,
     ForestOptions,
     SvrOptions,
+    boosting_bytes,
     fit_boosting,
     fit_forest,
     fit_svr,
+    forest_bytes,
+    svr_bytes,
 )
 from motrain_app.learning.network import fit_network
 from motrain_app.learning.network_options import SEARCHABLE, NetworkOptions
-from motrain_app.learning.network_work import Work, check_network, network_work
+from motrain_app.learning.network_work import Work, check_network, network_bytes, network_work
 from motrain_app.learning.ridge import RidgeOptions, fit_ridge
 from motrain_app.operators.estimator_file import allow_types
 
 Fit = Callable[[Block, Any], Fitted]
 CandidatesOf = Callable[[Any, int], Sequence[Any]]
-BytesOfMember = Callable[[Any, int, int], int]
 Check = Callable[[Any, int, int], None]
 TriedOf = Callable[[Any, int], Sequence[Mapping[str, Any]]]
 
@@ -32,7 +37,7 @@ def _options_alone(options: Any, seed: int) -> Sequence[Any]:
     return (options,)
 
 
-def _no_bytes(options: Any, n_inputs: int, n_outputs: int) -> int:
+def _no_bytes(options: Any, seed: int, *, n_inputs: int, n_outputs: int, rows: NDArray[np.int64]) -> int:
     return 0
 
 
@@ -42,6 +47,16 @@ def _no_check(options: Any, n_outputs: int, seed: int) -> None:
 
 def _nothing_tried(options: Any, seed: int) -> Sequence[Mapping[str, Any]]:
     return ()
+
+
+class BytesOfMember(Protocol):
+    """Returns the memory that a member takes in a worker, with all that is tried for it, until its block is written."""
+
+    def __call__(
+        self, options: Any, seed: int, *, n_inputs: int, n_outputs: int, rows: NDArray[np.int64]
+    ) -> int | NDArray[np.int64]:
+        """Return bytes: one number, or one for each partition, of which rows are the training rows, shape (n,)."""
+        ...
 
 
 class WorkOf(Protocol):
@@ -72,8 +87,7 @@ class LearnerKind:
     candidates
         Returns the settings that a search tries, from the options and the design's seed.
     bytes_of_member
-        Returns the memory that a member takes in a worker while it is trained, from options of one candidate, the
-        number of inputs and the number of outputs.
+        Returns the memory that a member takes in a worker, besides its rows.
     check
         Raises DesignError where options, with the design's seed, do not fit the number of outputs.
     tried
@@ -111,16 +125,16 @@ LEARNER_KINDS: dict[str, LearnerKind] = {
         slots=500,
         pads=True,
         candidates=NetworkOptions.candidates,
-        bytes_of_member=NetworkOptions.bytes_of_member,
+        bytes_of_member=network_bytes,
         check=check_network,
         tried=NetworkOptions.tried,
         searchable=SEARCHABLE,
         work=network_work,
     ),
     # Members that take seconds together, with three outputs and 2,500 rows.
-    "svr": LearnerKind(SvrOptions, fit_svr, slots=20, pads=False),
-    "forest": LearnerKind(ForestOptions, fit_forest, slots=10, pads=False),
-    "boosting": LearnerKind(BoostingOptions, fit_boosting, slots=20, pads=False),
+    "svr": LearnerKind(SvrOptions, fit_svr, slots=20, pads=False, bytes_of_member=svr_bytes),
+    "forest": LearnerKind(ForestOptions, fit_forest, slots=10, pads=False, bytes_of_member=forest_bytes),
+    "boosting": LearnerKind(BoostingOptions, fit_boosting, slots=20, pads=False, bytes_of_member=boosting_bytes),
 }
 
 

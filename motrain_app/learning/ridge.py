@@ -18,6 +18,7 @@ from motrain_app.operators.features import FEATURE_MAPS
 from motrain_app.operators.stack import MemberStack
 
 Array = NDArray[np.float64]
+_VALUES_AT_ONCE = 1 << 22  # of features: of quadratic ones a row takes over a kilobyte while it is summed
 _LEAST_STRENGTH = 1e-12  # features are standardised, and sums of products exact to some 1e-15 of them
 STRENGTHS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
@@ -187,8 +188,11 @@ def grams_of_outputs(
     for shared in outputs_with_equal_gaps(np.isfinite(outputs)):
         there = np.flatnonzero(np.isfinite(outputs[shared[0]]))
         layout = GramLayout(len(inputs), len(shared), features)
-        vectors = layout.vectors(inputs[:, there], outputs[shared][:, there])
-        yield shared, Grams(layout, gram_by_atom(vectors, atom[there], n_atoms), input_sums, centres)
+        sums = np.zeros((n_atoms, layout.size, layout.size))
+        step = max(1, _VALUES_AT_ONCE // layout.size)
+        for some in (there[first : first + step] for first in range(0, len(there), step)):
+            sums += gram_by_atom(layout.vectors(inputs[:, some], outputs[shared][:, some]), atom[some], n_atoms)
+        yield shared, Grams(layout, sums, input_sums, centres)
 
 
 def outputs_with_equal_gaps(there: NDArray[np.bool_]) -> list[list[int]]:

@@ -18,6 +18,7 @@ from motrain_app.learning.centres import translation
 from motrain_app.learning.gram import Coordinates, Grams, standardise
 
 Array = NDArray[np.float64]
+_VALUES_AT_ONCE = 1 << 20  # of Gram matrices of fits without two folds, of which there are half the square of the folds
 
 
 @dataclass(frozen=True)
@@ -110,16 +111,17 @@ def choose_strengths(grams: Grams, folds: Folds, strengths: Sequence[float]) -> 
     if not usable.any():
         return np.zeros(0, np.int64), np.zeros((0, len(strengths), grams.layout.n_outputs))
     members = np.flatnonzero(wanted)
-    position = np.searchsorted(members, pairs.member[usable])
-    fits, which = np.unique(pairs.fit[usable], return_inverse=True)
-    learnt = grams.union(pairs.fits[fits])
-    equations = NormalEquations.of(learnt)
-    judged = grams.union(pairs.judged[usable], None if learnt.centres is None else learnt.centres[which])
-    errors = squared_errors(equations, judged, which, strengths)
     total = np.zeros((len(members), len(strengths), grams.layout.n_outputs))
     rows = np.zeros(len(members))
-    np.add.at(total, position, errors)
-    np.add.at(rows, position, judged.count)
+    by_fit = np.flatnonzero(usable)[np.argsort(pairs.fit[usable], kind="stable")]
+    step = max(2, _VALUES_AT_ONCE // grams.layout.size**2)
+    for mine in (by_fit[first : first + step] for first in range(0, len(by_fit), step)):
+        fits, which = np.unique(pairs.fit[mine], return_inverse=True)
+        learnt = grams.union(pairs.fits[fits])
+        judged = grams.union(pairs.judged[mine], None if learnt.centres is None else learnt.centres[which])
+        position = np.searchsorted(members, pairs.member[mine])
+        np.add.at(total, position, squared_errors(NormalEquations.of(learnt), judged, which, strengths))
+        np.add.at(rows, position, judged.count)
     judgeable = rows > 0
     return members[judgeable], total[judgeable] / rows[judgeable, None, None]
 

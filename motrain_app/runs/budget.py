@@ -157,8 +157,9 @@ def make_budget(
     if kind.work is None or not partitions:
         return Budget(partitions, members, candidates=1)
     sizes = {"n_inputs": len(design.inputs), "n_outputs": len(design.outputs)}
-    need = needs(kind, options, members=members, seed=design.seed, **sizes)
-    block_of, _, slots = cut(rows.training * rows.trained, rows.test, need, kind)
+    training = rows.training * rows.trained
+    need = needs(kind, options, training, members=members, seed=design.seed, **sizes)
+    block_of, _, slots = cut(training, rows.test, need, kind)
     work = kind.work(options, design.seed, slots=slots, **sizes)
     return _of_work(work, rows, paces or {}, members=members, blocks=int(block_of.max()) + 1)
 

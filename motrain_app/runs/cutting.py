@@ -30,8 +30,10 @@ class Needs:
         Members of a partition.
     candidates
         Tried for each member.
-    bytes_a_row, bytes_a_member
-        Memory that a row takes, and that a member takes with all its candidates.
+    bytes_a_row
+        Memory that a row takes.
+    bytes_of_members
+        Memory that the members of each partition take with all that is tried for them, int64, shape (n_partitions,).
     bytes_a_judged_row
         Memory that a row of a large partition takes while its predictions are scored.
     """
@@ -39,19 +41,28 @@ class Needs:
     members: int
     candidates: int
     bytes_a_row: int
-    bytes_a_member: int
     bytes_a_judged_row: int
+    bytes_of_members: NDArray[np.int64]
 
 
-def needs(kind: LearnerKind, options: Any, *, members: int, n_inputs: int, n_outputs: int, seed: int) -> Needs:
-    """Return what training a partition by a learner takes."""
-    candidates = kind.candidates(options, seed)
+def needs(
+    kind: LearnerKind,
+    options: Any,
+    rows: NDArray[np.int64],
+    *,
+    members: int,
+    n_inputs: int,
+    n_outputs: int,
+    seed: int,
+) -> Needs:
+    """Return what training partitions of so many training rows, shape (n_partitions,), by a learner takes."""
+    of_member = kind.bytes_of_member(options, seed, n_inputs=n_inputs, n_outputs=n_outputs, rows=rows)
     return Needs(
         members=members,
-        candidates=len(candidates),
+        candidates=len(kind.candidates(options, seed)),
         bytes_a_row=(n_inputs + 3 * n_outputs) * _BYTES_A_VALUE + (_BYTES_OF_ORDER * members if kind.pads else 0),
-        bytes_a_member=sum(kind.bytes_of_member(one, n_inputs, n_outputs) for one in candidates),
         bytes_a_judged_row=_BYTES_JUDGED + n_outputs * _BYTES_JUDGED_MORE,
+        bytes_of_members=np.broadcast_to(members * np.asarray(of_member, np.int64), rows.shape),
     )
 
 
@@ -63,19 +74,23 @@ def refuse_beyond_memory(rows: NDArray[np.int64], names: tuple[str, ...], need: 
     rows
         Of each partition, training and test.
     """
-    largest = int(rows.argmax())
-    bytes_a_row = max(need.bytes_a_row, need.bytes_a_judged_row)
-    of_rows, of_members = int(rows[largest]) * bytes_a_row, need.members * need.bytes_a_member
-    if of_rows > 4 * BLOCK_BYTES:
+    of_rows = rows * max(need.bytes_a_row, need.bytes_a_judged_row)
+    largest = int((of_rows + need.bytes_of_members).argmax())
+    for_rows, for_members = int(of_rows[largest]), int(need.bytes_of_members[largest])
+    if for_rows + for_members <= 4 * BLOCK_BYTES:
+        return
+    found = f"The partition {names[largest]!r} has {rows[largest]:,} rows"
+    if for_rows >= for_members:
         raise RunError(
-            f"The partition {names[largest]!r} has {rows[largest]:,} rows, which need {of_rows / 1e9:.0f} GB in a "
-            "worker. Divide it, filter its rows, or train on a sample of them: train(design, max_rows=…)."
+            f"{found}, which need {for_rows / 1e9:.0f} GB in a worker. Divide it, filter its rows, or train on a "
+            "sample of them: train(design, max_rows=…)."
         )
-    if of_members > BLOCK_BYTES:
-        raise RunError(
-            f"{need.candidates} candidates for each of {need.members} members need {of_members / 1e9:.1f} GB in a "
-            "worker, for one partition. Draw fewer candidates, or narrower networks."
-        )
+    tried = f"{need.candidates} candidates for each of {need.members} members"
+    raise RunError(
+        f"{found}; {tried if need.candidates > 1 else f'its {need.members} members'} need {for_members / 1e9:.1f} GB "
+        "in a worker. Make each smaller (narrower networks, fewer or shallower trees), draw fewer candidates, or train "
+        "on a sample of its rows: train(design, max_rows=…)."
+    )
 
 
 def cut(
@@ -103,14 +118,13 @@ def cut(
     size = (training + test)[candidates]
     most = _partitions_of_block(len(candidates), need, kind)
     block_of = np.full(len(training), -1, np.int32)
-    totals: list[int] = []
-    partitions = 0
-    for partition, n in zip(candidates.tolist(), size.tolist(), strict=True):
-        if not totals or partitions == most or _memory(totals[-1] + n, partitions + 1, need) > BLOCK_BYTES:
-            totals.append(0)
-            partitions = 0
-        block_of[partition] = len(totals) - 1
-        partitions, totals[-1] = partitions + 1, totals[-1] + n
+    memory = size * need.bytes_a_row + need.bytes_of_members[candidates]
+    blocks = partitions = filled_bytes = 0
+    for partition, n_bytes in zip(candidates.tolist(), memory.tolist(), strict=True):
+        if not blocks or partitions == most or filled_bytes + n_bytes > BLOCK_BYTES:
+            blocks, partitions, filled_bytes = blocks + 1, 0, 0
+        block_of[partition] = blocks - 1
+        partitions, filled_bytes = partitions + 1, filled_bytes + n_bytes
     filled = block_of[candidates]
     most_rows = np.bincount(filled, weights=training[candidates]).max(keepdims=True).astype(np.int64)
     places = int(np.bincount(filled).max()) * need.members
@@ -120,7 +134,3 @@ def cut(
 def _partitions_of_block(n_partitions: int, need: Needs, kind: LearnerKind) -> int:
     members = min(kind.slots, CANDIDATES_OF_BLOCK // need.candidates)
     return max(1, min(members // need.members, math.ceil(n_partitions / BLOCKS_AT_LEAST)))
-
-
-def _memory(rows: int, partitions: int, need: Needs) -> int:
-    return rows * need.bytes_a_row + partitions * need.members * need.bytes_a_member

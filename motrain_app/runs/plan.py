@@ -180,7 +180,7 @@ def make_plan(
     if sample is not None:
         training, test = count_rows(layout, rows, sample)
     sizes = {"n_inputs": len(rows.inputs), "n_outputs": len(rows.outputs)}
-    need = needs(kind, options, members=layout.folds.n_members, seed=seed, **sizes)
+    need = needs(kind, options, training, members=layout.folds.n_members, seed=seed, **sizes)
     refuse_beyond_memory(training + test, layout.partitions.names, need)
     block_of, padded_rows, stack_slots = cut(training, test, need, kind)
     baselines = baselines_of(kind, options, rows.references)

@@ -16,6 +16,7 @@ from motrain_app.learning import LEARNER_KINDS, check_learner, fit_estimators, r
 from motrain_app.learning.block import MIN_ROWS, Stopped
 from motrain_app.learning.estimator_fit import seeds_of_outputs
 from motrain_app.learning.estimators import BoostingOptions, ForestOptions, SvrOptions
+from motrain_app.learning.remembered import bytes_of
 from motrain_app.operators import UntrustedTypeError
 from motrain_app.operators.scaled import SCALERS
 from motrain_app.runs.cutting import needs
@@ -337,6 +338,16 @@ def kinds(monkeypatch):
     LEARNER_KINDS.update(before)
 
 
+@each_kind
+def test_members_take_about_the_memory_that_the_plan_reckons(make_block, kind):
+    block = make_block(partitions=2, jackknife=None)
+    found, options = resolve_learner(Learner(kind, QUICK[kind]))
+    sizes = {"members": 1, "n_inputs": len(block.inputs), "n_outputs": len(block.outputs), "seed": 0}
+    said = needs(found, options, np.diff(block.row_start), **sizes).bytes_of_members.sum()
+    held = bytes_of(found.fit(block, options).stack)
+    assert said / 5 < held < said
+
+
 @dataclass(frozen=True)
 class StrengthOptions:
     alpha: float = 1.0
@@ -367,7 +378,7 @@ def test_a_registered_learner_says_what_it_takes_tries_and_refuses(kinds):
         "many",
         StrengthOptions,
         candidates=lambda options, seed: [StrengthOptions(options.alpha * factor) for factor in (1, 10, 100)],
-        bytes_of_member=lambda options, n_inputs, n_outputs: int(options.alpha * n_inputs * n_outputs),
+        bytes_of_member=lambda options, seed, n_inputs, n_outputs, rows: rows * int(options.alpha) * n_inputs,
         check=check,
         tried=lambda options, seed: [{"alpha": options.alpha * factor, "seed": seed} for factor in (1, 10, 100)],
     )
@@ -376,8 +387,8 @@ def test_a_registered_learner_says_what_it_takes_tries_and_refuses(kinds):
 
     learner = Learner("many", {"alpha": 2.0})
     kind, options = resolve_learner(learner)
-    need = needs(kind, options, members=4, n_inputs=5, n_outputs=3, seed=0)
-    assert (need.candidates, need.bytes_a_member) == (3, 2 * 15 * 111)
+    need = needs(kind, options, np.array([100, 7]), members=4, n_inputs=5, n_outputs=3, seed=0)
+    assert (need.candidates, need.bytes_of_members.tolist()) == (3, [4 * 100 * 2 * 5, 4 * 7 * 2 * 5])
     assert [one["alpha"] for one in kind.tried(options, 5)] == [2.0, 20.0, 200.0]
     assert kind.tried(options, 5)[0]["seed"] == 5
     check_learner(learner, 1, seed=7)
@@ -389,8 +400,8 @@ def test_a_registered_learner_says_what_it_takes_tries_and_refuses(kinds):
 def test_a_registered_learner_need_say_nothing(kinds):
     register_learner("plain", StrengthOptions)(lambda block, options: None)
     kind, options = resolve_learner(Learner("plain"))
-    need = needs(kind, options, members=4, n_inputs=5, n_outputs=3, seed=0)
-    assert (need.candidates, need.bytes_a_member, kind.tried(options, 0)) == (1, 0, ())
+    need = needs(kind, options, np.array([100, 7]), members=4, n_inputs=5, n_outputs=3, seed=0)
+    assert (need.candidates, need.bytes_of_members.tolist(), kind.tried(options, 0)) == (1, [0, 0], ())
     check_learner(Learner("plain"), 3)
 
 

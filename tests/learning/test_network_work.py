@@ -8,7 +8,7 @@ import pytest
 from motrain_app.design import DesignError, Learner
 from motrain_app.learning import check_learner, resolve_learner
 from motrain_app.learning.network_options import NetworkOptions
-from motrain_app.learning.network_work import Pace, ProgramShape, Work, network_work, usual_pace
+from motrain_app.learning.network_work import Pace, ProgramShape, Work, network_bytes, network_work, usual_pace
 from motrain_app.learning.programs import group_candidates, steps_of_call
 from motrain_app.learning.search import Rung
 
@@ -108,6 +108,18 @@ def test_a_search_of_too_many_programs_is_refused_before_anything_is_trained():
     search = {"space": {"batch": [2**power for power in range(4, 11)]}}
     with pytest.raises(DesignError, match="7 programs"):
         check_learner(Learner("network", {"search": search}), n_outputs=1)
+
+
+def test_memory_counts_units_that_only_pad():
+    def bytes_of(hidden):
+        space = {"hidden": hidden, "learning_rate": [1e-3, 2e-3, 3e-3, 4e-3]}
+        _, options = resolve_learner(Learner("network", {"search": {"space": space}}))
+        return network_bytes(options, 0, n_inputs=8, n_outputs=3, rows=np.array([100]))
+
+    widths = [16, 32, 64, 128, 256, 512, 1024]
+    alone = [bytes_of([[width, width]]) for width in widths]
+    assert alone[0] == 4 * 32 * (9 * 16 + 17 * 16 + 17 * 3)
+    assert bytes_of([[width, width] for width in widths]) == sum(alone) - alone[0] + alone[1]  # six programs, not seven
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """Ridge from Gram matrices is ridge, and no member or choice is touched by rows that it must not see."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from motrain_app.learning.block import Stopped
 from motrain_app.learning.ridge import RidgeOptions, fit_ridge, grams_of_outputs
 from motrain_app.learning.ridge_members import choose_strengths, fit_members
 from motrain_app.operators.features import FEATURE_MAPS
+from motrain_app.runs.cutting import needs
 
 RANDOM = [{}, {"jackknife": LeaveRandomOut(folds=4, embargo=4)}]  # years; and folds of many days each
 folds_of_both_kinds = pytest.mark.parametrize("folds", RANDOM, ids=["years", "random"])
@@ -276,3 +278,56 @@ def test_inputs_that_repeat_each_other_are_fitted_with_the_least_strength_and_a_
         assert np.std(predicted[0] - block.outputs[0]) < np.std(block.outputs[0])
     with pytest.raises(DesignError, match="strengths is 1e-17; 1e-12 is the least, as less is lost in rounding"):
         resolve_learner(Learner("ridge2", {"strengths": [0.1, 1e-17]}))
+
+
+def _peak_bytes(learn):
+    tracemalloc.start()
+    learn()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def _more_rows(block, times):
+    """Return a block whose one partition has each row so many times."""
+    rows = np.repeat(np.arange(len(block.atom)), times)
+    return replace(
+        block,
+        row_start=np.array([0, len(rows)]),
+        inputs=block.inputs[:, rows],
+        outputs=block.outputs[:, rows],
+        atom=block.atom[rows],
+    )
+
+
+def test_memory_of_a_large_partition_grows_with_its_rows_as_the_plan_reckons(make_block):
+    kind, options = resolve_learner(Learner("ridge2"))
+    block = make_block(partitions=1, gaps=0.0)
+    block = replace(block, inputs=np.tile(block.inputs, (4, 1)) + np.arange(12, dtype=np.float32)[:, None])
+    small, large = _more_rows(block, 300), _more_rows(block, 600)
+    more = len(large.atom) - len(small.atom)
+    assert more > 100_000
+    need = needs(kind, options, np.array([more]), members=6, n_inputs=12, n_outputs=2, seed=0)
+    a_row = (_peak_bytes(lambda: kind.fit(large, options)) - _peak_bytes(lambda: kind.fit(small, options))) / more
+    assert a_row < need.bytes_a_row
+
+
+def test_sums_taken_in_pieces_are_those_taken_at_once(make_block, monkeypatch):
+    block = make_block(partitions=1)
+    whole = fit_ridge(block, RidgeOptions(features="quadratic"))
+    monkeypatch.setattr("motrain_app.learning.ridge._VALUES_AT_ONCE", 500)
+    monkeypatch.setattr("motrain_app.learning.ridge_members._VALUES_AT_ONCE", 500)
+    parts = fit_ridge(block, RidgeOptions(features="quadratic"))
+    np.testing.assert_array_equal(parts.trials["chosen"], whole.trials["chosen"])
+    for name, array in whole.stack.arrays.items():
+        np.testing.assert_allclose(parts.stack.arrays[name], array, rtol=1e-7, atol=1e-9)
+
+
+def test_memory_does_not_grow_with_the_square_of_the_folds(make_block):
+    grams = np.random.default_rng(0).normal(size=(30, 30))
+    peaks = {}
+    for n_folds in (20, 60):
+        block = make_block(partitions=1, gaps=0.0, jackknife=LeaveRandomOut(n_folds, seed=0), test=None)
+        block = replace(block, inputs=np.tile(block.inputs, (3, 1)) + grams[:9, :1].astype(np.float32))
+        peaks[n_folds] = _peak_bytes(lambda block=block: fit_ridge(block, RidgeOptions(features="quadratic")))
+    assert peaks[60] < 3 * peaks[20]

@@ -92,6 +92,13 @@ def test_more_candidates_than_a_workers_memory_holds_are_refused_before_anything
         planned(dataset(), learner=Learner("network", {"search": wide, "hidden": [8, 8]}))
 
 
+def test_forests_that_no_worker_holds_are_refused_and_smaller_ones_make_smaller_blocks(planned, dataset):
+    data = dataset(cells=96)
+    with pytest.raises(RunError, match=r"has \d+ rows; its 4 members need \d+\.\d GB .* fewer or shallower trees"):
+        planned(data, learner=Learner("forest", {"n_estimators": 1_000_000}))
+    planned(data, learner=Learner("forest", {"n_estimators": 1_000_000, "max_depth": 2}))
+
+
 def test_candidates_make_blocks_smaller_and_stacks_fit_the_members(planned, dataset):
     data = dataset(cells=96)
     plain, searched = (
