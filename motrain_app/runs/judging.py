@@ -95,10 +95,17 @@ def _predict(block: Block, fitted: Fitted, baselines: Baselines, axes: Axes, par
     kept = np.flatnonzero(fold > _NOT_JUDGED)
     members = members_of(fitted, partition)
     inputs, outputs, fold = inputs[:, kept], outputs[:, kept], fold[kept]
-    predicted = predict_rows(members, inputs, fold, len(outputs))
+    predicted = _as_kept(predict_rows(members, inputs, fold, len(outputs)))
     beside, pooled = baselines.predict(block, partition, there, kept, fold)
+    beside = {name: _as_kept(values) for name, values in beside.items()}
     found = diagnose(members, inputs, outputs, fold, n_members=block.folds.n_members)
     return _Predictions(there.part(kept), fold, outputs, predicted, beside, pooled, found)
+
+
+def _as_kept(values: Array) -> NDArray[np.float64]:
+    """Round to what block files keep, so that scores that are computed from them later are these to the last bit."""
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32).astype(np.float64)
 
 
 def _fold_of_rows(atom: NDArray[np.int32], folds: Folds, present: NDArray[np.bool_]) -> NDArray[np.int16]:

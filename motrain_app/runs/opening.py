@@ -17,7 +17,7 @@ from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.judging import REPLICATES
 from motrain_app.runs.plan import Plan
-from motrain_app.runs.store import DONE, RunStore
+from motrain_app.runs.store import DONE, RunStore, by_file
 from motrain_app.skill import COVERAGE_LEVEL, get_metric, judge_rows, score_outputs
 
 
@@ -55,9 +55,9 @@ def open_test(run: RunFolder) -> None:
     seed = run.design().seed
     with RunStore(run.store, write=True) as store:
         unscored = [row for row in store.partitions() if row.state == DONE and row.test_scores is None]
-        for name in dict.fromkeys(row.file for row in unscored):
-            positions = {row.number: int(row.position or 0) for row in unscored if row.file == name}
-            store.put_test_scores(_score_file(run.blocks / str(name), positions, plan, seed))
+        for name, rows in by_file(unscored).items():
+            positions = {row.number: row.place for row in rows}
+            store.put_test_scores(_score_file(run.blocks / name, positions, plan, seed))
 
 
 def check_metrics(names: Sequence[str]) -> None:

@@ -348,7 +348,7 @@ class Run:
         """
         row = self._finished(partition)
         with BlockFile.open(self._folder.blocks / str(row.file)) as file:
-            values = dict(file.rows(int(row.position or 0)))
+            values = dict(file.rows(row.place))
         if not self.openings:
             sealed = values["fold"] == TEST
             values = {name: array[..., ~sealed] for name, array in values.items()}
@@ -383,7 +383,7 @@ class Run:
         row = self._finished(partition)
         with BlockFile.open(self._folder.blocks / str(row.file)) as file:
             outputs = [variable.name for variable in self._plan.outputs]
-            return trial_frame(file, int(row.position or 0), self.design, folds=self._folds.names, outputs=outputs)
+            return trial_frame(file, row.place, self.design, folds=self._folds.names, outputs=outputs)
 
     def coverage(self, partition: str, *, level: float = 0.9) -> pd.DataFrame:
         """Check an operator's intervals on rows that did not calibrate them, fold by fold; test rows do not enter.
@@ -414,7 +414,7 @@ class Run:
         """
         row = self._finished(partition)
         with BlockFile.open(self._folder.blocks / str(row.file)) as file:
-            residuals = Residuals.read(file, int(row.position or 0), self._plan)
+            residuals = Residuals.read(file, row.place, self._plan)
         if not len(residuals.time):
             raise RunError(
                 f"No member of {partition!r} withheld a row, so there is nothing to check intervals on. Train with a "
@@ -481,8 +481,8 @@ class Run:
 
     def _operator(self, row: PartitionRow) -> Operator:
         with BlockFile.open(self._folder.blocks / str(row.file)) as file:
-            stack, members = file.stack(int(row.position or 0))
-            residuals = Residuals.read(file, int(row.position or 0), self._plan)
+            stack, members = file.stack(row.place)
+            residuals = Residuals.read(file, row.place, self._plan)
         folds = self._folds
         named = []
         for slot, member in enumerate(members.tolist()):

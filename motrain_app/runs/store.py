@@ -76,6 +76,21 @@ class PartitionRow:
     error: str | None
     seq: int
 
+    @property
+    def place(self) -> int:
+        """Place in the block file of a partition that has one."""
+        if self.position is None:
+            raise ValueError(f"the partition {self.name!r} is {self.state} and in no block file")
+        return self.position
+
+
+def by_file(rows: Iterable[PartitionRow]) -> dict[str, list[PartitionRow]]:
+    """Return partitions that are in block files by the name of their file, files and partitions in their order."""
+    found: dict[str, list[PartitionRow]] = {}
+    for row in rows:
+        found.setdefault(str(row.file), []).append(row)
+    return found
+
 
 _COLUMNS = tuple(PartitionRow.__annotations__)
 

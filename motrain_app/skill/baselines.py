@@ -250,7 +250,8 @@ def solve_season(gram: FloatArray, right: FloatArray, needed: int) -> FloatArray
         return mean[..., None]
     centre = gram[..., 0, 1:] / rows
     covariance = gram[..., 1:, 1:] / rows[..., None] - centre[..., :, None] * centre[..., None, :]
-    with_output = right[..., 1:] / rows - centre * mean[..., None]
+    with np.errstate(invalid="ignore"):  # of a series with an infinite value, which gets no season
+        with_output = right[..., 1:] / rows - centre * mean[..., None]
     # Systems without rows are solved as zeros: LAPACK does not promise to carry NaN through.
     seen = (count >= needed) & np.isfinite(with_output).all(axis=-1)
     variances, axes = np.linalg.eigh(np.where(seen[..., None, None], covariance, 0.0))

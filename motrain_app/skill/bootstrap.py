@@ -121,6 +121,7 @@ def bootstrap_interval(
     blocks = np.where(enough, blocks, MIN_BLOCKS)
     ordered = np.sort(replicates, axis=-1)  # NaN last
     known = (~np.isnan(ordered)).sum(axis=-1)
+    enough = enough & ~np.isinf(ordered).any(axis=-1)
     reach = stdtrit(blocks - 1, (1 + level) / 2) * np.sqrt(widening(blocks, missing))
     ends = []
     for share in (ndtr(-reach), ndtr(reach)):
@@ -172,8 +173,8 @@ def bootstrap_p(
     """
     known = ~np.isnan(replicates)
     blocks, missing = (np.broadcast_to(one, value.shape) for one in (blocks, missing))
-    usable = (known.sum(axis=-1) >= (1 - _MAX_UNDEFINED) * replicates.shape[-1]) & ~np.isnan(value)
-    usable &= blocks >= MIN_BLOCKS
+    usable = (known.sum(axis=-1) >= (1 - _MAX_UNDEFINED) * replicates.shape[-1]) & np.isfinite(value)
+    usable &= (blocks >= MIN_BLOCKS) & ~np.isinf(replicates).any(axis=-1)
     p = np.full(len(value), np.nan)
     if not usable.any():
         return p

@@ -28,6 +28,7 @@ _SLOTS = 500_000  # cells × days that are summed at a time: some 50 MB
 IntArray = NDArray[np.integer[Any]]
 
 
+@np.errstate(invalid="ignore", over="ignore")
 def score_each_cell(
     observed: ArrayLike,
     predicted: ArrayLike,
@@ -96,7 +97,7 @@ def score_each_cell(
     each = np.full((len(cells), len(others), len(o), len(chosen)), np.nan)
     for number in range(len(others)):
         each[:, number] = np.where((best == number)[..., None], best_value, np.nan)
-        each[..., [metric.over != "" for metric in chosen]] = np.nan
+    each[..., [metric.over != "" for metric in chosen]] = np.nan
     for number, metric in enumerate(chosen):
         if metric.over in baselines:  # a baseline has no skill over itself
             each[:, list(baselines).index(metric.over), :, number] = np.where(n > 0, 0.0, np.nan)
@@ -210,9 +211,9 @@ class _Cells:
                     blocks[first:last] = cut.effective
                 for number in numbers:
                     if metrics[number].has_interval:
-                        low[first:last, number], high[first:last, number] = bootstrap_interval(
-                            metrics[number].function(drawn), blocks=cut.effective, missing=missing / cut.days
-                        )
+                        replicated = metrics[number].function(drawn)
+                        ends = bootstrap_interval(replicated, blocks=cut.effective, missing=missing / cut.days)
+                        low[first:last, number], high[first:last, number] = np.clip(ends, *metrics[number].bounds)
         return _Scored(value, low, high, blocks, length, p)
 
     def _kinds(
@@ -234,8 +235,11 @@ class _Cells:
 
     def _block_length(self, day: IntArray, n_days: int) -> tuple[float, float]:
         """Return how long blocks must be, and the days of which they miss the variance."""
-        about = moments(self.observed, self.predicted)
-        daily = moments_by_group(self.observed, self.predicted, day, n_days, about=about)
+        finite = np.isfinite(self.observed) & np.isfinite(self.predicted)  # an infinite one is its own cell's matter
+        if not finite.any():
+            return 1.0, 0.0
+        observed, predicted = self.observed[finite], self.predicted[finite]
+        daily = moments_by_group(observed, predicted, day[finite], n_days, about=moments(observed, predicted))
         length = block_length(influence(daily.merged(), daily, [bias, rmse]), daily.weight > 0)
         return float(length.days.max()), float(length.leakage.max())
 

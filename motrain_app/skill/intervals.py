@@ -85,6 +85,7 @@ def bootstrap_outputs(
         Of the random draws.
     """
     cuts = [_cut(one, baselines) if replicates else None for one in outputs]
+    bounds = np.array([metric.bounds for metric in metrics]).reshape(-1, 2).T
     able = [i for i, cut in enumerate(cuts) if cut is not None and cut.effective >= MIN_BLOCKS]
     found = [_without(len(metrics), len(baselines), cut) for cut in cuts]
     if not able:
@@ -101,7 +102,8 @@ def bootstrap_outputs(
     compared = [evaluate(losses, layouts, sums, [None] * len(chosen)) for sums in (whole, drawn)]
     for place, i in enumerate(able):
         one = blocks[place]
-        low, high = bootstrap_interval(values[:, place], blocks=one.effective, missing=one.missing)
+        ends = bootstrap_interval(values[:, place], blocks=one.effective, missing=one.missing)
+        low, high = (np.clip(end, *bounds) for end in ends)
         difference, differences = compared
         p = bootstrap_p(difference[:, place], differences[:, place], blocks=one.effective, missing=one.missing)
         found[i] = OutputIntervals(low, high, p, one.cut.days, one.effective)

@@ -47,7 +47,7 @@ def bias(m: Moments) -> FloatArray:
     return m.error_mean
 
 
-@metric(best=0.0, direction="min", unit="output")
+@metric(best=0.0, direction="min", unit="output", bounds=(0.0, np.inf))
 def mae(m: Moments) -> FloatArray:
     """Mean absolute error.
 
@@ -60,7 +60,7 @@ def mae(m: Moments) -> FloatArray:
     return m.absolute_error_mean
 
 
-@metric(best=0.0, direction="min", unit="output")
+@metric(best=0.0, direction="min", unit="output", bounds=(0.0, np.inf))
 def rmse(m: Moments) -> FloatArray:
     """Root-mean-square error.
 
@@ -73,7 +73,7 @@ def rmse(m: Moments) -> FloatArray:
     return np.sqrt(m.mse)
 
 
-@metric(best=0.0, direction="min", unit="output", temporal=True)
+@metric(best=0.0, direction="min", unit="output", temporal=True, bounds=(0.0, np.inf))
 def ubrmse(m: Moments) -> FloatArray:
     """Unbiased root-mean-square error.
 
@@ -88,7 +88,7 @@ def ubrmse(m: Moments) -> FloatArray:
     return np.sqrt(m.error_variance)
 
 
-@metric(best=1.0, direction="max", unit="none", association=True, temporal=True)
+@metric(best=1.0, direction="max", unit="none", association=True, temporal=True, bounds=(-1.0, 1.0))
 def r(m: Moments) -> FloatArray:
     """Pearson correlation.
 
@@ -104,7 +104,7 @@ def r(m: Moments) -> FloatArray:
         return np.where(product > 0, np.clip(m.covariance / product, -1.0, 1.0), np.nan)
 
 
-@metric(best=1.0, direction="max", unit="none", association=True, temporal=True, of="ranks")
+@metric(best=1.0, direction="max", unit="none", association=True, temporal=True, of="ranks", bounds=(-1.0, 1.0))
 def spearman(m: Moments) -> FloatArray:
     """Spearman rank correlation.
 
@@ -119,7 +119,7 @@ def spearman(m: Moments) -> FloatArray:
     return np.clip(m.error_mean, -1.0, 1.0)
 
 
-@metric(best=1.0, direction="max", unit="none", temporal=True)
+@metric(best=1.0, direction="max", unit="none", temporal=True, bounds=(-np.inf, 1.0))
 def r2(m: Moments) -> FloatArray:
     """Coefficient of determination (Nash–Sutcliffe efficiency).
 
@@ -134,7 +134,7 @@ def r2(m: Moments) -> FloatArray:
     return _one_minus_ratio(m.mse, m.observed_variance)
 
 
-@metric(best=1.0, direction="max", unit="none", association=True, temporal=True)
+@metric(best=1.0, direction="max", unit="none", association=True, temporal=True, bounds=(-np.inf, 1.0))
 def kge(m: Moments) -> FloatArray:
     """Kling–Gupta efficiency.
 
@@ -156,7 +156,7 @@ def kge(m: Moments) -> FloatArray:
         return np.asarray(1 - np.sqrt(distance))
 
 
-@metric(best=1.0, direction="zero", unit="none", temporal=True)
+@metric(best=1.0, direction="zero", unit="none", temporal=True, bounds=(0.0, np.inf))
 def sd_ratio(m: Moments) -> FloatArray:
     """Ratio of standard deviations.
 
@@ -171,7 +171,7 @@ def sd_ratio(m: Moments) -> FloatArray:
     return divide(np.sqrt(m.predicted_variance), np.sqrt(m.observed_variance))
 
 
-@metric(best=1.0, direction="max", unit="none", association=True, temporal=True, of="anomalies")
+@metric(best=1.0, direction="max", unit="none", association=True, temporal=True, of="anomalies", bounds=(-1.0, 1.0))
 def anomaly_r(m: Moments) -> FloatArray:
     """Anomaly correlation.
 
@@ -186,7 +186,7 @@ def anomaly_r(m: Moments) -> FloatArray:
     return r(m)
 
 
-@metric(best=1.0, direction="max", unit="none", needs_baseline=True)
+@metric(best=1.0, direction="max", unit="none", needs_baseline=True, bounds=(-np.inf, 1.0))
 def skill(m: Moments) -> FloatArray:
     """Skill over the baseline.
 
@@ -201,7 +201,7 @@ def skill(m: Moments) -> FloatArray:
     return _one_minus_ratio(m.mse, m.baseline_mse)
 
 
-@metric(best=COVERAGE_LEVEL, direction="zero", unit="none", of="intervals")
+@metric(best=COVERAGE_LEVEL, direction="zero", unit="none", of="intervals", bounds=(0.0, 1.0))
 def coverage(m: Moments) -> FloatArray:
     """Coverage of the 90 % interval.
 

@@ -96,15 +96,6 @@ class Moments:
         with np.errstate(invalid="ignore", over="ignore"):
             return cast(FloatArray, self._sum(ERR) + self.weight * (self.shift[SHIFT_ERR] - value))
 
-    def error_square_sum(self) -> FloatArray:
-        """Weighted sum of (predicted − observed)²."""
-        return self._square_sum(ERR, ERR2, SHIFT_ERR)
-
-    def baseline_error_square_sum(self) -> FloatArray:
-        """Weighted sum of (baseline − observed)²."""
-        self._require_baseline()
-        return self._square_sum(BASE, BASE2, SHIFT_BASE)
-
     @property
     def absolute_error_mean(self) -> FloatArray:
         """Mean of |predicted − observed|."""
@@ -226,12 +217,6 @@ class Moments:
         drawn = np.ascontiguousarray(product.T).reshape(*sums.shape[:-1], -1)
         return Moments(drawn, np.broadcast_to(common, (len(common), *drawn.shape[1:])))
 
-    def scaled(self, factor: FloatArray) -> Moments:
-        """The same moments with all weights multiplied by a factor; counts of rows stay. Broadcasts over the shape."""
-        sums = self.sums * factor
-        sums[COUNT] = self.sums[COUNT]
-        return Moments(sums, self.shift)
-
     @property
     def _firsts(self) -> list[int]:
         """Sums of first order, in the order of the shifts."""
@@ -267,11 +252,6 @@ class Moments:
 
     def _mean(self, index: int, shift: int) -> FloatArray:
         return cast(FloatArray, self.shift[shift] + self._ratio(index))
-
-    def _square_sum(self, first: int, second: int, shift: int) -> FloatArray:
-        about = self.shift[shift]
-        with np.errstate(invalid="ignore", over="ignore"):
-            return cast(FloatArray, self._sum(second) + about * (2 * self._sum(first) + about * self.weight))
 
     def _variance(self, first: int, second: int) -> FloatArray:
         with np.errstate(invalid="ignore", over="ignore"):

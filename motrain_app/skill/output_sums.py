@@ -237,11 +237,13 @@ def evaluate(
     Returns
     -------
     numpy.ndarray
-        [metrics, predictions, ...]; NaN where a prediction lacks what the metric is of.
+        [metrics, predictions, ...]; NaN where a prediction lacks what the metric is of, and for the median over cells
+        of one that is infinite in any, unless of ranks.
     """
     shape = sums[0].shape[1:]
     found = np.full((len(metrics), len(sums), *shape[1:]), np.nan)
     pooled = [one[:, 0] if shape[0] == 1 else one.sum(axis=1) for one in sums]
+    infinite = [not np.isfinite(one[of["values", None].columns]).all() for one, of in zip(sums, layouts, strict=True)]
     moments: dict[tuple[Kind, bool], Moments | None] = {}
     for number, metric in enumerate(metrics):
         kind, by_cell = kind_of(metric), metric.temporal and shape[0] > 1
@@ -252,6 +254,8 @@ def evaluate(
         if stacked is not None:
             values = metric.function(stacked)
             found[number] = _median(values) if by_cell else values
+            if by_cell and metric.of != "ranks" and len(shape) == 1:
+                found[number, infinite] = np.nan  # a median would hide the cell
     return found
 
 

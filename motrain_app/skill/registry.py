@@ -70,6 +70,8 @@ class Metric:
         there is but the mean; "anomalies" from the season (`motrain_app.skill.anomalies`); whether rows lie in their
         "intervals", likewise; or the errors summed over each of the "days", which the function reduces: such a score
         has no interval.
+    bounds
+        Lowest and highest value that it can take; no end of an interval lies beyond.
     over
         The baseline that it is bound to; empty where that is the best one, or none.
     """
@@ -83,6 +85,7 @@ class Metric:
     association: bool = False
     temporal: bool = False
     of: Of = "values"
+    bounds: tuple[float, float] = (-np.inf, np.inf)
     over: str = ""
 
     @property
@@ -130,6 +133,7 @@ def metric(
     association: bool = False,
     temporal: bool = False,
     of: Of = "values",
+    bounds: tuple[float, float] = (-np.inf, np.inf),
 ) -> Callable[[Score], Score]:
     """Register a function of `Moments` as a score under its own name; the options are those of `Metric`.
 
@@ -148,7 +152,9 @@ def metric(
         # A notebook cell that is run again defines the same score again; only another one is an accident.
         if known is not None and _origin(known.function) != _origin(function):
             raise ValueError(f"there is already a metric {name!r}, from {known.function.__module__}")
-        _REGISTRY[name] = Metric(name, function, best, direction, unit, needs_baseline, association, temporal, of)
+        _REGISTRY[name] = Metric(
+            name, function, best, direction, unit, needs_baseline, association, temporal, of, bounds
+        )
         return function
 
     return register

@@ -120,6 +120,7 @@ def unpack_scores(packed: ArrayLike, *, metrics: Sequence[str], baselines: Seque
     )
 
 
+@np.errstate(invalid="ignore", over="ignore")  # an infinite prediction is told by its scores, not by warnings
 def score_outputs(
     observed: ArrayLike,
     predicted: ArrayLike,

@@ -87,6 +87,8 @@ def score_total(
     daily = {kind: one.of_group(group) for kind, one in sums.by_kind.items()}
     plain = daily.get(("values", None))
     value = np.array([_value(metric, daily, sums, sums.of_cells, group) for metric in metrics])
+    if plain is not None and not np.isfinite(plain.sums).all():  # a median over cells would hide the infinite one
+        value[[metric.temporal and metric.of != "ranks" for metric in metrics]] = np.nan
     each = np.full((n_baselines, n_metrics), np.nan)
     if best >= 0:
         of_best = {kind: one.of_group(group) for kind, one in sums.best_by_kind.items()}
@@ -106,6 +108,8 @@ def score_total(
         run = _Bootstrap(replicates, key)
         cut = run.of_values(daily, metrics, baselines, best, low, high, p)
         _intervals_of_cells(sums, group, metrics, value, low, high, replicates=replicates, key=key)
+    lowest, highest = np.array([metric.bounds for metric in metrics]).reshape(-1, 2).T
+    low, high = np.clip([low, high], lowest, highest)
     return Scores(
         metrics=tuple(metric.name for metric in metrics),
         baselines=tuple(baselines),

@@ -222,6 +222,7 @@ class Totals:
             for metric in metrics:
                 into.setdefault(metric.name, []).append((units.group, metric.function(by_unit)))
 
+    @np.errstate(invalid="ignore", over="ignore")
     def scores(
         self,
         *,

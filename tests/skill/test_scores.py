@@ -1,3 +1,6 @@
+import inspect
+import re
+
 import numpy as np
 import pytest
 
@@ -6,11 +9,14 @@ from motrain_app.skill import (
     metric_names,
     moments,
     rmse,
+    score_each_cell,
     score_frame,
     score_outputs,
     score_table,
     unpack_scores,
 )
+from motrain_app.skill.groups import evenly
+from motrain_app.skill.intervals import MAX_CELLS
 
 METRICS = (*metric_names(), "r_pooled", "skill_over_mean", "skill_over_climatology")
 DAY = np.datetime64("2010-01-01")
@@ -299,3 +305,67 @@ def test_names_must_be_as_many_as_scores():
         score_table(scores, partitions=["a", "b"], outputs=["sig", "slop", "curv"])
     with pytest.raises(ValueError, match="do not fit 3 partitions, 1 outputs"):
         score_table(scores, partitions=["a", "b", "c"], outputs=["sig"])
+
+
+def _cells_with_an_infinite_prediction():
+    """Return arguments of `score_outputs`, and the cell of each row; one of five cells has one infinite prediction."""
+    rng = np.random.default_rng(6)
+    time, cell = np.datetime64("2010-01-01") + np.arange(2000), np.arange(2000) % 5
+    observed = rng.standard_normal((1, 2000))
+    predicted = observed + 0.3 * rng.standard_normal((1, 2000))
+    predicted[0, 7] = np.inf
+    return observed, predicted, {"mean": np.zeros((1, 2000)), "climatology": 0.1 * observed}, time, cell
+
+
+@pytest.mark.filterwarnings("error")
+def test_no_median_over_cells_hides_an_infinite_prediction():
+    *rows, cell = _cells_with_an_infinite_prediction()
+    names = ["rmse", "ubrmse", "r", "r2", "kge", "sd_ratio", "anomaly_r", "skill"]
+    scores = score_outputs(*rows, metrics=names, key=0, cell=cell)
+    assert not np.isfinite(scores.value).any()
+    assert np.isnan([scores.low, scores.high]).all()
+    by_rank = score_outputs(*rows, metrics=["spearman"], key=0, cell=cell)
+    assert 0.9 < by_rank.value.item() < 1  # of ranks it is but the highest
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_infinite_prediction_spoils_the_scores_of_its_own_cell_alone():
+    observed, predicted, baselines, time, cell = _cells_with_an_infinite_prediction()
+    names = ["rmse", "r", "skill"]
+    cells, scores = score_each_cell(observed, predicted, baselines, time, cell, metrics=names, key=0)
+    others = cells != cell[7]
+    assert not np.isfinite(scores.value[~others]).any()
+    assert np.isnan([scores.low[~others], scores.high[~others]]).all()
+    for part in (scores.value, scores.low, scores.high):
+        assert np.isfinite(part[others]).all()
+    finite = np.isfinite(predicted[0])
+    alone = score_each_cell(
+        observed[:, finite], predicted[:, finite], {name: b[:, finite] for name, b in baselines.items()},
+        time[finite], cell[finite], metrics=names, key=0,
+    )[1]  # fmt: skip
+    np.testing.assert_allclose(scores.value[others], alone.value[others], rtol=1e-12)
+
+
+def test_no_interval_reaches_beyond_what_a_score_can_be():
+    rng = np.random.default_rng(1)
+    n_cells, n_days = 192, 60
+    time, cell = (
+        np.tile(np.datetime64("2010-01-01") + np.arange(n_days), n_cells),
+        np.repeat(np.arange(n_cells), n_days),
+    )
+    observed = rng.standard_normal((1, len(time)))
+    worse = np.isin(cell, evenly(n_cells, MAX_CELLS))  # whose median an interval is made of, moved to that of all
+    predicted = observed + np.where(worse, 0.6, 1e-3) * rng.standard_normal((1, len(time)))
+    names = ["r", "spearman", "r2", "kge"]
+    scores = score_outputs(observed, predicted, {}, time, metrics=names, key=0, cell=cell)
+    assert (scores.value[0] > 0.99).all()
+    assert (scores.low < scores.value).all()
+    np.testing.assert_array_equal(scores.high, 1.0)
+
+
+def test_no_interval_goes_beyond_what_the_docstring_says():
+    for name in metric_names():
+        one = get_metric(name)
+        ends = [f"{end:g}".replace("-", "−").replace("inf", "∞") for end in one.bounds]
+        said = re.search(r"Range [(\[]([^,]+),\s+([^)\]]+)[)\]]", inspect.getdoc(one.function))
+        assert not one.has_interval or [*said.groups()] == ends, name

@@ -180,6 +180,19 @@ def test_a_p_value_is_small_where_the_baseline_is_worse_and_uniform_where_it_is_
     assert 0.02 < p[1] <= 1
 
 
+def test_no_median_over_all_cells_hides_an_infinite_prediction():
+    piece = rows()
+    predicted = piece.predicted.copy()
+    predicted[0, np.flatnonzero(np.isfinite(piece.observed[0] + predicted[0]))[3]] = np.inf
+    names = ("rmse", "r", "ubrmse", "spearman")
+    before, after = (total(one, metrics=names, replicates=100) for one in (piece, replace(piece, predicted=predicted)))
+    assert np.isfinite(before.value).all()
+    assert not np.isfinite(after.value[0, 0, :3]).any()
+    assert np.isnan(after.low[0, 0, :3]).all()
+    assert np.isfinite(after.value[0, 0, 3])
+    np.testing.assert_array_equal(after.value[0, 1], before.value[0, 1])
+
+
 @pytest.mark.parametrize("kept", [0, 1])
 def test_hardly_any_rows_are_scored_without_complaint(kept):
     piece = take(rows(), np.arange(len(rows().cell)) < kept)
@@ -195,7 +208,9 @@ def test_hardly_any_rows_are_scored_without_complaint(kept):
     )
     totals.add(piece)
     scores = totals.scores(key=0)
-    assert np.nansum(scores.n) <= 2 * kept
+    there = np.isfinite(piece.observed) & np.isfinite(piece.predicted)
+    assert kept == 0 or there.any()
+    np.testing.assert_array_equal(scores.n, there.sum(axis=1)[None])
     assert np.isnan(scores.low).all()
 
 

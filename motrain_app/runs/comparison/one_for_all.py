@@ -198,7 +198,7 @@ def _of_run(run: "Run") -> OneForAll:
         why = f": {row.error}" if row.error else f"; it is {row.state}. `motrain resume {run.path}` goes on."
         raise RunError(f"One operator for all was not trained in {run.path}{why}")
     with BlockFile.open(folder.blocks / str(row.file)) as file:
-        stack, numbers = file.stack(int(row.position or 0))
+        stack, numbers = file.stack(row.place)
     members = {number: stack.member(slot) for slot, number in enumerate(numbers.tolist())}
     return OneForAll(members, StagedRows(folder.staged()), run.design.learner.kind, run.path.name)
 

@@ -119,7 +119,7 @@ def _chosen(run: "Run", withheld: Withheld, partitions: str | Sequence[str] | No
 
 def _of_partition(folder: RunFolder, row: PartitionRow, plan: Plan) -> Predict:
     with BlockFile.open(folder.blocks / str(row.file)) as file:
-        stack, numbers = file.stack(int(row.position or 0))
+        stack, numbers = file.stack(row.place)
     members = {number: stack.member(slot) for slot, number in enumerate(numbers.tolist())}
     return predict_by_members(members, len(plan.outputs))
 

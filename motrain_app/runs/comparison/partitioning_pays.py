@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from motrain_app.learning import resolve_learner
 from motrain_app.operators import Variable
@@ -14,7 +13,7 @@ from motrain_app.runs.comparison.one_for_all import OneForAll, Train, fit_for_al
 from motrain_app.runs.comparison.paired import PairedErrors, stack_changes
 from motrain_app.runs.comparison.paying import MAX_ROWS, Payoff, Verdict
 from motrain_app.runs.comparison.random_partitions import Control, judge_random_partitions
-from motrain_app.runs.comparison.run_comparison import ALL, Change
+from motrain_app.runs.comparison.run_comparison import Change, change_frame
 from motrain_app.runs.comparison.withheld import Withheld
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
@@ -88,19 +87,7 @@ class PartitioningPays:
 
     def frame(self) -> "pd.DataFrame":
         """Return one line a partition and output, after those of all partitions together; see `PAYS_COLUMNS`."""
-        import pandas as pd
-
-        names, n_outputs = [ALL, *self.partitions], len(self.outputs)
-        columns: dict[str, NDArray[np.generic]] = {
-            "partition": np.repeat(np.array(names, object), n_outputs),
-            "output": np.tile(np.array([output.name for output in self.outputs], object), len(names)),
-            "unit": np.tile(np.array([output.unit for output in self.outputs], object), len(names)),
-        }
-        fields = ("n", "rmse", "other_rmse", "value", "low", "high", "p", "significant")
-        for column, field in zip(PAYS_COLUMNS[3:], fields, strict=True):
-            parts = getattr(self.pooled, field)[None], getattr(self.by_partition, field)
-            columns[column] = np.concatenate(parts).ravel()
-        frame = pd.DataFrame(columns)
+        frame = change_frame(self.partitions, self.outputs, self.pooled, self.by_partition, PAYS_COLUMNS)
         frame.attrs["notes"] = self.notes
         return frame
 

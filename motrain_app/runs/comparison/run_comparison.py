@@ -1,6 +1,6 @@
 """What comes of comparing two runs: the changes of the RMSE, in a table and in words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
@@ -118,19 +118,7 @@ class RunComparison:
             change of the RMSE in per cent, negative where the run is better, with its paired 95 % interval low, high;
             p, and significant: see `Change`.
         """
-        import pandas as pd
-
-        names = [ALL, *self.partitions]
-        columns: dict[str, NDArray[np.generic]] = {
-            "partition": np.repeat(np.array(names, object), len(self.outputs)),
-            "output": np.tile(np.array([output.name for output in self.outputs], object), len(names)),
-            "unit": np.tile(np.array([output.unit for output in self.outputs], object), len(names)),
-        }
-        fields = ("n", "rmse", "other_rmse", "value", "low", "high", "p", "significant")
-        for column, field in zip(CHANGE_COLUMNS[3:], fields, strict=True):
-            parts = getattr(self.pooled, field)[None], getattr(self.by_partition, field)
-            columns[column] = np.concatenate(parts).ravel()
-        return pd.DataFrame(columns)
+        return change_frame(self.partitions, self.outputs, self.pooled, self.by_partition, CHANGE_COLUMNS)
 
     def sentence(self) -> str:
         """Say of each output how the RMSE changes, and in how many partitions it is lower."""
@@ -163,6 +151,31 @@ class RunComparison:
     def _repr_html_(self) -> str:
         words = "<br>".join(map(escape, self._lines()))
         return f"<p>{words}</p>{self.frame().to_html(max_rows=20, index=False)}"
+
+
+def change_frame(
+    partitions: Sequence[str], outputs: Sequence[Variable], pooled: Change, by_partition: Change, columns: Sequence[str]
+) -> "pd.DataFrame":
+    """Return one line a partition and output, after those of all partitions together.
+
+    Parameters
+    ----------
+    pooled, by_partition
+        Of shape (n_outputs,) and [n_partitions, n_outputs].
+    columns
+        Names in the order of `CHANGE_COLUMNS`.
+    """
+    import pandas as pd
+
+    names = [ALL, *partitions]
+    named: list[NDArray[np.generic]] = [
+        np.repeat(np.array(names, object), len(outputs)),
+        np.tile(np.array([output.name for output in outputs], object), len(names)),
+        np.tile(np.array([output.unit for output in outputs], object), len(names)),
+    ]
+    fields = ("n", "rmse", "other_rmse", "value", "low", "high", "p", "significant")
+    numbers = [np.concatenate([getattr(pooled, field)[None], getattr(by_partition, field)]).ravel() for field in fields]
+    return pd.DataFrame(dict(zip(columns, [*named, *numbers], strict=True)))
 
 
 def change_words(change: float, low: float, high: float) -> str:

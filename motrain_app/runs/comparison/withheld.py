@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from motrain_app.runs.blockfile import BlockFile
 from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.plan import Plan
-from motrain_app.runs.store import DONE, SKIPPED, WAITING, PartitionRow, RunStore
+from motrain_app.runs.store import DONE, SKIPPED, WAITING, PartitionRow, RunStore, by_file
 
 KEPT_BYTES = 1 << 30  # of partitions that were read; one operator everywhere is asked for by every block of another run
 
@@ -79,8 +79,7 @@ class Withheld:
 
     def blocks(self) -> Iterator[list[tuple[PartitionRow, WithheldRows]]]:
         """Yield finished partitions with their rows, block file after block file."""
-        for name in dict.fromkeys(row.file for row in self.rows):
-            mine = [row for row in self.rows if row.file == name]
+        for mine in by_file(self.rows).values():
             yield list(zip(mine, self._read(mine), strict=True))
 
     def of_partition(self, row: PartitionRow) -> WithheldRows:
@@ -98,8 +97,7 @@ class Withheld:
                 self._kept.move_to_end(row.number)
                 yield self._kept[row.number]
         missing = [row for row in wanted if row.number not in self._kept]
-        for name in dict.fromkeys(row.file for row in missing):
-            mine = [row for row in missing if row.file == name]
+        for mine in by_file(missing).values():
             for row, rows in zip(mine, self._read(mine), strict=True):
                 self._keep(row.number, rows)
                 yield rows
@@ -115,7 +113,7 @@ class Withheld:
         n_times = len(self.plan.time)
         with BlockFile.open(self._folder.blocks / str(rows[0].file)) as file:
             for row in rows:
-                values = file.rows(int(row.position or 0))
+                values = file.rows(row.place)
                 key = values["cell"].astype(np.int64) * n_times + values["time"]
                 order = np.argsort(key, kind="stable")
                 order = order[values["fold"][order] >= 0]

@@ -5,7 +5,7 @@ import numpy as np
 from motrain_app.runs.blockfile import BlockFile
 from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.plan import Plan
-from motrain_app.runs.store import DONE, RunStore
+from motrain_app.runs.store import DONE, RunStore, by_file
 
 
 def climatology_remarks(folder: RunFolder) -> list[str]:
@@ -14,10 +14,10 @@ def climatology_remarks(folder: RunFolder) -> list[str]:
     with RunStore(folder.store) as store:
         rows = [row for row in store.partitions() if row.state == DONE]
     shares = []
-    for name in dict.fromkeys(row.file for row in rows):
-        with BlockFile.open(folder.blocks / str(name)) as file:
+    for name, mine in by_file(rows).items():
+        with BlockFile.open(folder.blocks / name) as file:
             pooled = file.array("pooled")
-        shares.append(pooled[[int(row.position or 0) for row in rows if row.file == name]])
+        shares.append(pooled[[row.place for row in mine]])
     share = np.nan_to_num(np.concatenate(shares)) if shares else np.zeros((0, len(plan.outputs)))
     found = []
     for output, of_partitions in zip(plan.outputs, share.T, strict=True):

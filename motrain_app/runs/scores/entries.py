@@ -80,6 +80,9 @@ def score_entries(reader: JudgedReader, question: ScoreQuestion, grouping: Group
 def _score_groups(
     part: JudgedRows, reader: JudgedReader, question: ScoreQuestion, grouping: Grouping, seed: int
 ) -> Entries:
+    if question.grouped_by is None and not len(part.time):  # of which it is said that there is no row
+        none = _score(part, np.zeros(0, np.int64), reader, question, seed)
+        return Entries(np.array([part.number]), np.zeros(1, np.int64), none.pack()[None])
     label = grouping.label(part)
     order = np.argsort(label, kind="stable")
     there, first = np.unique(label[order], return_index=True)

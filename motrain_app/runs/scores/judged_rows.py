@@ -13,7 +13,7 @@ from motrain_app.runs.blockfile import TEST, BlockFile
 from motrain_app.runs.calibration import Residuals
 from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.plan import Plan
-from motrain_app.runs.store import DONE, PartitionRow, RunStore
+from motrain_app.runs.store import DONE, PartitionRow, RunStore, by_file
 from motrain_app.skill import COVERAGE_LEVEL, judge_folds, judge_rows
 
 HELD_OUT, OF_TEST = "held-out", "test"  # which rows; the words of `Run.predictions`
@@ -137,13 +137,13 @@ class JudgedReader:
 
     def _read(self, partitions: list[PartitionRow]) -> list[JudgedRows]:
         found: dict[int, JudgedRows] = {}
-        for name in dict.fromkeys(row.file for row in partitions):
-            with BlockFile.open(self._folder.blocks / str(name)) as file:
-                found |= {row.number: self._read_one(file, row) for row in partitions if row.file == name}
+        for name, rows in by_file(partitions).items():
+            with BlockFile.open(self._folder.blocks / name) as file:
+                found |= {row.number: self._read_one(file, row) for row in rows}
         return [found[row.number] for row in partitions]
 
     def _read_one(self, file: BlockFile, row: PartitionRow) -> JudgedRows:
-        position = int(row.position or 0)
+        position = row.place
         values = file.rows(position)
         kept = np.flatnonzero(values["fold"] >= 0 if self._rows == HELD_OUT else values["fold"] == TEST)
         beside = np.zeros((0, len(self.plan.outputs), len(kept)), np.float32)

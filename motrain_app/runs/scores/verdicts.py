@@ -12,7 +12,7 @@ from motrain_app.runs.blockfile import BlockFile
 from motrain_app.runs.diagnosing import Diagnosis
 from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.plan import Plan
-from motrain_app.runs.store import DONE, PartitionRow, RunStore
+from motrain_app.runs.store import DONE, PartitionRow, RunStore, by_file
 from motrain_app.skill import OVER, Scores, unpack_scores
 
 VERDICT_COLUMNS = ("partition", "output", "verdict", "reason", "n", "n_effective", "skill", "low", "high", "outside")
@@ -31,12 +31,11 @@ def verdict_frame(run: RunFolder) -> pd.DataFrame:
 def read_diagnoses(run: RunFolder, rows: Sequence[PartitionRow]) -> dict[int, Diagnosis]:
     """Return the diagnoses of finished partitions, by number."""
     found = {}
-    for name in dict.fromkeys(row.file for row in rows):
-        mine = [row for row in rows if row.file == name]
-        with BlockFile.open(run.blocks / str(name)) as file:
+    for name, mine in by_file(rows).items():
+        with BlockFile.open(run.blocks / name) as file:
             influence, sensitivity, outside = (file.array(part) for part in Diagnosis.__annotations__)
         for row in mine:
-            at = int(row.position or 0)
+            at = row.place
             found[row.number] = Diagnosis(influence[at], sensitivity[at], outside[at])
     return found
 

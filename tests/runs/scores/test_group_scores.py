@@ -249,8 +249,20 @@ def test_what_is_computed_anew_is_what_was_stored(regions):
     anew = regions.skill(metrics=names)
     anew = anew[anew["metric"] != "r_pooled"].reset_index(drop=True)
     for name in ("value", "low", "high", "baseline_value"):
-        np.testing.assert_allclose(anew[name], stored[name], rtol=1e-3, atol=1e-5)
+        np.testing.assert_array_equal(anew[name], stored[name])  # to the last bit: as predictions are rounded first
     np.testing.assert_array_equal(anew["baseline"], stored["baseline"])
+
+
+def test_a_run_that_withheld_nothing_has_a_line_a_score_with_no_row_also_where_it_is_computed_anew(folder, tmp_path):
+    nothing = trained(design_of(folder, jackknife=None), tmp_path)
+    stored, anew = nothing.skill(metrics=["rmse"]), nothing.skill(metrics=["rmse", "r_pooled"])
+    anew = anew[anew["metric"] == "rmse"].reset_index(drop=True)
+    assert len(stored) == len(nothing.finished) * len(nothing.outputs)
+    assert (stored["n"] == 0).all()
+    assert stored["value"].isna().all()
+    for name in ("partition", "output", "metric", "value", "n", "baseline"):
+        np.testing.assert_array_equal(anew[name], stored[name])
+    assert nothing.skill(by="season").empty
 
 
 def test_test_rows_stay_sealed_in_every_grouping_until_the_test_is_opened(copied):
