@@ -351,7 +351,7 @@ def _skill(options: argparse.Namespace) -> int:
     rows = "test" if options.open_test else "held-out"
     if options.open_test:
         check_question(RunFolder(run.path), by=options.by, metrics=metrics, rows=rows, bins=options.bins)
-        run.open_test()
+        run.open_test(workers=options.workers)
     frame = run.skill(by=options.by, metrics=metrics, rows=rows, bins=options.bins, workers=options.workers)
     if options.csv:
         print(to_csv(frame), end="")

@@ -1,6 +1,5 @@
 """A run as its owner sees it: scores, predictions, operators, the sealed test. It reads the run folder alone."""
 
-import re
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -12,21 +11,22 @@ import xarray as xr
 from motrain_app.design import Design, Folds
 from motrain_app.design.splits import make_folds
 from motrain_app.operators import Operator, Variable
-from motrain_app.runs import opening
 from motrain_app.runs.blockfile import TEST, BlockFile
 from motrain_app.runs.calibration import Residuals, coverage_frame
 from motrain_app.runs.comparison.comparing import compare_runs
 from motrain_app.runs.comparison.run_comparison import RunComparison
-from motrain_app.runs.durable import write_json_durably
 from motrain_app.runs.errors import RunError
+from motrain_app.runs.exporting import export_operators, read_operator
 from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.lock import is_driven
+from motrain_app.runs.opening import openings
 from motrain_app.runs.origins import Origins
 from motrain_app.runs.plan import Plan
 from motrain_app.runs.predictions import predictions_dataset
 from motrain_app.runs.scores.borrowed import climatology_remarks
 from motrain_app.runs.scores.cell_scores import score_cells
 from motrain_app.runs.scores.judged_rows import OF_TEST
+from motrain_app.runs.scores.opened import open_test
 from motrain_app.runs.scores.remarks import bias_remarks
 from motrain_app.runs.scores.scoring import partial_words, skill_frame
 from motrain_app.runs.scores.verdicts import verdict_frame
@@ -207,15 +207,20 @@ class Run:
         """
         return [*bias_remarks(self._folder), *climatology_remarks(self._folder)]
 
-    def open_test(self) -> pd.DataFrame:
+    def open_test(self, *, workers: int | None = None) -> pd.DataFrame:
         """Open the test: return the scores of the members' mean on the test rows. The opening is recorded, dated.
+
+        Parameters
+        ----------
+        workers
+            As in `skill`.
 
         Returns
         -------
         pandas.DataFrame
             As `skill`.
         """
-        opening.open_test(self._folder)
+        open_test(self._folder, workers=workers)
         return self.test_skill()
 
     def test_skill(self) -> pd.DataFrame:
@@ -225,7 +230,7 @@ class Run:
     @property
     def openings(self) -> list[str]:
         """When the test was opened, as ISO times in UTC; empty while it is sealed."""
-        return [str(entry["opened"]) for entry in opening.openings(self._folder)]
+        return [str(entry["opened"]) for entry in openings(self._folder)]
 
     def verdicts(self) -> pd.DataFrame:
         """Say of each operator and output whether it is to be used, from the rows that its members withheld.
@@ -424,7 +429,8 @@ class Run:
 
     def operator(self, partition: str) -> Operator:
         """Return the operator of a finished partition, in physical units."""
-        return self._operator(self._finished(partition))
+        row = self._finished(partition)
+        return read_operator(self._folder, row, plan=self._plan, folds=self._folds, design=self.design)
 
     def export(self, to: str | Path) -> list[Path]:
         """Write the operator of every finished partition to a folder, one file each, with an index ``operators.json``.
@@ -437,22 +443,7 @@ class Run:
             Where nothing is finished, or the folder holds other files.
         """
         done = [row for row in self._rows() if row.state == DONE]
-        if not done:
-            raise RunError(f"The run {self.path} has no finished partition to export.")
-        folder = Path(to)
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            raise RunError(f"{folder} is not empty. Export to a new folder, so that old and new operators do not mix.")
-        index, paths = [], []
-        for row in done:
-            slug = re.sub(r"[^A-Za-z0-9]+", "-", row.name).strip("-")[:60]
-            paths.append(self._operator(row).save(folder / f"{row.number:06d}-{slug}.safetensors"))
-            index.append({"file": paths[-1].name, "partition": row.name, "id": row.id})
-        write_json_durably(
-            folder / "operators.json",
-            {"run": self.path.name, "design": self.design.to_json(), "operators": index},
-        )
-        return paths
+        return export_operators(self._folder, done, Path(to), plan=self._plan, folds=self._folds, design=self.design)
 
     # Reading
 
@@ -478,18 +469,3 @@ class Run:
     @cached_property
     def _folds(self) -> Folds:
         return make_folds(self.design.test, self.design.jackknife, self._plan.time)
-
-    def _operator(self, row: PartitionRow) -> Operator:
-        with BlockFile.open(self._folder.blocks / str(row.file)) as file:
-            stack, members = file.stack(row.place)
-            residuals = Residuals.read(file, row.place, self._plan)
-        folds = self._folds
-        named = []
-        for slot, member in enumerate(members.tolist()):
-            held_out = folds.holdouts[member].intervals if folds.jackknife else None
-            named.append(stack.member(slot, folds.names[member], held_out))
-        # A fold without rows has no member either, but nobody has seen it. If a row is missing, it may be any of them.
-        unseen = len(residuals.time) == row.training_rows
-        without = None if unseen else folds.without(members)
-        plan, filters = self._plan, self.design.filters
-        return Operator(row.name, plan.inputs, plan.outputs, tuple(named), filters, residuals.quantiles(), without)

@@ -17,7 +17,7 @@ from motrain_app.runs.plan import Plan
 from motrain_app.runs.scores.entries import Entries, grouping_for, reader_for, score_entries
 from motrain_app.runs.scores.grouping import ALL, KEYWORDS, Cuts, Grouping, find_cuts
 from motrain_app.runs.scores.judged_rows import OF_TEST, JudgedReader, JudgedRows, joined
-from motrain_app.runs.scores.portions import cut_portions, process_count
+from motrain_app.runs.scores.portions import Portion, cut_portions, process_count
 from motrain_app.runs.scores.question import ScoreQuestion, check_scores
 from motrain_app.runs.scores.row_values import row_values
 from motrain_app.runs.scores.score_processes import score_in_processes
@@ -61,12 +61,26 @@ def score_groups(
     if question.pooled:
         return _of_all(reader, design, question, grouping)
     portions = cut_portions(reader, question, grouping)
+    found = score_portions(portions, reader, folder, question, grouping, design.seed, cuts=cuts, workers=workers)
+    return _frame_of(found, reader, question, grouping)
+
+
+def score_portions(
+    portions: Sequence[Portion],
+    reader: JudgedReader,
+    folder: RunFolder,
+    question: ScoreQuestion,
+    grouping: Grouping,
+    seed: int,
+    *,
+    cuts: Cuts | None = None,
+    workers: int | None = None,
+) -> Entries | None:
+    """Score all partitions of a reader, of which portions are made, in as many processes as are worth while."""
     number = process_count(portions, question, workers)
     if number > 1:
-        found = score_in_processes(folder, question, cuts, portions, workers=number)
-    else:
-        found = score_entries(reader, question, grouping, design.seed)
-    return _frame_of(found, reader, question, grouping)
+        return score_in_processes(folder, question, cuts, portions, workers=number)
+    return score_entries(reader, question, grouping, seed)
 
 
 def cuts_of(folder: RunFolder, plan: Plan, question: ScoreQuestion) -> Cuts | None:

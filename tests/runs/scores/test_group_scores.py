@@ -334,7 +334,7 @@ def test_a_partition_that_ended_after_an_opening_has_its_test_scores_too(copied)
         store._db.commit()
     found = Run.open(copied.path).test_skill()
     assert found["partition"].tolist() == opened["partition"].tolist()
-    np.testing.assert_allclose(found["value"], opened["value"], rtol=1e-6)
+    np.testing.assert_array_equal(found["value"], opened["value"])
 
 
 def test_false_discoveries_are_controlled_over_cells_and_over_partitions_in_each_season(monkeypatch):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,12 +19,13 @@ import motrain_app
 from motrain_app.design import Period
 from motrain_app.runs import Run, RunError
 from motrain_app.runs.folder import RunFolder
-from motrain_app.runs.scores import portions, score_processes
+from motrain_app.runs.scores import opened, portions, score_processes
 from motrain_app.runs.scores.grouping import FOLD, SEASON, Grouping
 from motrain_app.runs.scores.judged_rows import CHUNK_ROWS
 from motrain_app.runs.scores.portions import PORTION_ROWS, cut_portions
 from motrain_app.runs.scores.question import ScoreQuestion
 from motrain_app.runs.scores.score_process import from_bytes, from_line, to_bytes, to_line
+from motrain_app.runs.store import RunStore
 from motrain_app.skill import metric, registry
 from tests.conftest import PATIENCE
 from tests.runs.scores.test_group_scores import data_with_classes, design_of
@@ -88,6 +90,46 @@ def test_scores_are_the_same_bit_by_bit_whatever_the_number_of_processes(run, ma
     assert by_two.attrs == alone.attrs
     assert len(alone) > 0
     assert children() == before
+
+
+def _sealed(run, folder):
+    """Return a copy of a run whose test was never opened."""
+    shutil.copytree(run.path, folder)
+    (folder / "openings.json").unlink()
+    with RunStore(folder / "run.sqlite", write=True) as store:
+        store._db.execute("UPDATE partition SET test_scores = NULL")
+        store._db.commit()
+    return Run.open(folder)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_opening_keeps_the_same_scores_whatever_the_number_of_processes(run, many, tmp_path, workers):
+    copied = _sealed(run, tmp_path / "copied")
+    pd.testing.assert_frame_equal(copied.open_test(workers=workers), run.test_skill(), check_exact=True)
+
+
+def test_an_opening_that_is_cut_off_keeps_what_it_has_and_the_next_one_goes_on(run, many, tmp_path, monkeypatch):
+    copied, scored = _sealed(run, tmp_path / "copied"), []
+    score = opened.score_portions
+
+    def until_the_third(portions, reader, *rest, **choices):
+        if len(scored) == 4:
+            raise KeyboardInterrupt
+        scored.extend(row.name for row in reader.partitions)
+        return score(portions, reader, *rest, **choices)
+
+    monkeypatch.setattr(opened, "_TOGETHER", 2)
+    monkeypatch.setattr(opened, "score_portions", until_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        copied.open_test(workers=1)
+    assert len(copied.openings) == 1
+    with RunStore(copied.path / "run.sqlite") as store:
+        assert [row.name for row in store.partitions() if row.test_scores is not None] == scored
+    monkeypatch.setattr(
+        opened, "score_portions", lambda *given, **choices: (scored.append(0), score(*given, **choices))[1]
+    )
+    pd.testing.assert_frame_equal(copied.open_test(), run.test_skill(), check_exact=True)
+    assert len(scored) == 4 + 1  # the two that were left, together
 
 
 def test_few_rows_are_scored_in_this_process(run, monkeypatch):
