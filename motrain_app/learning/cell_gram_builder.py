@@ -79,7 +79,7 @@ class CellGramBuilder:
         for shared, vector, sums in self._groups:
             mine = there[shared[0]]
             entries = [*known, *season, *map(Entry, values[len(inputs) :][shared])]
-            packed = packed_grams(entries, rows[mine], place[mine], n_places)
+            packed = packed_grams(entries, rows[mine], place[mine], n_places, vector.pairs)
             sums[cells] = packed.reshape(len(counts), -1, vector.packed_size)
         if self._inputs is not None:
             packed = packed_grams(known, rows, place, n_places)
@@ -148,7 +148,11 @@ class Entry:
 
 
 def packed_grams(
-    entries: Sequence[Entry], rows: NDArray[np.integer], place: NDArray[np.integer], n_places: int
+    entries: Sequence[Entry],
+    rows: NDArray[np.integer],
+    place: NDArray[np.integer],
+    n_places: int,
+    pairs: tuple[NDArray[np.integer], NDArray[np.integer]] | None = None,
 ) -> Array:
     """Return the packed Gram matrix of the rows at each place.
 
@@ -160,11 +164,13 @@ def packed_grams(
         Of v.
     rows, place
         Rows to sum, and the place of each, ascending.
+    pairs
+        Numbers of the entries whose products are wanted; by default all, as in the upper triangle.
 
     Returns
     -------
     numpy.ndarray
-        [n_places, size × (size + 1) / 2].
+        [n_places, pairs].
 
     Examples
     --------
@@ -174,7 +180,7 @@ def packed_grams(
            [ 2.,  7., 25.]])
     """
     size, edges = len(entries), np.searchsorted(place, np.arange(n_places + 1))
-    first, second = np.triu_indices(size)
+    first, second = np.triu_indices(size) if pairs is None else pairs
     sums = np.zeros((n_places, len(first)))
     filled = np.flatnonzero(np.diff(edges))
     width = pad_rows(np.diff(edges)[filled], least=8)

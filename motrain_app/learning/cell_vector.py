@@ -1,4 +1,4 @@
-"""What the Gram matrices of cells are made of: v = [1, inputs, season harmonics, outputs], and packed triangles."""
+"""What the Gram matrices of cells are made of: v = [1, inputs, season harmonics, outputs], and how they are packed."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,10 +29,19 @@ class CellVector:
         """Length of v."""
         return 1 + self.n_inputs + 2 * HARMONICS + self.n_outputs
 
+    @cached_property
+    def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Entries whose products are kept, packed in this order: all pairs but those of an input and a harmonic."""
+        first, second = np.triu_indices(self.size)
+        of_input = (first > 0) & (first <= self.n_inputs)
+        of_harmonic = (second > self.n_inputs) & (second < self.size - self.n_outputs)
+        kept = ~(of_input & of_harmonic)
+        return first[kept], second[kept]
+
     @property
     def packed_size(self) -> int:
-        """Number of different products of two entries."""
-        return self.size * (self.size + 1) // 2
+        """Number of products that are kept."""
+        return len(self.pairs[0])
 
     @property
     def layout(self) -> GramLayout:
@@ -42,23 +51,35 @@ class CellVector:
     @cached_property
     def ridge(self) -> NDArray[np.int64]:
         """Packed products of 1, inputs and outputs, [1 + n_inputs + n_outputs, the same]."""
-        return packed_products(np.r_[: 1 + self.n_inputs, self._outputs], self.size)
+        return self._products(np.r_[: 1 + self.n_inputs, self._outputs])
 
     @cached_property
     def inputs(self) -> NDArray[np.int64]:
         """Packed products of 1 and inputs, [1 + n_inputs, 1 + n_inputs]."""
-        return packed_products(np.arange(1 + self.n_inputs), self.size)
+        return self._products(np.arange(1 + self.n_inputs))
 
     @cached_property
     def season(self) -> NDArray[np.int64]:
         """Packed products of 1, harmonics and outputs, [5 + n_outputs, 5 + n_outputs]."""
         harmonics = 1 + self.n_inputs + np.arange(2 * HARMONICS)
-        return packed_products(np.r_[0, harmonics, self._outputs], self.size)
+        return self._products(np.r_[0, harmonics, self._outputs])
 
     def narrowed(self, outputs: list[int]) -> NDArray[np.int64]:
-        """Return where the packed triangle of some of the outputs stands in that of all."""
+        """Return where the packed products of some of the outputs stand in those of all."""
         places = np.r_[: self.size - self.n_outputs, self._outputs[outputs]]
-        return packed_products(places, self.size)[np.triu_indices(len(places))]
+        first, second = CellVector(self.n_inputs, len(outputs)).pairs
+        return np.asarray(self._place[places[first], places[second]])
+
+    def _products(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.asarray(self._place[np.ix_(places, places)])
+
+    @cached_property
+    def _place(self) -> NDArray[np.int64]:
+        """Where the product of two entries is packed, [size, size]; −1 for what is not kept."""
+        place = np.full((self.size, self.size), -1)
+        first, second = self.pairs
+        place[first, second] = place[second, first] = np.arange(len(first))
+        return place
 
     @property
     def _outputs(self) -> NDArray[np.int64]:

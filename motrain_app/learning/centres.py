@@ -48,8 +48,8 @@ def find_centres(centres: Array, inputs: NDArray[np.floating], atom: NDArray[np.
     return found
 
 
-def move_products(sums: Array, by: Array, features: str) -> Array:
-    """Return sums of v vᵀ for inputs that are higher by a constant; v = [1, features of the inputs, anything else].
+def move_products(sums: Array, by: Array, features: str, output_mean: Array | None = None) -> Array:
+    """Return sums of v vᵀ for inputs that are higher by a constant; v = [1, features of the inputs, outputs].
 
     Parameters
     ----------
@@ -59,6 +59,8 @@ def move_products(sums: Array, by: Array, features: str) -> Array:
         [n_sets, n_inputs].
     features
         "linear" or "quadratic".
+    output_mean
+        What to take off the outputs, [n_sets, n_outputs]; by default nothing.
 
     Examples
     --------
@@ -67,28 +69,42 @@ def move_products(sums: Array, by: Array, features: str) -> Array:
     array([[[2., 1.],
             [1., 1.]]])
     """
-    return _move_rows(_move_rows(sums, by, features).swapaxes(1, 2), by, features)
+    once = _move_rows(sums, by, features, output_mean)
+    return _move_rows(np.ascontiguousarray(once.swapaxes(1, 2)), by, features, output_mean)
 
 
-def translation(by: Array, features: str, size: int) -> Array:
-    """Return what takes [1, features] of inputs to those of inputs that are higher by a constant: [n_sets, size, size].
+def move_coefficients(coefficients: Array, by: Array, features: str) -> Array:
+    """Return coefficients of 1 and the features of inputs that are higher by a constant, for the same predictions.
 
     Parameters
     ----------
+    coefficients
+        [n_sets, n_fits, 1 + n_features].
     by
         [n_sets, n_inputs].
+
+    Examples
+    --------
+    >>> squared = np.array([[[0.0, 0.0, 1.0]]])  # of x, and so (z − 3)² of z = x + 3
+    >>> move_coefficients(squared, np.array([[3.0]]), "quadratic")
+    array([[[ 9., -6.,  1.]]])
     """
-    return _move_rows(np.tile(np.eye(size), (len(by), 1, 1)), by, features)
+    unit = np.tile(np.eye(coefficients.shape[-1]), (len(by), 1, 1))
+    return np.asarray(coefficients @ _move_rows(unit, -by, features, None))
 
 
-def _move_rows(sums: Array, by: Array, features: str) -> Array:
+def _move_rows(sums: Array, by: Array, features: str, output_mean: Array | None) -> Array:
     """Replace rows that belong to features: (x_i + b_i)(x_j + b_j) = x_i x_j + b_i x_j + b_j (x_i + b_i)."""
     n = by.shape[1]
     moved = sums.copy()
     moved[:, 1 : 1 + n] += by[:, :, None] * sums[:, :1]
     if features == "quadratic":
-        first, second = np.triu_indices(n)
-        products = moved[:, 1 + n : 1 + n + len(first)]
-        products += by[:, first, None] * sums[:, 1 + second]
-        products += by[:, second, None] * moved[:, 1 + first]
+        start = 1 + n
+        for i in range(n):
+            products = moved[:, start : start + n - i]
+            products += by[:, i, None, None] * sums[:, 1 + i : 1 + n]
+            products += by[:, i:, None] * moved[:, 1 + i, None]
+            start += n - i
+    if output_mean is not None:
+        moved[:, moved.shape[1] - output_mean.shape[1] :] -= output_mean[:, :, None] * sums[:, :1]
     return moved

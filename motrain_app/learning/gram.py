@@ -72,12 +72,13 @@ def gram_by_atom(vectors: Array, atom: NDArray[np.integer], n_atoms: int) -> Arr
     array([[ 2.,  7.],
            [ 7., 25.]])
     """
-    order = np.argsort(atom, kind="stable")
-    ordered = np.ascontiguousarray(vectors[:, order])
-    edges = np.searchsorted(atom[order], np.arange(n_atoms + 1))
+    if (np.diff(atom) < 0).any():
+        order = np.argsort(atom, kind="stable")
+        vectors, atom = np.ascontiguousarray(vectors[:, order]), atom[order]
+    edges = np.searchsorted(atom, np.arange(n_atoms + 1))
     grams = np.zeros((n_atoms, len(vectors), len(vectors)))
     for number in np.flatnonzero(np.diff(edges)):
-        part = ordered[:, edges[number] : edges[number + 1]]
+        part = vectors[:, edges[number] : edges[number + 1]]
         grams[number] = part @ part.T
     return grams
 
@@ -183,62 +184,40 @@ class Coordinates:
         [n_sets, n_inputs]; the scale of a constant input is 1.
     output_mean, output_scale
         [n_sets, n_outputs].
-    transform
-        [n_sets, size, size]: takes v to [1, features of standardised inputs, standardised outputs].
-    centres
-        Those of v, as in `Grams`.
     """
 
     input_mean: Array
     input_scale: Array
     output_mean: Array
     output_scale: Array
-    transform: Array
-    centres: Array | None = None
 
     def see(self, grams: Grams) -> Array:
-        """Return Gram matrices, [n_sets, size, size], in these coordinates."""
-        sums = grams.sums if self.centres is None else grams.about(self.centres).sums
-        return self.transform @ sums @ self.transform.swapaxes(-1, -2)
+        """Return Gram matrices, [n_sets, size, size], of [1, features of standardised inputs, standardised outputs]."""
+        layout = grams.layout
+        centres = 0.0 if grams.centres is None else grams.centres
+        moved = move_products(grams.sums, centres - self.input_mean, layout.features, self.output_mean)
+        unit = np.concatenate([self.feature_units(layout.features), self.output_scale], axis=1)
+        moved /= unit[:, :, None]
+        moved /= unit[:, None, :]
+        return moved
+
+    def feature_units(self, features: str) -> Array:
+        """Return what 1 and the features of centred inputs are divided by, [n_sets, 1 + n_features]."""
+        units = FEATURE_MAPS[features].values(self.input_scale.T).T
+        return np.concatenate([np.ones((len(units), 1)), units], axis=1)
 
     def take(self, number: NDArray[np.integer]) -> "Coordinates":
         """Return the coordinates of the sets of the given numbers."""
-        return Coordinates(
-            self.input_mean[number],
-            self.input_scale[number],
-            self.output_mean[number],
-            self.output_scale[number],
-            self.transform[number],
-            None if self.centres is None else self.centres[number],
-        )
+        scalers = (self.input_mean, self.input_scale, self.output_mean, self.output_scale)
+        return Coordinates(*(array[number] for array in scalers))
 
 
 def standardise(grams: Grams) -> Coordinates:
-    """Return the scalers of each set of rows, which must have at least one row, and the map to its coordinates."""
-    layout = grams.layout
-    d, p = layout.n_inputs, layout.n_features
-    m, s = (entry[:, 1:] for entry in _mean_and_scale(grams.input_sums, grams.centres))
-    output_mean, output_scale = (entry[:, 1 + p :] for entry in _mean_and_scale(grams.sums))
-    transform = np.zeros_like(grams.sums)
-    transform[:, 0, 0] = 1
-    _put_affine(transform, np.arange(1, 1 + d), m, s)
-    _put_affine(transform, np.arange(1 + p, layout.size), output_mean, output_scale)
-    if layout.features == "quadratic":
-        # (x_i − m_i)(x_j − m_j) = x_i x_j − m_i x_j − m_j x_i + m_i m_j
-        first, second = np.triu_indices(d)
-        row, number = np.arange(1 + d, 1 + p), np.arange(len(grams.sums))[:, None]
-        unit = s[:, first] * s[:, second]
-        transform[:, row, row] = 1 / unit
-        np.subtract.at(transform, (number, row, 1 + second), m[:, first] / unit)
-        np.subtract.at(transform, (number, row, 1 + first), m[:, second] / unit)  # twice where i = j
-        transform[:, row, 0] = m[:, first] * m[:, second] / unit
-    mean = m if grams.centres is None else grams.centres + m
-    return Coordinates(mean, s, output_mean, output_scale, transform, grams.centres)
-
-
-def _put_affine(transform: Array, place: NDArray[np.integer], mean: Array, scale: Array) -> None:
-    transform[:, place, place] = 1 / scale
-    transform[:, place, 0] = -mean / scale
+    """Return the scalers of each set of rows, which must have at least one row."""
+    mean, scale = (entry[:, 1:] for entry in _mean_and_scale(grams.input_sums, grams.centres))
+    outputs = slice(1 + grams.layout.n_features, None)
+    output_mean, output_scale = (entry[:, outputs] for entry in _mean_and_scale(grams.sums))
+    return Coordinates(mean if grams.centres is None else grams.centres + mean, scale, output_mean, output_scale)
 
 
 def _mean_and_scale(sums: Array, centres: Array | None = None) -> tuple[Array, Array]:

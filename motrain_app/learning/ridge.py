@@ -179,8 +179,9 @@ def grams_of_outputs(
     features: str,
 ) -> Iterator[tuple[list[int], Grams]]:
     """Give the Gram matrices of each group of outputs that are missing in the same rows, atom by atom."""
-    centres = None
-    inputs, ones = np.asarray(inputs, np.float64), np.ones((1, inputs.shape[1]))
+    centres, order = None, np.argsort(atom, kind="stable")  # once, and not of each array that is made of them
+    inputs, outputs, atom = inputs[:, order].astype(np.float64), outputs[:, order], atom[order]
+    ones = np.ones((1, inputs.shape[1]))
     if features == "quadratic":
         centres = np.nan_to_num(find_centres(no_centres(n_atoms, len(inputs)), inputs, atom))
         inputs = inputs - centres.T[:, atom]

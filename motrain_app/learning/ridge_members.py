@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from motrain_app.design.splits import Folds
 from motrain_app.learning.block import MIN_ROWS, wanted_members
-from motrain_app.learning.centres import translation
+from motrain_app.learning.centres import move_coefficients
 from motrain_app.learning.gram import Coordinates, Grams, standardise
 
 Array = NDArray[np.float64]
@@ -37,6 +37,8 @@ class RidgeMembers:
         Number of the strength, [members, n_outputs].
     validation_mse
         As `choose_strengths` gives it.
+    features
+        "linear" or "quadratic".
     """
 
     numbers: NDArray[np.int64]
@@ -45,18 +47,13 @@ class RidgeMembers:
     coordinates: Coordinates
     chosen: NDArray[np.int64]
     validation_mse: Array
+    features: str
 
     @property
     def coefficients(self) -> Array:
         """Of 1 and the features of inputs as they are, in the outputs' units: [members, n_outputs, 1 + n_features]."""
-        n = 1 + self.weight.shape[2]
-        found = self.weight @ self.coordinates.transform[:, 1:n, :n]
-        if self.coordinates.centres is not None:
-            found = found @ translation(-self.coordinates.centres, "quadratic", n)  # linear features have no centre
-        found[..., 0] += self.bias
-        found *= self.coordinates.output_scale[..., None]
-        found[..., 0] += self.coordinates.output_mean
-        return np.asarray(found)
+        weight, bias = self.weight[:, None], self.bias[:, None]
+        return _coefficients(self.coordinates, weight, bias, self.features, None)[:, 0]
 
     def squared_errors(self, judged: Grams, which: NDArray[np.integer]) -> Array:
         """Return the summed squared errors, [n_sets, n_outputs], of members on a set of rows each.
@@ -68,9 +65,8 @@ class RidgeMembers:
         which
             The position of each set's member in `numbers`, shape (n_sets,).
         """
-        return _squared_errors(
-            self.coordinates.take(which), judged, self.weight[which][:, None], self.bias[which][:, None]
-        )[:, 0]
+        weight, bias, seen = self.weight[which, None], self.bias[which, None], self.coordinates.take(which)
+        return _squared_errors(_coefficients(seen, weight, bias, self.features, judged.centres), judged)[:, 0]
 
 
 def fit_members(grams: Grams, folds: Folds, strengths: Sequence[float]) -> RidgeMembers | None:
@@ -87,7 +83,7 @@ def fit_members(grams: Grams, folds: Folds, strengths: Sequence[float]) -> Ridge
     chosen = np.nanargmin(mse, axis=1)
     equations = NormalEquations.of(grams.union(folds.train[members]))
     weight, bias = equations.solve(np.asarray(strengths)[chosen])
-    return RidgeMembers(members, weight, bias, equations.coordinates, chosen, mse)
+    return RidgeMembers(members, weight, bias, equations.coordinates, chosen, mse, grams.layout.features)
 
 
 def choose_strengths(grams: Grams, folds: Folds, strengths: Sequence[float]) -> tuple[NDArray[np.int64], Array]:
@@ -168,6 +164,8 @@ class NormalEquations:
         Of the features, [n_sets, n_features]; the unit of a constant feature is infinite, so it gets no coefficient.
     coordinates
         In which inputs and outputs are standardised.
+    centres
+        As of the sets' Gram matrices.
     """
 
     normal: Array
@@ -175,6 +173,7 @@ class NormalEquations:
     mean: Array
     unit: Array
     coordinates: Coordinates
+    centres: Array | None
 
     @classmethod
     def of(cls, grams: Grams) -> "NormalEquations":
@@ -188,7 +187,7 @@ class NormalEquations:
         varies = variance > 1e-12 * np.diagonal(gram[:, features, features], axis1=1, axis2=2)
         unit = np.where(varies, np.sqrt(np.where(varies, variance, 1.0)), np.inf)
         normal = covariance / (unit[:, :, None] * unit[:, None, :])
-        return cls(normal, gram[:, features, outputs] / unit[:, :, None], mean, unit, coordinates)
+        return cls(normal, gram[:, features, outputs] / unit[:, :, None], mean, unit, coordinates, grams.centres)
 
     def solve(self, strength: Array) -> tuple[Array, Array]:
         """Return weights [n_sets, n_outputs, n_features] and biases [n_sets, n_outputs].
@@ -199,7 +198,9 @@ class NormalEquations:
             λ of each set and output, [n_sets, n_outputs]; or [n_sets, 1] where all outputs share it.
         """
         n_features = self.normal.shape[1]
-        regular = self.normal[:, None] + strength[:, :, None, None] * np.eye(n_features)
+        regular = np.repeat(self.normal[:, None], strength.shape[1], axis=1)
+        diagonal = np.arange(n_features)
+        regular[:, :, diagonal, diagonal] += strength[..., None]
         right = self.right[:, None] if strength.shape[1] == 1 else self.right.swapaxes(1, 2)[..., None]
         beta = np.linalg.solve(regular, right)  # [n_sets, 1, features, outputs] or [n_sets, outputs, features, 1]
         beta = beta[:, 0].swapaxes(1, 2) if strength.shape[1] == 1 else beta[..., 0]
@@ -217,7 +218,7 @@ def squared_errors(
     equations
         Of n_sets fits.
     judged
-        The rows judged, n_pairs sets.
+        The rows judged, n_pairs sets, with the centres of the fits that judge them.
     which
         The fit that each set is judged by, shape (n_pairs,).
 
@@ -227,21 +228,45 @@ def squared_errors(
         [n_pairs, n_strengths, n_outputs], in the outputs' squared units.
     """
     solved = [equations.solve(np.full((len(equations.normal), 1), strength)) for strength in strengths]
-    weight, bias = (np.stack(part, axis=1)[which] for part in zip(*solved, strict=True))
-    return _squared_errors(equations.coordinates.take(which), judged, weight, bias)
+    weight, bias = (np.stack(part, axis=1) for part in zip(*solved, strict=True))
+    fits = _coefficients(equations.coordinates, weight, bias, judged.layout.features, equations.centres)
+    return _squared_errors(fits[which], judged)
 
 
-def _squared_errors(coordinates: Coordinates, judged: Grams, weight: Array, bias: Array) -> Array:
-    """Return squared errors [n_sets, n_fits, n_outputs] of fits in a set's coordinates.
+def _coefficients(coordinates: Coordinates, weight: Array, bias: Array, features: str, centres: Array | None) -> Array:
+    """Return coefficients of 1 and the features of inputs minus centres, in the outputs' units.
 
-    With a = [−bias, −weights, 1] the error is aᵀ G a. Weights are [n_sets, n_fits, n_outputs, n_features].
+    Parameters
+    ----------
+    weight, bias
+        In the coordinates, [n_sets, n_fits, n_outputs, n_features] and [n_sets, n_fits, n_outputs].
+    centres
+        [n_sets, n_inputs]; None: 0.
+
+    Returns
+    -------
+    numpy.ndarray
+        [n_sets, n_fits, n_outputs, 1 + n_features].
     """
+    found = np.concatenate([bias[..., None], weight], axis=-1)
+    found *= coordinates.output_scale[:, None, :, None]
+    found /= coordinates.feature_units(features)[:, None, None]
+    moved = move_coefficients(
+        found.reshape(len(found), -1, found.shape[-1]),
+        coordinates.input_mean if centres is None else coordinates.input_mean - centres,
+        features,
+    ).reshape(found.shape)
+    moved[..., 0] += coordinates.output_mean[:, None]
+    return moved
+
+
+def _squared_errors(coefficients: Array, judged: Grams) -> Array:
+    """Return squared errors [n_sets, n_fits, n_outputs] of fits: with a = [−coefficients, 1] they are aᵀ G a."""
     layout = judged.layout
-    a = np.zeros((*bias.shape, layout.size))
-    a[..., 0] = -bias
-    a[..., 1 : 1 + layout.n_features] = -weight
+    a = np.zeros((*coefficients.shape[:-1], layout.size))
+    a[..., : 1 + layout.n_features] = -coefficients
     outputs = np.arange(layout.n_outputs)
     a[:, :, outputs, 1 + layout.n_features + outputs] = 1
     flat = a.reshape(len(a), -1, layout.size)
-    squares = ((flat @ coordinates.see(judged)) * flat).sum(axis=2).reshape(bias.shape)
-    return np.asarray(np.maximum(squares, 0) * coordinates.output_scale[:, None] ** 2)
+    squares = ((flat @ judged.sums) * flat).sum(axis=2).reshape(a.shape[:-1])
+    return np.asarray(np.maximum(squares, 0))

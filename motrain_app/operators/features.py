@@ -38,8 +38,14 @@ def _linear_slope(coefficients: Array, z: Array) -> Array:
 
 def _quadratic_values(z: Array) -> Array:
     """Stack z and the products z_i z_j, i ≤ j."""
-    first, second = np.triu_indices(len(z))
-    return np.concatenate([z, z[first] * z[second]])
+    n = len(z)
+    values = np.empty((n + n * (n + 1) // 2, *z.shape[1:]), z.dtype)
+    values[:n] = z
+    start = n
+    for number in range(n):
+        np.multiply(z[number], z[number:], out=values[start : start + n - number])
+        start += n - number
+    return values
 
 
 def _quadratic_slope(coefficients: Array, z: Array) -> Array:

@@ -27,7 +27,7 @@ from motrain_app.runs.errors import RunError
 from motrain_app.runs.staged_rows import StagedRows
 from motrain_app.runs.staging import CHUNK_ROWS
 
-SCHEMA = 1
+SCHEMA = 2
 MOST_BYTES = 4 << 30  # in memory, where all outputs share their gaps; twice as much where they do not
 KEPT = 4  # files of the same rows: whoever moves an embargo to and fro should not fill the disk
 READ_ROWS = 8 * CHUNK_ROWS  # at a time: some 25 MB for eleven variables, and few chunks of the store are read twice

@@ -89,16 +89,14 @@ def test_arrays_make_the_same_grams_again():
         assert one.climatology.tobytes() == other.climatology.tobytes()
 
 
-def test_every_product_of_two_entries_is_there():
-    """Inputs by harmonics too, which nothing uses yet."""
+def test_products_are_those_of_the_rows():
     rows, folds = make_rows(cells=2), folds_of()
     (group,) = grams_of(rows, folds).groups
     classes, vector = TimeClasses.of(folds), group.vector
     mine = (classes.of_time[rows.time] == 1) & (rows.cell == rows.cell_at[1])
     harmonics = season_harmonics(day_of_year(TIME)[rows.time[mine]], HARMONICS)
     v = np.concatenate([harmonics[:1], rows.inputs[:, mine], harmonics[1:], rows.outputs[:, mine]]).astype(float)
-    full = (v @ v.T)[np.triu_indices(vector.size)]
-    np.testing.assert_allclose(group.sums.leaves[1, 1], full, rtol=1e-12, atol=1e-9)
+    np.testing.assert_allclose(group.sums.leaves[1, 1], (v @ v.T)[vector.pairs], rtol=1e-12, atol=1e-9)
 
 
 def test_places_of_any_size_are_padded_without_a_trace():
@@ -148,10 +146,17 @@ def test_cells_without_rows_sum_to_nothing():
     assert not region.groups[0].climatology.any()
 
 
+def test_all_products_are_kept_but_those_of_an_input_and_a_harmonic_which_no_fit_asks_for():
+    vector = CellVector(3, 2)
+    wanted = np.unique(np.concatenate([part.ravel() for part in (vector.ridge, vector.inputs, vector.season)]))
+    np.testing.assert_array_equal(wanted, np.arange(vector.packed_size))
+    assert vector.packed_size == vector.size * (vector.size + 1) // 2 - 3 * 2 * HARMONICS
+
+
 def test_a_narrowed_triangle_is_that_of_the_outputs_kept():
     wide, narrow = CellVector(2, 3), CellVector(2, 2)
     full = np.arange(wide.size**2).reshape(wide.size, wide.size)
     kept = [*range(wide.size - 3), wide.size - 3, wide.size - 1]
-    packed = full[np.triu_indices(wide.size)]
-    expected = full[np.ix_(kept, kept)][np.triu_indices(narrow.size)]
+    packed = full[wide.pairs]
+    expected = full[np.ix_(kept, kept)][narrow.pairs]
     assert packed[wide.narrowed([0, 2])].tolist() == expected.tolist()
