@@ -1,13 +1,11 @@
 """From out-of-fold residuals to the quantiles that intervals are made of."""
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.operators.effective import effective_of_sums, power_sums
-from motrain_app.operators.interval import PERCENTS, ResidualQuantiles, ranks_of_ends
-from motrain_app.operators.seasons import SEASONS, season_of_record, season_sets
+from motrain_app.operators.interval import PERCENTS, ResidualQuantiles, offsets_of_ends, place_of_level, ranks_of_ends
+from motrain_app.operators.seasons import SEASONS, season_of_record
 
 Residual = NDArray[np.floating]
 Times = NDArray[np.datetime64]
@@ -35,13 +33,14 @@ def calibrate(residual: Residual, time: Times) -> ResidualQuantiles:
            [-1.7,  1.7]])
     """
     nobody = np.full(len(time), -1)
-    return next(_leave_out(residual, time, nobody, [0]))
+    ends, effective, count = _leave_out(residual, time, nobody, [0], PERCENTS)
+    return ResidualQuantiles(ends[0], count[0], effective[0])
 
 
-def calibrate_without(
-    residual: Residual, time: Times, fold: NDArray[np.integer]
-) -> Iterator[tuple[int, ResidualQuantiles]]:
-    """Give each fold with the quantiles of the residuals of all others.
+def offsets_without(
+    residual: Residual, time: Times, fold: NDArray[np.integer], level: float
+) -> tuple[list[int], NDArray[np.float64], NDArray[np.bool_]]:
+    """Return what `ResidualQuantiles.offsets` and `pooled` say for a level, by the residuals of all folds but one.
 
     Parameters
     ----------
@@ -49,27 +48,44 @@ def calibrate_without(
         As in `calibrate`.
     fold
         Of each row, from 0 on; shape (rows,).
+    level
+        As in `ResidualQuantiles.offsets`.
+
+    Returns
+    -------
+    folds : list
+        That are left out, ascending.
+    offsets : numpy.ndarray
+        [folds, outputs, seasons, 2].
+    pooled : numpy.ndarray
+        [folds, outputs, seasons].
     """
     folds = np.unique(fold).tolist()
-    yield from zip(folds, _leave_out(residual, time, fold, folds), strict=True)
+    place = place_of_level(level)
+    ends, effective, _ = _leave_out(residual, time, fold, folds, PERCENTS[place : place + 1])
+    return folds, *offsets_of_ends(ends[..., 0], effective)
 
 
 def _leave_out(
-    residual: Residual, time: Times, fold: NDArray[np.integer], folds: list[int]
-) -> Iterator[ResidualQuantiles]:
-    """Give the quantiles without the rows of each of the folds: rows are sorted, and summed, once for all."""
+    residual: Residual, time: Times, fold: NDArray[np.integer], folds: list[int], percents: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.int64]]:
+    """Return ends, effective and plain numbers of residuals without the rows of each fold, of each output and season.
+
+    Rows are sorted, and summed, once for all folds.
+    """
     place = _numbered(fold, folds)
     record = season_of_record(time)
-    sets = season_sets(record % len(SEASONS))
-    knots = np.empty((len(folds), len(residual), len(sets), 2, len(PERCENTS)), np.float32)
+    season = (record % len(SEASONS)).astype(np.int8)
+    ends = np.empty((len(folds), len(residual), len(SEASONS) + 1, 2, len(percents)), np.float32)
     for output, one in enumerate(residual):
-        known = ~np.isnan(one)
-        for number, rows in enumerate(sets):
-            there = np.flatnonzero(rows & known)
-            knots[:, output, number] = _ends_without_each(one[there], place[there], len(folds))
+        order = np.argsort(one)[: np.count_nonzero(~np.isnan(one))]  # NaN last
+        ascending, of_fold, of_season = one[order].astype(np.float32), place[order], season[order]
+        for number in range(len(SEASONS)):
+            mine = np.flatnonzero(of_season == number)
+            ends[:, output, number] = _ends_without_each(ascending[mine], of_fold[mine], len(folds), percents)
+        ends[:, output, -1] = _ends_without_each(ascending, of_fold, len(folds), percents)
     effective, count = _effective(residual, record, place, len(folds))
-    for number, of_fold in enumerate(knots):
-        yield ResidualQuantiles(of_fold, count[:, :, number], effective[:, :, number])
+    return ends, np.moveaxis(effective, -1, 0), np.moveaxis(count, -1, 0)
 
 
 def _numbered(fold: NDArray[np.integer], folds: list[int]) -> NDArray[np.int16]:
@@ -79,31 +95,33 @@ def _numbered(fold: NDArray[np.integer], folds: list[int]) -> NDArray[np.int16]:
     return np.where(found, place, len(folds)).astype(np.int16)
 
 
-def _ends_without_each(values: Residual, fold: NDArray[np.int16], n_folds: int) -> NDArray[np.float32]:
+def _ends_without_each(
+    ascending: NDArray[np.float32], fold: NDArray[np.int16], n_folds: int, percents: NDArray[np.int64]
+) -> NDArray[np.float32]:
     """Return the ends of intervals of the residuals of all folds but one, for each that is left out.
 
     They are in no way touched by the residuals of the one.
 
     Parameters
     ----------
-    values
-        Shape (rows,), without NaN.
+    ascending
+        The residuals in ascending order, shape (rows,).
     fold
         0 … n_folds − 1, or n_folds for rows of none of them; shape (rows,).
     n_folds
         Number of folds that may be left out.
+    percents
+        Levels of the intervals.
 
     Returns
     -------
     numpy.ndarray
         [n_folds, 2, levels]; NaN where there are too few residuals for the level.
     """
-    n = len(values)
-    order = np.argsort(values)
-    ascending, fold = values[order].astype(np.float32), fold[order]
+    n = len(ascending)
     count = np.bincount(fold, minlength=n_folds + 1)
     begin = np.cumsum(count) - count
-    exists, ranks = ranks_of_ends(n - count[:n_folds])
+    exists, ranks = ranks_of_ends(n - count[:n_folds], percents)
     if not n:
         return np.full(ranks.shape, np.nan, np.float32)
     # The place of the r-th residual of the others is r, and as many of the fold as stand before it. How many others

@@ -30,7 +30,9 @@ PERCENTS = np.arange(50, 100)  # levels whose quantiles are kept
 MIN_EFFECTIVE = 10.0  # with fewer independent residuals, a season says too little about its tails
 
 
-def ranks_of_ends(n: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+def ranks_of_ends(
+    n: NDArray[np.int64], percents: NDArray[np.int64] = PERCENTS
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     """Return for which levels there are residuals enough, and where the ends of their intervals stand.
 
     Of n residuals in ascending order, the level p takes those numbered ⌊(n + 1)(1 − p)/2⌋ and ⌈(n + 1)(1 + p)/2⌉,
@@ -40,6 +42,8 @@ def ranks_of_ends(n: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.i
     ----------
     n
         Numbers of residuals, shape (...).
+    percents
+        Levels, shape (levels,).
 
     Returns
     -------
@@ -54,8 +58,31 @@ def ranks_of_ends(n: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.i
     >>> exists[PERCENTS == 90], exists[PERCENTS == 91], ranks[:, PERCENTS == 90].tolist()
     (array([ True]), array([False]), [[0], [18]])
     """
-    below = (n[..., None] + 1) * (100 - PERCENTS) // 200  # whole numbers: 0.05 has no exact value
+    below = (n[..., None] + 1) * (100 - percents) // 200  # whole numbers: 0.05 has no exact value
     return below >= 1, np.stack([below - 1, n[..., None] - below], axis=-2)
+
+
+def offsets_of_ends(ends: NDArray[np.floating], effective: Float64) -> tuple[Float64, NDArray[np.bool_]]:
+    """Return what is added to a prediction, and which seasons take the quantiles of the whole year.
+
+    Parameters
+    ----------
+    ends
+        Of the intervals of one level, [..., seasons + 1, 2]: the year stands last.
+    effective
+        How many independent residuals there are, [..., seasons + 1].
+
+    Returns
+    -------
+    offsets : numpy.ndarray
+        [..., seasons, 2]; NaN where those of the year are too few as well.
+    pooled : numpy.ndarray
+        [..., seasons].
+    """
+    usable = ~np.isnan(ends).any(axis=-1) & (effective >= MIN_EFFECTIVE)
+    found = np.where(usable[..., None], ends, np.nan).astype(np.float64)
+    own = usable[..., :WHOLE_YEAR]
+    return np.where(own[..., None], found[..., :WHOLE_YEAR, :], found[..., WHOLE_YEAR:, :]), ~own
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,22 +144,14 @@ class ResidualQuantiles:
         OperatorError
             Where the level is none of these.
         """
-        place = _place_of_level(level)
-        usable = self._usable(place)[..., None]
-        ends = np.where(usable, self.knots[..., place], np.nan).astype(np.float64)
-        return np.where(usable[:, :WHOLE_YEAR], ends[:, :WHOLE_YEAR], ends[:, WHOLE_YEAR:])
+        return offsets_of_ends(self.knots[..., place_of_level(level)], self.effective)[0]
 
     def pooled(self, level: float) -> NDArray[np.bool_]:
         """Return which seasons take the quantiles of the whole year at a level, [n_outputs, seasons].
 
         High levels need more residuals, so a season may have its own interval at 0.9 and that of the year at 0.99.
         """
-        return ~self._usable(_place_of_level(level))[:, :WHOLE_YEAR]
-
-    def _usable(self, place: int) -> NDArray[np.bool_]:
-        """Return which sets of residuals say enough, [n_outputs, seasons + 1]."""
-        known = ~np.isnan(self.knots[..., place]).any(axis=-1)
-        return np.asarray(known & (self.effective >= MIN_EFFECTIVE))
+        return offsets_of_ends(self.knots[..., place_of_level(level)], self.effective)[1]
 
     def around(self, y: Float64, season: NDArray[np.integer], level: float) -> tuple[Float64, Float64]:
         """Return the lower and upper ends around predictions, as `y`.
@@ -193,7 +212,7 @@ class ResidualQuantiles:
 _ROUNDING = 1e-7  # of a level as float32
 
 
-def _place_of_level(level: Any) -> int:
+def place_of_level(level: Any) -> int:
     """Return where a level, or the next higher one that is kept, stands in `PERCENTS`."""
     if not isinstance(level, int | float | np.number) or not 0 < level < 1:
         raise OperatorError(f"level is {level!r}; it is the share of rows within the interval, such as 0.9.")

@@ -10,6 +10,7 @@ ibid. 28, 372–375, doi:10.1080/07474930802459016.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import scipy.fft
@@ -91,10 +92,22 @@ def _lagged_products(series: FloatArray, present: NDArray[np.bool_]) -> tuple[Fl
     n_days = series.shape[-1]
     longest = 2 * _longest_block(n_days) + _quiet_lags(n_days)
     lags = min(n_days - 1, longest)
-    size = scipy.fft.next_fast_len(n_days + lags, real=True)
-    spectra = scipy.fft.rfft(np.concatenate([series, present[None].astype(np.float64)]), size)
-    products = scipy.fft.irfft(spectra.real**2 + spectra.imag**2, size)[:, : lags + 1]
-    return products[:-1], np.rint(products[-1])
+    return _autocorrelate(series, lags), _pairs(np.packbits(present).tobytes(), n_days, lags)
+
+
+@lru_cache(maxsize=64)  # the outputs of a partition mostly have rows in the same days, and so have whole partitions
+def _pairs(present: bytes, n_days: int, lags: int) -> FloatArray:
+    days = np.unpackbits(np.frombuffer(present, np.uint8), count=n_days)
+    pairs: FloatArray = np.rint(_autocorrelate(days[None].astype(np.float64), lags)[0])
+    pairs.flags.writeable = False
+    return pairs
+
+
+def _autocorrelate(series: FloatArray, lags: int) -> FloatArray:
+    size = scipy.fft.next_fast_len(series.shape[-1] + lags, real=True)
+    spectra = scipy.fft.rfft(series, size)
+    products: FloatArray = scipy.fft.irfft(spectra.real**2 + spectra.imag**2, size)
+    return products[:, : lags + 1]
 
 
 def _politis_white(products: FloatArray, pairs: FloatArray, n_days: int) -> tuple[FloatArray, FloatArray, FloatArray]:

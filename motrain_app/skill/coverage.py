@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from motrain_app.operators.calibration import calibrate_without
+from motrain_app.operators.calibration import offsets_without
 from motrain_app.operators.effective import effective_number
 from motrain_app.operators.interval import ResidualQuantiles
 from motrain_app.operators.seasons import SEASONS, season_of, season_of_record, season_sets
@@ -62,7 +62,7 @@ def judge_folds(
     Parameters
     ----------
     residual, time, fold
-        As in `motrain_app.operators.calibration.calibrate_without`.
+        As in `motrain_app.operators.calibration.offsets_without`.
     level
         As in `motrain_app.operators.interval.ResidualQuantiles.offsets`.
 
@@ -73,18 +73,13 @@ def judge_folds(
     pooled : numpy.ndarray
         Whether the interval is that of the whole year, [outputs, rows].
     """
-    numbers, quantiles = [], []
-    for number, one in calibrate_without(np.asarray(residual, np.float32), time, fold):
-        numbers.append(number)
-        quantiles.append(one)
-    if not numbers:
+    folds, offsets, whole_year = offsets_without(np.asarray(residual, np.float32), time, fold, level)
+    if not folds:
         return np.full(residual.shape, np.nan), np.zeros(residual.shape, bool)
     # One gather for the rows of all folds: [ends, outputs, folds × seasons] holds what each row is judged by.
-    offsets = np.stack([one.offsets(level) for one in quantiles], axis=2)
-    whole_year = np.stack([one.pooled(level) for one in quantiles], axis=1)
-    of_row = np.searchsorted(numbers, fold) * len(SEASONS) + season_of(time)
-    low, high = np.moveaxis(offsets, -1, 0).swapaxes(2, 3).reshape(2, len(residual), -1)[..., of_row]
-    return _within(low, high, residual), whole_year.reshape(len(residual), -1)[:, of_row]
+    of_row = np.searchsorted(folds, fold) * len(SEASONS) + season_of(time)
+    low, high = offsets.transpose(3, 1, 0, 2).reshape(2, len(residual), -1)[..., of_row]
+    return _within(low, high, residual), whole_year.swapaxes(0, 1).reshape(len(residual), -1)[:, of_row]
 
 
 def judge_rows(

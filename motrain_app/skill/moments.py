@@ -7,6 +7,7 @@ one `Moments`; only the leading shape differs. Scores of a season, a year or a c
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -27,7 +28,7 @@ _ROUNDING = 64 * np.finfo(np.float64).eps
 _CANCELLED = 1e-12
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Moments:
     """Sums over rows of observed, predicted and error about a shift; any shape, additive.
 
@@ -54,7 +55,7 @@ class Moments:
 
     sums: FloatArray
     shift: FloatArray
-    _means: FloatArray | None = field(default=None, init=False, repr=False)
+    _means: dict[int, FloatArray] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -172,7 +173,7 @@ class Moments:
             with np.errstate(invalid="ignore", over="ignore"):
                 return Moments(self.sums.sum(axis=-1), first[..., 0])
         weight = self.weight
-        means = self.shift + self._averages()[self._firsts]
+        means = self.shift + np.stack([self._ratio(index) for index in self._firsts])
         # An empty group has no mean, and must not turn the common one into NaN.
         common = divide(np.where(weight > 0, means * weight, 0.0).sum(axis=-1), weight.sum(axis=-1))
         common = np.where(np.isfinite(common), common, 0.0)
@@ -217,6 +218,10 @@ class Moments:
         drawn = np.ascontiguousarray(product.T).reshape(*sums.shape[:-1], -1)
         return Moments(drawn, np.broadcast_to(common, (len(common), *drawn.shape[1:])))
 
+    @cached_property
+    def _divisor(self) -> FloatArray:
+        return np.where(self.weight > 0, self.weight, np.nan)
+
     @property
     def _firsts(self) -> list[int]:
         """Sums of first order, in the order of the shifts."""
@@ -238,17 +243,15 @@ class Moments:
         if not self.has_baseline:
             raise ValueError("this score compares with a baseline: compute the moments with baseline=...")
 
-    def _averages(self) -> FloatArray:
-        """All sums divided by Σw, computed when first asked for: most scores share them."""
-        if self._means is None:
-            object.__setattr__(self, "_means", divide(self.sums, self.weight))
-        return cast(FloatArray, self._means)
-
     def _sum(self, index: int) -> FloatArray:
         return cast(FloatArray, self.sums[index])
 
     def _ratio(self, index: int) -> FloatArray:
-        return cast(FloatArray, self._averages()[index])
+        """A sum divided by Σw, computed when first asked for: most scores share it."""
+        if index not in self._means:
+            with np.errstate(over="ignore"):
+                self._means[index] = self.sums[index] / self._divisor
+        return self._means[index]
 
     def _mean(self, index: int, shift: int) -> FloatArray:
         return cast(FloatArray, self.shift[shift] + self._ratio(index))

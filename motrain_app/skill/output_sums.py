@@ -243,7 +243,6 @@ def evaluate(
     shape = sums[0].shape[1:]
     found = np.full((len(metrics), len(sums), *shape[1:]), np.nan)
     pooled = [one[:, 0] if shape[0] == 1 else one.sum(axis=1) for one in sums]
-    infinite = [not np.isfinite(one[of["values", None].columns]).all() for one, of in zip(sums, layouts, strict=True)]
     moments: dict[tuple[Kind, bool], Moments | None] = {}
     for number, metric in enumerate(metrics):
         kind, by_cell = kind_of(metric), metric.temporal and shape[0] > 1
@@ -254,9 +253,15 @@ def evaluate(
         if stacked is not None:
             values = metric.function(stacked)
             found[number] = _median(values) if by_cell else values
-            if by_cell and metric.of != "ranks" and len(shape) == 1:
-                found[number, infinite] = np.nan  # a median would hide the cell
+            if by_cell and metric.of != "ranks" and len(shape) == 1:  # a median would hide the cell
+                found[number, _are_infinite(layouts, sums)] = np.nan
     return found
+
+
+def _are_infinite(layouts: Sequence[Mapping[Kind, Layout]], sums: Sequence[FloatArray]) -> list[bool]:
+    """Say of each prediction whether it is infinite in any row."""
+    plain = [one["values", None].columns for one in layouts]
+    return [not np.isfinite(one[columns]).all() for columns, one in zip(plain, sums, strict=True)]
 
 
 def _of_kind(layouts: Sequence[Mapping[Kind, Layout]], kind: Kind, best: Sequence[str | None]) -> list[Layout | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,27 @@ def rank_products(first: Ranked, second: Ranked) -> FloatArray:
     return np.asarray(first.standard * second.standard)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Runs:
+    """Runs of equal values among the sorted rows.
+
+    Parameters
+    ----------
+    of_row
+        The run of each sorted row, shape (rows).
+    first
+        The first row of each run, shape (runs).
+    """
+
+    of_row: NDArray[np.intp]
+    first: NDArray[np.intp]
+
+    @property
+    def middle(self) -> FloatArray:
+        """The rank that all rows of a run share: half the row itself, and half of those equal to it."""
+        return self.first + np.diff(np.append(self.first, len(self.of_row))) / 2
+
+
 class Ranked:
     """The ranks of a series within each cell, and sums over the rows that stand above each row.
 
@@ -66,14 +88,11 @@ class Ranked:
         product of two such series is their rank correlation.
     """
 
-    def __init__(
-        self, cell: IntArray, count: FloatArray, order: NDArray[np.intp], run: NDArray[np.intp], first: NDArray[np.intp]
-    ) -> None:
-        self._cell, self._order, self._run, self._first = cell, order, run, first
+    def __init__(self, cell: IntArray, count: FloatArray, order: NDArray[np.intp], runs: _Runs | None) -> None:
+        self._cell, self._order, self._runs = cell, order, runs
         self._count = np.where(count > 0, count, 1.0)
-        length = np.diff(np.append(first, len(order)))
         rank = np.empty(len(order))
-        rank[order] = (first + length / 2)[run]  # half the row itself, and half of those equal to it
+        rank[order] = np.arange(0.5, len(order)) if runs is None else runs.middle[runs.of_row]
         begin = np.cumsum(count) - count  # of each cell in the sorted rows
         deviation = rank - self._spread_out(begin + count / 2)
         spread = np.sqrt(np.bincount(cell, deviation * deviation, len(count)) / self._count)
@@ -98,10 +117,15 @@ class Ranked:
         count = np.bincount(cell).astype(np.float64)
         one_cell = len(count) <= 1
         order = np.argsort(values) if one_cell else np.lexsort((values, cell))
-        ordered, cells = values[order], cell[order]
-        new = np.ones(len(order), bool)
-        new[1:] = (ordered[1:] != ordered[:-1]) | (cells[1:] != cells[:-1])
-        return cls(cell, count, order, np.cumsum(new) - 1, np.flatnonzero(new))
+        ordered = values[order]
+        new = ordered[1:] != ordered[:-1]
+        if not one_cell:
+            cells = cell[order]
+            new |= cells[1:] != cells[:-1]
+        if new.all():  # no value is there twice
+            return cls(cell, count, order, None)
+        new = np.append(True, new)
+        return cls(cell, count, order, _Runs(np.cumsum(new) - 1, np.flatnonzero(new)))
 
     def mean(self, values: FloatArray) -> FloatArray:
         """Return the mean of values over each row's cell, shape (rows) or one number for all."""
@@ -110,8 +134,9 @@ class Ranked:
     def above(self, values: FloatArray) -> FloatArray:
         """Return the mean over a cell of values × (1 where they rank above a row, ½ where equal), per unit of rank."""
         ordered = np.nan_to_num(values[self._order])  # of cells that have no correlation
-        of_run = np.add.reduceat(ordered, self._first) if len(ordered) else ordered
+        of_run = ordered if self._runs is None else np.add.reduceat(ordered, self._runs.first)
         through = np.cumsum(of_run)  # the sum of a cell is zero, so what stands above is minus what stands below
+        above = of_run / 2 - through
         found = np.empty(len(ordered))
-        found[self._order] = (of_run / 2 - through)[self._run]
+        found[self._order] = above if self._runs is None else above[self._runs.of_row]
         return np.asarray(found / self._spread_out(self._spread))

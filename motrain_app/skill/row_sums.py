@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,26 +24,34 @@ _ZERO, _UNKNOWN = -1, -2
 _BLANK = {_ZERO: 0.0, _UNKNOWN: np.nan}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Centred:
     """A series about its mean.
 
     Parameters
     ----------
+    series
+        0 where a row does not count; shape (rows).
     values
-        Minus the shift, 0 where a row does not count; shape (rows).
-    squares
-        Of `values`.
-    size
-        |series| itself, 0 where a row does not count.
+        Minus the shift, 0 where a row does not count.
     shift
         Its mean; 0 where that is not finite.
     """
 
+    series: FloatArray
     values: FloatArray
-    squares: FloatArray
-    size: FloatArray
     shift: float
+
+    @cached_property
+    def squares(self) -> FloatArray:
+        """Of `values`."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            return self.values * self.values
+
+    @cached_property
+    def size(self) -> FloatArray:
+        """Absolute values of the series itself."""
+        return np.abs(self.series)
 
 
 def centre(series: FloatArray, valid: NDArray[np.bool_] | None = None) -> Centred:
@@ -55,7 +64,7 @@ def centre(series: FloatArray, valid: NDArray[np.bool_] | None = None) -> Centre
         values = kept - mean
         if valid is not None:
             values[~valid] = 0.0
-        return Centred(values, values * values, np.abs(kept), mean)
+        return Centred(kept, values, mean)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,38 +74,38 @@ class Layout:
     Parameters
     ----------
     columns
-        Column of each sum, in the order of `Moments.sums`; −1 for zeros, −2 for NaN.
+        Number of the column of each sum, in the order of `Moments.sums`; −1 for zeros, −2 for NaN.
     shift
         As in `Moments`, shape (3) or (4).
     """
 
-    columns: NDArray[np.intp]
-    shift: FloatArray
+    columns: list[int]
+    shift: list[float]
 
     def of_errors(self) -> Layout:
         """The layout in which nobody made but weights and errors."""
-        kept = np.isin(np.arange(len(self.columns)), (WEIGHT, COUNT, ERR, ERR2))
-        return Layout(np.where(kept, self.columns, _UNKNOWN), self.shift)
+        kept = (WEIGHT, COUNT, ERR, ERR2)
+        return Layout([one if place in kept else _UNKNOWN for place, one in enumerate(self.columns)], self.shift)
 
     def moments(self, sums: FloatArray) -> Moments:
         """Moments from sums of all columns, shape (columns, ...)."""
         found = np.empty((len(self.columns), *sums.shape[1:]))
         self.put(found, sums)
-        shift = self.shift.reshape(-1, *(1,) * (sums.ndim - 1))
+        shift = np.reshape(self.shift, (-1, *(1,) * (sums.ndim - 1)))
         return Moments(found, np.broadcast_to(shift, (len(self.shift), *sums.shape[1:])))
 
     def moments_of(self, sums: Callable[[int], FloatArray]) -> Moments:
         """Moments from the sums of each column, asked for one by one; shape (...)."""
-        known = sums(int(self.columns[0]))
+        known = sums(self.columns[0])
         found = np.empty((len(self.columns), *known.shape))
-        for place, column in enumerate(self.columns.tolist()):
+        for place, column in enumerate(self.columns):
             found[place] = sums(column) if column >= 0 else _BLANK[column]
-        shift = self.shift.reshape(-1, *(1,) * known.ndim)
+        shift = np.reshape(self.shift, (-1, *(1,) * known.ndim))
         return Moments(found, np.broadcast_to(shift, (len(self.shift), *known.shape)))
 
     def put(self, found: FloatArray, sums: FloatArray) -> None:
         """Write the sums of moments, shape (10 or 13, ...), from sums of all columns, shape (columns, ...)."""
-        for place, column in enumerate(self.columns.tolist()):
+        for place, column in enumerate(self.columns):
             found[place] = sums[column] if column >= 0 else _BLANK[column]
 
 
@@ -121,18 +130,18 @@ class RowSums:
             product = observed.values * predicted.values
         seconds = (observed.squares, predicted.squares, product, error.squares)
         w, *others = self._add(weight, observed.values, predicted.values, error.values, *seconds, error.size)
-        return Layout(np.array([w, w, *others]), np.array([observed.shift, predicted.shift, error.shift]))
+        return Layout([w, w, *others], [observed.shift, predicted.shift, error.shift])
 
     def add_mean(self, weight: FloatArray, series: Centred) -> Layout:
         """Add what a mean needs: of pseudo-values, or of hits. Observed values are 0; there are no second moments."""
         w, p = self._add(weight, series.values)
-        columns = np.array([w, w, _ZERO, p, p, _ZERO, _UNKNOWN, _ZERO, _UNKNOWN, _UNKNOWN])
-        return Layout(columns, np.array([0.0, series.shift, series.shift]))
+        columns = [w, w, _ZERO, p, p, _ZERO, _UNKNOWN, _ZERO, _UNKNOWN, _UNKNOWN]
+        return Layout(columns, [0.0, series.shift, series.shift])
 
     def add_baseline(self, beside: Layout, error: Centred) -> Layout:
         """Add the errors of a baseline to the moments of a prediction on the same rows."""
         added = self._add(error.values, error.squares, error.size)
-        return Layout(np.append(beside.columns, added), np.append(beside.shift, error.shift))
+        return Layout([*beside.columns, *added], [*beside.shift, error.shift])
 
     def _add(self, *columns: FloatArray) -> list[int]:
         places = []
@@ -157,5 +166,5 @@ class RowSums:
 
     def _total_of(self, column: FloatArray) -> float:
         if id(column) not in self._totals:
-            self._totals[id(column)] = float(column.sum())
+            self._totals[id(column)] = float(np.add.reduce(column))
         return self._totals[id(column)]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from motrain_app.operators.calibration import calibrate, calibrate_without
+from motrain_app.operators.calibration import calibrate, offsets_without
 from motrain_app.operators.seasons import season_of
 from motrain_app.skill import held_out_coverage, judge_folds
 
@@ -61,13 +61,24 @@ def test_a_folds_rows_replaced_by_noise_leave_the_quantiles_that_judge_it_bit_id
     residual = random.standard_normal((2, len(DAYS))).astype(np.float32)
     noisy = residual.copy()
     noisy[:, YEAR == 4] = 50 * random.standard_normal((2, (YEAR == 4).sum()))
-    before, after = (dict(calibrate_without(one, DAYS, YEAR)) for one in (residual, noisy))
-    assert list(before) == list(range(10))
+    (folds, *before), (_, *after) = (offsets_without(one, DAYS, YEAR, 0.9) for one in (residual, noisy))
+    assert folds == list(range(10))
     same = [
-        all(array.tobytes() == after[fold].to_arrays()[name].tobytes() for name, array in one.to_arrays().items())
-        for fold, one in before.items()
+        all(one[fold].tobytes() == other[fold].tobytes() for one, other in zip(before, after, strict=True))
+        for fold in folds
     ]
     assert same == [fold == 4 for fold in range(10)]
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9, 0.99])
+def test_a_fold_is_judged_by_what_calibrating_on_the_others_alone_gives(level):
+    residual = np.random.default_rng(3).standard_normal((2, len(DAYS))).astype(np.float32)
+    residual[1, season_of(DAYS) == 2] = np.nan
+    _, offsets, pooled = offsets_without(residual, DAYS, YEAR, level)
+    for fold in range(10):
+        rest = calibrate(residual[:, fold != YEAR], DAYS[fold != YEAR])
+        np.testing.assert_array_equal(offsets[fold], rest.offsets(level))
+        np.testing.assert_array_equal(pooled[fold], rest.pooled(level))
 
 
 def test_a_fold_that_is_worse_than_the_others_shows():
