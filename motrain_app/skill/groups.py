@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,13 +24,15 @@ def evenly(n: int, most: int) -> NDArray[np.int64]:
     return np.linspace(0, max(n - 1, 0), min(n, most)).round().astype(np.int64)
 
 
-def sum_groups(columns: FloatArray, group: NDArray[np.integer[Any]], n_groups: int) -> FloatArray:
+def sum_groups(
+    columns: FloatArray | Sequence[FloatArray], group: NDArray[np.integer[Any]], n_groups: int
+) -> FloatArray:
     """Return the sums of columns over groups of rows, shape (columns, groups); 0 of a group without rows.
 
     Parameters
     ----------
     columns
-        Shape (columns, rows).
+        Shape (columns, rows), or a list of such that stand apart in memory: they are not brought together.
     group
         0 … n_groups − 1, shape (rows). Where rows stand in the order of their groups, nothing is moved.
 
@@ -38,11 +41,14 @@ def sum_groups(columns: FloatArray, group: NDArray[np.integer[Any]], n_groups: i
     >>> sum_groups(np.array([[1.0, 2.0, 4.0]]), np.array([2, 0, 2]), 4)
     array([[2., 0., 5., 0.]])
     """
+    order = None
     if np.any(group[1:] < group[:-1]):
         order = np.argsort(group, kind="stable")
-        columns, group = columns[:, order], group[order]
+        group = group[order]
     first = np.flatnonzero(np.diff(group, prepend=-1))
+    there = group[first]
     found = np.zeros((len(columns), n_groups))
     if len(first):
-        found[:, group[first]] = np.add.reduceat(columns, first, axis=1)
+        for number, column in enumerate(columns):
+            found[number, there] = np.add.reduceat(column if order is None else column[order], first)
     return found

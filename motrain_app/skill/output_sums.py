@@ -278,9 +278,11 @@ def _stacked(layouts: Sequence[Layout | None], sums: Sequence[FloatArray]) -> Mo
     if known is None:
         return None
     n_sums, n_shifts, shape = len(known.columns), len(known.shift), sums[0].shape[1:]
-    found, shift = np.zeros((n_sums, len(sums), *shape)), np.zeros((n_shifts, len(sums)))
+    found, shift = np.empty((n_sums, len(sums), *shape)), np.zeros((n_shifts, len(sums)))
     for number, (layout, one) in enumerate(zip(layouts, sums, strict=True)):
-        if layout is not None:
+        if layout is None:
+            found[:, number] = 0.0
+        else:
             layout.put(found[:, number], one)
             shift[:, number] = layout.shift
     shift = shift.reshape(n_shifts, len(sums), *(1,) * len(shape))

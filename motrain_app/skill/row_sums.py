@@ -158,7 +158,7 @@ class RowSums:
 
     def over(self, group: NDArray[np.integer[Any]], n_groups: int) -> FloatArray:
         """Sums over groups of rows, 0 … n_groups − 1; shape (columns, groups)."""
-        return sum_groups(np.array(self._columns), group, n_groups)
+        return sum_groups(self._columns, group, n_groups)
 
     def total(self) -> FloatArray:
         """Sums over all rows, shape (columns)."""
