@@ -262,3 +262,15 @@ def test_a_year_whose_member_could_not_be_trained_has_no_crossfit_and_a_year_wit
     assert found[1][0] == ["2010", "2011", "2013"]
     assert np.isfinite(found[1][1]).all()
     np.testing.assert_array_equal(found[1][1][2], found[1][2][2])
+
+
+def test_predictions_of_a_projection_keep_their_times_beyond_what_nanoseconds_reach(design, tmp_path):
+    """A climate projection may run to 2300; datetime64[ns] ends in 2262."""
+    data = make_dataset(cells=1)
+    later = data.assign_coords(time=data["time"].values.astype("datetime64[us]") + np.timedelta64(106_000, "D"))
+    run = _trained(design(data=later, test=None), tmp_path)
+    got = run.predictions("cell-0")
+    assert got["time"].dt.year.min() == 2300
+    there = np.isfinite(later["y"].values[0]) | np.isfinite(later["bend"].values[0])
+    np.testing.assert_array_equal(got["time"].values.astype("datetime64[us]"), later["time"].values[there])
+    assert set(run.skill(by="year", metrics=["rmse"])["group"]) >= {"2301", "2302", "2303"}

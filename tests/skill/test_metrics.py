@@ -379,3 +379,15 @@ def test_every_metric_tells_its_range_its_best_value_and_where_it_comes_from(nam
     assert known.title
     assert not known.title.endswith(".")
     assert math.isinf(known.best) == name.startswith("n")
+
+
+@pytest.mark.filterwarnings("error")
+def test_values_whose_squares_overflow_have_no_score_that_looks_like_one():
+    huge = 1e200 * np.random.default_rng(0).standard_normal(300)
+    m = moments(huge, huge[::-1])
+    for name in ("rmse", "ubrmse", "r", "r2", "kge", "sd_ratio"):
+        assert not np.isfinite(get_metric(name).function(m)), name
+    shifted = 1e200 + np.random.default_rng(1).standard_normal(300)  # which float64 cannot tell apart
+    m = moments(shifted, shifted)
+    assert not np.isfinite(get_metric("r").function(m))
+    assert get_metric("bias").function(m) == 0
