@@ -1,6 +1,7 @@
 """The tables of the drawer: compact, many rows a page, and no word of pages where there is only one."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ LONGEST_CELL = 400
 _ONE_PAGE = "mt-one-page"
 LONG_HEAD = 11  # letters
 NARROW, WIDE = 62, 92  # pixels of a column of numbers, under a head that is short or long
+CHARACTER, TEXT_STEP, TEXT_MARGIN, SORTER, TEXT_AT_MOST = 6.2, 10, 13, 18, 320  # pixels, of a column of text
 TABLE_STYLE = """
 .tabulator, .tabulator-row, .tabulator-header { font-size: 13px !important; } /* over the theme's own 16 */
 .tabulator-col-content, .tabulator-cell { padding: 5px 6px !important; }
@@ -50,12 +52,20 @@ class RowTable:
         """Show other rows: numbers to four significant digits, and text, heads too, so that nothing in it can run."""
         shown = pd.DataFrame({safe_text(name): _shown(values) for name, values in rows.items()}, index=rows.index)
         css_classes = [self._css_class, *([_ONE_PAGE] if len(rows) <= ROWS_A_PAGE else [])]
-        if list(shown.columns) == list(self.rows.columns) and len(self.view):
+        widths = self._widths(shown)
+        if len(self.view) and list(shown.columns) == list(self.rows.columns) and widths == self.view[0].widths:
             self.view[0].param.update(value=shown, css_classes=css_classes)
         else:
-            self.view.objects = [self._widget(shown, css_classes)]
+            self.view.objects = [self._widget(shown, css_classes, widths)]
 
-    def _widget(self, rows: pd.DataFrame, css_classes: list[str]) -> pn.widgets.Tabulator:
+    def _widths(self, rows: pd.DataFrame) -> dict[str, int]:
+        """Return widths of columns: Tabulator fits them to what is shown first, and cuts off what is longer later."""
+        numbers = {name: WIDE if len(name) > LONG_HEAD else NARROW for name in rows if _is_number(rows[name])}
+        if self._choose is None:
+            return numbers
+        return {name: numbers[name] if name in numbers else _text_width(name, rows[name]) for name in rows}
+
+    def _widget(self, rows: pd.DataFrame, css_classes: list[str], widths: dict[str, int]) -> pn.widgets.Tabulator:
         choose = self._choose
         table = pn.widgets.Tabulator(
             rows,
@@ -63,7 +73,7 @@ class RowTable:
             disabled=True,
             selectable=1 if choose is not None else False,
             sizing_mode="stretch_both",
-            widths={name: WIDE if len(name) > LONG_HEAD else NARROW for name in rows if _is_number(rows[name])},
+            widths=widths,
             layout="fit_data_fill" if choose is not None else "fit_data_stretch",
             pagination="remote",
             page_size=ROWS_A_PAGE,
@@ -74,6 +84,12 @@ class RowTable:
         if choose is not None:
             table.on_click(lambda event: choose(event.row))
         return table
+
+
+def _text_width(head: str, texts: Iterable[str]) -> int:
+    """Return about the pixels that the longest of some texts needs, in steps: few changes make another table."""
+    longest = max([CHARACTER * len(head) + SORTER, *(CHARACTER * len(text) for text in texts)])
+    return min(TEXT_STEP * math.ceil((longest + TEXT_MARGIN) / TEXT_STEP), TEXT_AT_MOST)
 
 
 def _is_number(values: pd.Series) -> bool:

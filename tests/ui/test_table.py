@@ -33,3 +33,17 @@ def test_nothing_in_heads_and_cells_can_run_and_numbers_stay_numbers():
     assert not any("<" in name for name in table.rows.columns)
     assert list(table.rows.iloc[:, 0]) == ["‹img src=x onerror=hit()›", "fine"]
     assert table.rows.iloc[:, 1:].values.tolist() == [[1.235, 3], [2.0, 4]]
+
+
+def test_a_longer_text_has_room_though_it_comes_later():
+    table = RowTable("mt-some", choose=lambda row: None)
+    table.show(pd.DataFrame({"partition": ["region 1"], "n": [1]}))
+    narrow, widget = table.view[0].widths, table.view[0]
+    table.show(pd.DataFrame({"partition": ["region 2"], "n": [5]}))
+    assert table.view[0] is widget
+    table.show(pd.DataFrame({"partition": ["region 2", "everything else"], "n": [5, 6]}))
+    assert table.view[0].widths["partition"] >= 6 * len("everything else") + 12  # of which 12 are its padding
+    assert table.view[0].widths["partition"] > narrow["partition"]
+    assert table.view[0].widths["n"] == narrow["n"]
+    table.show(pd.DataFrame({"partition": ["x" * 1000], "n": [5]}))
+    assert table.view[0].widths["partition"] < 400
