@@ -20,7 +20,7 @@ Counts = NDArray[np.int64]
 _SLOWER = 2.0  # than `step_seconds` says of a fast core: measured 1.3 to 2.4 for 8 to 128 units a layer, batches 64-256
 _CALL_SECONDS = 1e-3  # of a call of a stack, whatever it does
 _COMPILING_SECONDS = 1.5
-_BYTES_A_PARAMETER = 32  # float32: weight, both moments of Adam, best weight; and again, as a call returns new ones
+_BYTES_A_PARAMETER = 48  # measured: four times float32 (weight, both moments of Adam, best weight), and copies of them
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,7 +118,7 @@ def test_memory_counts_units_that_only_pad():
 
     widths = [16, 32, 64, 128, 256, 512, 1024]
     alone = [bytes_of([[width, width]]) for width in widths]
-    assert alone[0] == 4 * 32 * (9 * 16 + 17 * 16 + 17 * 3)
+    assert alone[0] == 4 * 48 * (9 * 16 + 17 * 16 + 17 * 3)
     assert bytes_of([[width, width] for width in widths]) == sum(alone) - alone[0] + alone[1]  # six programs, not seven
 
 
