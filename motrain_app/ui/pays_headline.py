@@ -120,14 +120,14 @@ class PaysHeadline:
 
     # Random partitions
 
-    async def _try_random(self) -> Control | None:
+    async def _try_random(self) -> Control | str:
         submit = self._services.submit_slow
         job = "random partitions"
         return await self._scores.of(job, lambda run: submit(random_partitions_of, str(run.path)).result())
 
-    def _show_random(self, control: Control | None) -> None:
-        if control is None:
-            self._show_pays("pays", "Random partitions can gain a little as well; they were not tried.")
+    def _show_random(self, control: Control | str) -> None:
+        if isinstance(control, str):
+            self._show_pays("pays", f"Random partitions can gain a little as well; none were tried: {control}.")
             return
         number = control.outputs.index(self._change.payoff.output)
         self._show_pays(

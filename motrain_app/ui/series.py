@@ -35,7 +35,9 @@ class SeriesView:
         self._session, self._scores, self._pages = session, scores, pages
         self._drawing = Background(self._draw, self._put, self._refuse, UNREADABLE)
         self._words = pmui.Typography(HINT, variant="caption", margin=(4, 12, 0, 12), css_classes=["mt-series-words"])
+        self._drawn: tuple[int, str] | None = None  # the cell, and what is said of it behind its place
         self._pane: pn.pane.HoloViews | None = None
+        session.param.watch(lambda event: self._name_the_place(), "layout")
         self.view = pn.Column(
             self._words,
             sizing_mode="stretch_both",
@@ -65,25 +67,26 @@ class SeriesView:
         else:
             self._drawing()
 
-    async def _draw(self) -> tuple[str, Any]:
-        """Return what is to be said of the chosen cell, and its plot; None where there is nothing to draw."""
-        session = self._session
-        rows = await self._rows(session.cell)
+    async def _draw(self) -> tuple[int, str, Any]:
+        """Return the chosen cell, what is said of it behind its place, and its plot; None for nothing to draw."""
+        session, cell = self._session, self._session.cell
+        rows = await self._rows(cell)
         if rows.empty:
-            return f"{_place(session)}: nothing of {safe_text(session.output)} was observed here.", None
+            return cell, f": nothing of {safe_text(session.output)} was observed here.", None
         unit = safe_text(session.unit)
         rmse = _rmse(rows, unit)
         plot = await asyncio.to_thread(
             series_plot, rows, label=safe_text(session.output), unit=unit, design=session.design, dark=session.dark
         )
-        return f"{_place(session)}{rmse and f': out-of-fold RMSE {rmse}'}", plot
+        return cell, rmse and f": out-of-fold RMSE {rmse}", plot
 
-    def _put(self, drawn: tuple[str, Any]) -> None:
-        words, plot = drawn
+    def _put(self, drawn: tuple[int, str, Any]) -> None:
+        cell, said, plot = drawn
+        self._drawn = cell, said
+        self._name_the_place()
         if plot is None:
-            self._tell(words)
+            self.view.objects = [self._words]
             return
-        self._words.object = words
         if self._pane is None:
             self._pane = pn.pane.HoloViews(
                 plot, sizing_mode="stretch_both", margin=(0, 8), css_classes=["mt-series-plot"]
@@ -96,8 +99,14 @@ class SeriesView:
         self._tell(safe_text(error, limit=400))
 
     def _tell(self, words: str) -> None:
-        self._words.object = words
+        self._drawn, self._words.object = None, words
         self.view.objects = [self._words]
+
+    def _name_the_place(self) -> None:
+        """Say which cell is drawn, and in which partition it lies now."""
+        if self._drawn is not None and self._session.dataset is not None:
+            cell, said = self._drawn
+            self._words.object = f"{_place(self._session, cell)}{said}"
 
     async def _rows(self, cell: int) -> pd.DataFrame:
         """Return time, observed and predicted of a cell; observations alone where nothing was predicted there."""
@@ -164,9 +173,8 @@ def _rmse(rows: pd.DataFrame, unit: str) -> str:
     return f"{np.sqrt(np.mean(error**2)):.3g} {unit} (n = {len(error):,})" if len(error) else ""
 
 
-def _place(session: Session) -> str:
-    lat, lon = (float(session.dataset[name][session.cell]) for name in ("lat", "lon"))
-    here = (
-        f"Cell {session.cell} at {abs(lat):.2f}° {'N' if lat >= 0 else 'S'}, {abs(lon):.2f}° {'E' if lon >= 0 else 'W'}"
-    )
-    return f"{here}, {safe_text(session.partition)}" if session.partition else here
+def _place(session: Session, cell: int) -> str:
+    lat, lon = (float(session.dataset[name][cell]) for name in ("lat", "lon"))
+    here = f"Cell {cell} at {abs(lat):.2f}° {'N' if lat >= 0 else 'S'}, {abs(lon):.2f}° {'E' if lon >= 0 else 'W'}"
+    partition = session.partition_at(cell)
+    return f"{here}, {safe_text(partition)}" if partition else here

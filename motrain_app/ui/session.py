@@ -109,10 +109,7 @@ class Session(param.Parameterized):
 
     def partition_at(self, cell: int) -> str:
         """Return the first partition of a cell in the design as it is now; empty where it lies in none."""
-        if self.layout is None:
-            return ""
-        region = int(self.layout.cells.label[cell])
-        return self.layout.partitions.names[region * len(self.layout.partitions.times)] if region >= 0 else ""
+        return _partition_at(self.layout, cell)
 
     @param.depends("cell", watch=True)
     def _choose_the_partition_of_the_cell(self) -> None:
@@ -122,9 +119,10 @@ class Session(param.Parameterized):
     def _take(self, design: Design) -> None:
         """Make a design the present one, with all that follows from it, as one event."""
         dataset, layout, reasons = self.dataset, None, []
+        follows = self.cell is not None and self.partition == self.partition_at(self.cell)
         try:
             if dataset is None or self.design is None or _source(design) != _source(self.design):
-                dataset = self._open_dataset(design)
+                dataset, follows = self._open_dataset(design), False
             layout = design.layout(dataset)
         except DataError as error:
             dataset, reasons = None, [problem.sentence for problem in error.problems]
@@ -133,9 +131,18 @@ class Session(param.Parameterized):
         output = self.output if self.output in design.outputs else design.outputs[0]
         names = () if layout is None else layout.partitions.names
         partition = self.partition if self.partition in names else ""
+        if follows:  # the partition was chosen by a click on the cell, which may lie in another now
+            partition = _partition_at(layout, self.cell)
         self.param.update(
             design=design, dataset=dataset, layout=layout, reasons=reasons, output=output, partition=partition
         )
+
+
+def _partition_at(layout: Layout | None, cell: int) -> str:
+    if layout is None:
+        return ""
+    region = int(layout.cells.label[cell])
+    return layout.partitions.names[region * len(layout.partitions.times)] if region >= 0 else ""
 
 
 def _source(design: Design) -> tuple[Any, ...]:

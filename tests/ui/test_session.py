@@ -1,5 +1,6 @@
 """A session changes its design by gestures that can be undone, and tells what makes no sense."""
 
+import numpy as np
 import pytest
 
 from motrain_app.data import open_dataset
@@ -71,3 +72,15 @@ def test_the_selection_falls_away_with_what_was_selected(session):
     assert session.partition == "south"
     session.change("Deleted all", regions=None)
     assert session.partition == ""
+
+
+def test_a_partition_that_was_chosen_by_a_cell_is_that_of_the_cell_however_regions_change(session):
+    session.cell = int(np.argmin(session.dataset["lat"].values))
+    assert session.partition == "everywhere"
+    session.change("Drew two", regions=[box("north", 0, 41.5, 10, 50), box("south", 0, 30, 10, 41.4)])
+    assert session.partition == "south"
+    session.change("Deleted south", regions=[box("north", 0, 41.5, 10, 50)])
+    assert session.partition == "", "it lies in none"
+    session.partition = "north"
+    session.change("Drew south", regions=[box("north", 0, 41.5, 10, 50), box("south", 0, 30, 10, 41.4)])
+    assert session.partition == "north", "chosen by name"

@@ -154,6 +154,8 @@ def measure_partitioning(
         raise RunError(f"The members of {run.path.name} and of one operator for all withheld no row in common.")
     random = try_random_partitions(run, draws=control, one=None if static else one)
     notes = (withheld.partial_words,) if withheld.partial_words else ()
+    if control is None and (why := why_none_at_random(run)):
+        notes += (f"No random partitions were tried: {why}.",)
     return PartitioningPays(plan.outputs, tuple(names), judge.change(), stack_changes(changes), one, random, notes)
 
 
@@ -164,11 +166,12 @@ def payoffs_over_sums(run_folder: str) -> tuple[Payoff, ...]:
     return measure_partitioning(Run(run_folder), control=0).payoffs
 
 
-def random_partitions_of(run_folder: str) -> Control | None:
-    """Judge random partitions beside those of a run, as `try_random_partitions`; for another process to call."""
+def random_partitions_of(run_folder: str) -> Control | str:
+    """Judge random partitions beside those of a run, or say why there are none; for another process to call."""
     from motrain_app.runs.run import Run
 
-    return try_random_partitions(Run(run_folder))
+    run = Run(run_folder)
+    return why_none_at_random(run) or try_random_partitions(run) or ""
 
 
 def _refuse(run: "Run", withheld: Withheld, *, jackknife: bool) -> None:
@@ -196,21 +199,33 @@ def try_random_partitions(run: "Run", *, draws: int | None = None, one: OneForAl
     Parameters
     ----------
     draws
-        How many; None: 39, or none where each region is one cell, or there are so many partitions that it takes
-        minutes. Nor are there any while partitions wait to be trained, as the run's own are not all judged yet.
+        How many; None: 39, or none where `why_none_at_random` has a reason. Nor are there any while partitions wait to
+        be trained, as the run's own are not all judged yet.
     one
         One operator for all of the run's learner, where there is one already; it serves if that is ridge.
     """
-    withheld = Withheld(RunFolder(run.path))
-    plan = withheld.plan
     if draws is None:
-        each_cell = np.bincount(plan.region_of_cell[plan.region_of_cell >= 0]).max() == 1
-        long = DRAWS * plan.n_partitions * len(plan.outputs) > FITS_AT_MOST
-        draws = 0 if plan.n_partitions == 1 or each_cell or long else DRAWS
+        draws = 0 if why_none_at_random(run) else DRAWS
+    withheld = Withheld(RunFolder(run.path))
     if not draws or withheld.waiting:
         return None
     learner = ridge_like(run.design)
     _, options = resolve_learner(learner)
     if one is None or learner != run.design.learner:
         one = fit_for_all(run, run.design.change(regions=None, periods=None, learner=learner))
-    return judge_random_partitions(one, options, plan, folds_of(run), draws=draws, seed=run.design.seed)
+    return judge_random_partitions(one, options, withheld.plan, folds_of(run), draws=draws, seed=run.design.seed)
+
+
+def why_none_at_random(run: "Run") -> str:
+    """Say why partitions of a run are not held against random ones unless that is asked for; empty where they are."""
+    withheld = Withheld(RunFolder(run.path))
+    plan = withheld.plan
+    if withheld.waiting:
+        return "partitions are still to be trained"
+    if withheld.trainable == 1:
+        return "one partition alone cannot be dealt in another way"
+    if np.bincount(plan.region_of_cell[plan.region_of_cell >= 0]).max() == 1:
+        return "cells can only be dealt in one way where each region is one"
+    if DRAWS * plan.n_partitions * len(plan.outputs) > FITS_AT_MOST:
+        return "that takes minutes for so many partitions; run.pays(control=39) does it"
+    return ""

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom
+from scipy.special import bdtrc
 
 from motrain_app.operators import Variable
 from motrain_app.operators.seasons import SEASONS, season_of_record
@@ -31,7 +31,7 @@ def bias_remarks(folder: RunFolder) -> list[str]:
     seasons = season_bias(sums.error, sums.weight, sums.season)
     found = cancelling_bias(seasons, sums.year, plan.outputs)
     n = len(reader.partitions)
-    by_chance = binom.sf(sums.partitions - 1, n, CHANCE)
+    by_chance = bdtrc(sums.partitions - 1, n, CHANCE)
     for output, number, chance in zip(plan.outputs, sums.partitions.tolist(), by_chance.tolist(), strict=True):
         if n > 1 and chance < _UNLIKELY:
             found.append(f"{output.name}: bias cancels over the year in {number} of {n} partitions.")

@@ -31,7 +31,7 @@ MEANINGS = {
     "high": "upper end of the 95 % interval of the score",
     "n": "number of rows",
     "baseline": "name of the baseline that the score stands beside; empty without one",
-    "baseline_value": "score of that baseline on the same rows",
+    "baseline_value": "score of that baseline, on those of these rows for which it has a value",
     "p": "p-value of no difference in mean squared error from that baseline, of skills",
     "significant": "whether it remains when false discoveries over the partitions are controlled at 5 %",
 }

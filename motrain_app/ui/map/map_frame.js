@@ -220,6 +220,10 @@ export function render({model, view}) {
     if (message.kind === "painted") {
       clearTimeout(slow)
       busy.hidden = true
+      if (mouse && !chip.hidden) {
+        mouse.asked = false // what is said there is of the colours before
+        ask()
+      }
     }
   }
 
