@@ -16,7 +16,7 @@ BLOCK_BYTES = 1 << 30  # of a block, in a worker: its rows, and all that a learn
 STACK_SLOTS = 32  # of a stack at most: it costs as little a slot as a larger one, and less of it is in vain
 CANDIDATES_OF_BLOCK = 2000  # at all places together: some seconds of work
 _BYTES_A_VALUE = 32  # of a row: float32 as read, float64 as worked on, and their copies
-_BYTES_JUDGED, _BYTES_JUDGED_MORE = 1200, 64  # of a row, while one output is scored; for each output besides
+_BYTES_JUDGED, _BYTES_JUDGED_MORE = 700, 64  # of a row, while one output is scored; for each output besides
 _BYTES_OF_ORDER = 8  # of a row, for each member of a learner that pads: which rows it takes next
 
 

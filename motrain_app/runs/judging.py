@@ -13,7 +13,7 @@ from motrain_app.runs.baselines import Baselines
 from motrain_app.runs.blockfile import TEST, Judged
 from motrain_app.runs.diagnosing import Diagnosis, diagnose
 from motrain_app.runs.predicting import members_of, predict_rows
-from motrain_app.skill import COVERAGE_LEVEL, Scores, judge_folds, score_outputs
+from motrain_app.skill import COVERAGE_LEVEL, SummedOutputs, judge_folds, scores_of, sum_outputs
 
 Array = NDArray[np.floating]
 REPLICATES = 1000
@@ -47,7 +47,7 @@ def judge(block: Block, fitted: Fitted, baselines: Baselines, axes: Axes, metric
         Names of the scores to keep.
     """
     parts = [_predict(block, fitted, baselines, axes, partition) for partition in range(len(block))]
-    scores = [score_held_out(part, block.seed, metrics).pack() for part in parts]
+    scores = [one.pack() for one in scores_of(_sum_held_out(part, block.seed, metrics) for part in parts)]
     beside = [np.stack(list(part.baselines.values())).astype(np.float32) for part in parts]
     return Judged(
         row_start=np.cumsum([0, *(len(part.fold) for part in parts)]).astype(np.int64),
@@ -65,12 +65,12 @@ def judge(block: Block, fitted: Fitted, baselines: Baselines, axes: Axes, metric
     )
 
 
-def score_held_out(part: _Predictions, seed: int, metrics: Sequence[str]) -> Scores:
-    """Score the held-out rows of a partition, pooled over folds, beside the baselines."""
+def _sum_held_out(part: _Predictions, seed: int, metrics: Sequence[str]) -> SummedOutputs:
+    """Sum the held-out rows of a partition for its scores, pooled over folds, beside the baselines."""
     rows = part.fold >= 0
     there = part.axes.part(np.flatnonzero(rows))
     observed, predicted = part.observed[:, rows], part.predicted[:, rows]
-    return score_outputs(
+    return sum_outputs(
         observed,
         predicted,
         {name: values[:, rows] for name, values in part.baselines.items()},

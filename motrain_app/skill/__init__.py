@@ -51,10 +51,11 @@ from motrain_app.skill.registry import (
     metric,
     metric_names,
 )
-from motrain_app.skill.scores import Scores, score_outputs, unpack_scores
+from motrain_app.skill.scores import Scores, score_outputs, scores_of, unpack_scores
 from motrain_app.skill.season import DAYS_PER_YEAR, day_of_year, season_harmonics
 from motrain_app.skill.season_bias import SeasonBias, cancels, season_bias
 from motrain_app.skill.significance import adjusted_p, discoveries
+from motrain_app.skill.summed import SummedOutputs, sum_outputs
 from motrain_app.skill.summing import moments, moments_by_group
 from motrain_app.skill.tables import score_frame, score_table
 from motrain_app.skill.totals import BestBaselines, Piece, Totals
@@ -78,6 +79,7 @@ __all__ = [
     "Ranked",
     "Scores",
     "SeasonBias",
+    "SummedOutputs",
     "Totals",
     "adjusted_p",
     "anomalies",
@@ -125,11 +127,13 @@ __all__ = [
     "score_frame",
     "score_outputs",
     "score_table",
+    "scores_of",
     "sd_ratio",
     "season_bias",
     "season_harmonics",
     "skill",
     "spearman",
+    "sum_outputs",
     "time_blocks",
     "ubrmse",
     "unpack_scores",

@@ -84,7 +84,7 @@ def bootstrap_outputs(
     key
         Of the random draws.
     """
-    cuts = [_cut(one, baselines) if replicates else None for one in outputs]
+    cuts = _cut(outputs, baselines) if replicates else [None] * len(outputs)
     bounds = np.array([metric.bounds for metric in metrics]).reshape(-1, 2).T
     able = [i for i, cut in enumerate(cuts) if cut is not None and cut.effective >= MIN_BLOCKS]
     found = [_without(len(metrics), len(baselines), cut) for cut in cuts]
@@ -100,13 +100,26 @@ def bootstrap_outputs(
     losses = [replace(_LOSS_DIFFERENCE, over=name) for name in baselines]
     layouts, whole = [one.layouts for one in chosen], [one.by_cell.sum(axis=1)[:, None] for one in chosen]
     compared = [evaluate(losses, layouts, sums, [None] * len(chosen)) for sums in (whole, drawn)]
+    effective, missing = (np.array([getattr(one, name) for one in blocks]) for name in ("effective", "missing"))
+
+    def of_each(statistics: FloatArray, known: FloatArray) -> FloatArray:
+        """Return what is known of each output for each of [statistics, outputs, ...], in one row."""
+        return np.broadcast_to(known, statistics.shape[:2]).ravel()
+
+    ends = bootstrap_interval(
+        values.reshape(-1, replicates), blocks=of_each(values, effective), missing=of_each(values, missing)
+    )
+    low, high = (np.clip(end.reshape(values.shape[:2]).T, *bounds) for end in ends)
+    difference, differences = compared
+    p = bootstrap_p(
+        difference.ravel(),
+        differences.reshape(-1, replicates),
+        blocks=of_each(difference, effective),
+        missing=of_each(difference, missing),
+    ).reshape(difference.shape)
     for place, i in enumerate(able):
         one = blocks[place]
-        ends = bootstrap_interval(values[:, place], blocks=one.effective, missing=one.missing)
-        low, high = (np.clip(end, *bounds) for end in ends)
-        difference, differences = compared
-        p = bootstrap_p(difference[:, place], differences[:, place], blocks=one.effective, missing=one.missing)
-        found[i] = OutputIntervals(low, high, p, one.cut.days, one.effective)
+        found[i] = OutputIntervals(low[place], high[place], p[:, place], one.cut.days, one.effective)
     return found
 
 
@@ -116,40 +129,54 @@ def _without(n_metrics: int, n_baselines: int, blocks: _Blocks | None) -> Output
     return OutputIntervals(nothing, nothing, np.full(n_baselines, np.nan), days, effective)
 
 
-def _cut(one: PredictionSums, baselines: Sequence[str]) -> _Blocks | None:
-    """Cut the days of an output into blocks; None where there is nothing to resample."""
-    if one.rows.places.n_days == 0:
-        return None
-    series, weight = _influences(one, baselines)
-    # Nor where a prediction is infinite, in whatever replicate it may fall.
-    if not np.isfinite(one.by_cell[one.layouts["values", None].columns]).all():
-        return None
-    length = block_length(series, weight > 0)
-    cut = DayBlocks.of_length(one.rows.places.n_days, float(length.days.max()))
+def _cut(outputs: Sequence[PredictionSums], baselines: Sequence[str]) -> list[_Blocks | None]:
+    """Cut the days of outputs into blocks; None where there is nothing to resample."""
+    cuts: list[_Blocks | None] = [None] * len(outputs)
+    together: dict[int, list[int]] = {}  # most outputs have the same rows, and so the same days
+    for i, one in enumerate(outputs):
+        # Nor where a prediction is infinite, in whatever replicate it may fall.
+        if one.rows.places.n_days and np.isfinite(one.by_cell[one.layouts["values", None].columns]).all():
+            together.setdefault(id(one.rows.places), []).append(i)
+    for alike in together.values():
+        series = [_influences(outputs[i], baselines) for i in alike]
+        plain = outputs[alike[0]]
+        present = plain.by_day(plain.layouts["values", None].columns[WEIGHT]) > 0
+        length = block_length(np.concatenate(series), present)
+        ends = np.cumsum([len(one) for one in series])
+        for i, start, end in zip(alike, [0, *ends[:-1].tolist()], ends.tolist(), strict=True):
+            longest, leakage = (float(one[start:end].max()) for one in (length.days, length.leakage))
+            cuts[i] = _cut_into(outputs[i], longest, leakage)
+    return cuts
+
+
+def _cut_into(one: PredictionSums, days: float, leakage: float) -> _Blocks:
+    """Cut the days of an output into blocks of about so many days."""
+    cut = DayBlocks.of_length(one.rows.places.n_days, days)
     pieces = one.columns.over(cut.piece(one.rows.places.day), cut.starts)
     effective = float(even_number(pieces[one.layouts["values", None].columns[WEIGHT]])) / cut.parts
-    return _Blocks(cut, effective, float(length.leakage.max()) / cut.days, pieces)
+    return _Blocks(cut, effective, leakage / cut.days, pieces)
 
 
-def _influences(one: PredictionSums, baselines: Sequence[str]) -> tuple[FloatArray, FloatArray]:
-    """Return what each day adds to bias, RMSE and skill over each baseline, up to a factor, and the weight of each day.
+def _influences(one: PredictionSums, baselines: Sequence[str]) -> FloatArray:
+    """Return what each day adds to bias, RMSE and skill over each baseline, up to a factor; shape (series, days).
 
     These are the derivatives of the scores by the sums (see `motrain_app.skill.blocks.influence`), written out: the
     error about its mean, its square about the MSE, and the difference of the losses, that of the baseline times the
-    ratio of both. Shapes (series, days) and (days).
+    ratio of both.
     """
     plain = one.layouts["values", None]
-    weight = one.by_day(int(plain.columns[WEIGHT]))
+    weight = one.by_day(plain.columns[WEIGHT])
     error, square = _errors_by_day(one, plain, ERR, ERR2, SHIFT_ERR)
     rows = weight.sum()
     found = [error - weight * (error.sum() / rows), square - weight * (square.sum() / rows)]
     for name in baselines:
         layout = one.layouts["values", name]
-        _, mine = _errors_by_day(one, layout, ERR, ERR2, SHIFT_ERR)
-        _, theirs = _errors_by_day(one, layout, BASE, BASE2, SHIFT_BASE)
+        on_all_rows = layout.columns[ERR2] == plain.columns[ERR2]
+        mine = square if on_all_rows else _errors_by_day(one, layout, ERR, ERR2, SHIFT_ERR)[1]
+        theirs = _errors_by_day(one, layout, BASE, BASE2, SHIFT_BASE)[1]
         if theirs.sum() > 0:
             found.append(mine - (mine.sum() / theirs.sum()) * theirs)
-    return np.nan_to_num(np.stack(found)), weight
+    return np.asarray(np.nan_to_num(np.stack(found)), np.float64)
 
 
 def _errors_by_day(
@@ -157,7 +184,7 @@ def _errors_by_day(
 ) -> tuple[FloatArray, FloatArray]:
     """Return the sums of errors, and of their squares, over each day."""
     about = layout.shift[shift]
-    weight, e, ee = (one.by_day(int(layout.columns[place])) for place in (WEIGHT, first, second))
+    weight, e, ee = (one.by_day(layout.columns[place]) for place in (WEIGHT, first, second))
     with np.errstate(invalid="ignore", over="ignore"):
         return e + about * weight, ee + about * (2 * e + about * weight)
 

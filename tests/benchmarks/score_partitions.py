@@ -9,7 +9,7 @@ import time
 import numpy as np
 from scipy.signal import lfilter
 
-from motrain_app.skill import COVERAGE_LEVEL, OVER, judge_folds, metric_names, score_outputs
+from motrain_app.skill import COVERAGE_LEVEL, OVER, judge_folds, metric_names, scores_of, sum_outputs
 
 ROWS, OUTPUTS = 5000, 3
 
@@ -27,13 +27,17 @@ def main(partitions: int, replicates: int) -> float:
         baselines = {"mean": np.zeros((OUTPUTS, ROWS)), "climatology": season + 0 * observed, "ridge": 0.9 * observed}
         pieces.append((observed, observed + error, baselines))
     metrics = (*metric_names(), *(OVER + name for name in pieces[0][2]))
+
+    def summed():
+        for number in range(partitions):
+            observed, predicted, baselines = pieces[number % len(pieces)]
+            within = judge_folds(observed - predicted, when, fold, level=COVERAGE_LEVEL)[0]
+            yield sum_outputs(
+                observed, predicted, baselines, when, within=within, metrics=metrics, key=0, replicates=replicates
+            )
+
     begin = time.perf_counter()
-    for number in range(partitions):
-        observed, predicted, baselines = pieces[number % len(pieces)]
-        within = judge_folds(observed - predicted, when, fold, level=COVERAGE_LEVEL)[0]
-        score_outputs(
-            observed, predicted, baselines, when, within=within, metrics=metrics, key=0, replicates=replicates
-        )
+    assert sum(1 for _ in scores_of(summed())) == partitions
     return time.perf_counter() - begin
 
 

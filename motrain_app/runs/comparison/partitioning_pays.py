@@ -153,10 +153,11 @@ def measure_partitioning(
     if not names:
         raise RunError(f"The members of {run.path.name} and of one operator for all withheld no row in common.")
     random = try_random_partitions(run, draws=control, one=None if static else one)
-    notes = (withheld.partial_words,) if withheld.partial_words else ()
+    notes = [withheld.partial_words] if withheld.partial_words else []
     if control is None and (why := why_none_at_random(run)):
-        notes += (f"No random partitions were tried: {why}.",)
-    return PartitioningPays(plan.outputs, tuple(names), judge.change(), stack_changes(changes), one, random, notes)
+        notes.append(f"No random partitions were tried: {why}.")
+    change = judge.change(), stack_changes(changes)
+    return PartitioningPays(plan.outputs, tuple(names), *change, one, random, tuple(notes))
 
 
 def payoffs_over_sums(run_folder: str) -> tuple[Payoff, ...]:

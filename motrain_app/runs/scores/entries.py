@@ -1,6 +1,6 @@
 """Scores of groups of rows of each partition, one after the other: what one process makes of some partitions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from motrain_app.runs.scores.grouping import ALL, CELL, KEYWORDS, Cuts, Grouping
 from motrain_app.runs.scores.judged_rows import JudgedReader, JudgedRows
 from motrain_app.runs.scores.question import ScoreQuestion
 from motrain_app.runs.scores.row_values import row_values
-from motrain_app.skill import Scores, get_metric, score_each_cell, score_outputs
+from motrain_app.skill import SummedOutputs, get_metric, score_each_cell, scores_of, sum_outputs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,37 +71,44 @@ def score_entries(reader: JudgedReader, question: ScoreQuestion, grouping: Group
 
     What comes of a partition depends on no other one, nor on which are read together.
     """
-    score = _score_cells if question.grouped_by == CELL else _score_groups
-    return Entries.joined(
-        [score(part, reader, question, grouping, seed) for chunk in reader.chunks() for part in chunk]
-    )
+    parts = (part for chunk in reader.chunks() for part in chunk)
+    if question.grouped_by == CELL:
+        return Entries.joined([_score_cells(part, reader, question, seed) for part in parts])
+    number: list[int] = []
+    groups: list[int] = []
+
+    def summed() -> Iterator[SummedOutputs]:
+        for part in parts:
+            for group, rows in _groups(part, question, grouping):
+                number.append(part.number)
+                groups.append(group)
+                yield _sum(part, rows, reader, question, seed)
+
+    packed = [scores.pack() for scores in scores_of(summed())]
+    return Entries(np.array(number, np.int64), np.array(groups, np.int64), np.array(packed)) if packed else None
 
 
-def _score_groups(
-    part: JudgedRows, reader: JudgedReader, question: ScoreQuestion, grouping: Grouping, seed: int
-) -> Entries:
-    if question.grouped_by is None and not len(part.time):  # of which it is said that there is no row
-        none = _score(part, np.zeros(0, np.int64), reader, question, seed)
-        return Entries(np.array([part.number]), np.zeros(1, np.int64), none.pack()[None])
+def _groups(
+    part: JudgedRows, question: ScoreQuestion, grouping: Grouping
+) -> Iterator[tuple[int, NDArray[np.integer[Any]]]]:
+    """Yield the groups that have rows of a partition, and these rows; of a partition as a whole, also none."""
+    if question.grouped_by is None and not len(part.time):
+        yield 0, np.zeros(0, np.int64)
+        return
     label = grouping.label(part)
     order = np.argsort(label, kind="stable")
     there, first = np.unique(label[order], return_index=True)
-    ends = [*first[1:].tolist(), len(order)]
-    groups: list[int] = []
-    packed = []
-    for group, start, end in zip(there.tolist(), first.tolist(), ends[: len(there)], strict=True):
+    for group, rows in zip(there.tolist(), np.split(order, first[1:]), strict=False):  # without a row there is no group
         if group >= 0:
-            groups.append(group)
-            packed.append(_score(part, order[start:end], reader, question, seed).pack())
-    return Entries(np.full(len(groups), part.number), np.array(groups, np.int64), np.array(packed))
+            yield group, rows
 
 
-def _score(
+def _sum(
     part: JudgedRows, rows: NDArray[np.integer[Any]], reader: JudgedReader, question: ScoreQuestion, seed: int
-) -> Scores:
+) -> SummedOutputs:
     every = len(rows) == len(part.time)
     kept = slice(None) if every else rows
-    return score_outputs(
+    return sum_outputs(
         part.observed[:, kept],
         part.predicted[:, kept],
         dict(zip(reader.baselines, part.baselines[..., kept], strict=True)),
@@ -114,9 +121,7 @@ def _score(
     )
 
 
-def _score_cells(
-    part: JudgedRows, reader: JudgedReader, question: ScoreQuestion, grouping: Grouping, seed: int
-) -> Entries:
+def _score_cells(part: JudgedRows, reader: JudgedReader, question: ScoreQuestion, seed: int) -> Entries:
     if not len(part.time):
         return Entries(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
     cells, scores = score_each_cell(
