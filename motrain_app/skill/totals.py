@@ -6,8 +6,9 @@ cell over time, and the rows of a few cells for the intervals of medians.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -106,9 +107,13 @@ class _Units:
         return len(self.group)
 
 
-def _outputs(piece: Piece) -> list[tuple[int, IntArray, _Units]]:
+_OfOutput = tuple[int, IntArray, _Units]
+ForEach = Callable[[Callable[[_OfOutput], None], Iterable[_OfOutput]], Iterable[None]]
+
+
+def _outputs(piece: Piece) -> list[_OfOutput]:
     """Return for each output that has any: its rows with observed, predicted and a group, and their units."""
-    found: list[tuple[int, IntArray, _Units]] = []
+    found: list[_OfOutput] = []
     cells, place = np.unique(piece.cell, return_inverse=True)
     for output in range(len(piece.observed)):
         there = ~(np.isnan(piece.observed[output]) | np.isnan(piece.predicted[output])) & (piece.group >= 0)
@@ -163,48 +168,58 @@ class Totals:
         self._sampled[sampled[evenly(len(sampled), MAX_CELLS)]] = True
         self._sums = [TotalSums.empty(self._n_days) for _ in range(best.shape[1])]
 
-    def add(self, piece: Piece) -> None:
-        """Take in a piece."""
-        day = piece.time.astype("datetime64[D]").astype(np.int64) - self._first
-        for output, rows, units in _outputs(piece):
-            sums = self._sums[output]
-            observed, predicted = (
-                values[output, rows].astype(np.float64) for values in (piece.observed, piece.predicted)
-            )
-            time, group = piece.time[rows], piece.group[rows]
-            weight = (self._area[units.cell] / units.count)[units.of_row]
-            best = self._best[group, output]
-            others = piece.baselines[:, output, rows].astype(np.float64)
-            reference = np.full(len(rows), np.nan)
-            if len(others):
-                picked = np.take_along_axis(others, np.maximum(best, 0)[None], axis=0)[0]
-                reference = np.where(best >= 0, picked, np.nan)
-            within = None if piece.within is None else piece.within[output, rows].astype(np.float64)
-            slots = Slots(group, day[rows], self._n_groups, self._n_days)
-            truth = Observed(observed, time, units.of_row)
-            series = series_of(self._metrics, truth, predicted, within)
-            for kind, (first, second) in series.items():
-                sums.daily(kind).add(slots, first, second, weight=weight)
-            for name in {
-                *([BEST] if len(others) else []),
-                *(metric.over for metric in self._metrics if metric.over in self._baselines),
-            }:
-                against = others[self._baselines.index(name)] if name else reference
-                sums.daily(("values", name)).add(slots, observed, predicted, baseline=against, weight=weight)
-            if any(metric.of == "days" for metric in self._metrics):
-                sums.unweighted.add(slots, observed, predicted)
-            self._score_cells(sums.of_cells, series, units)
-            if len(others):
-                of_best = series_of(self._metrics, truth, reference)
-                self._score_cells(sums.of_cells_best, of_best, units)
-                for kind, (first, second) in of_best.items():
-                    # The best baseline beside itself, so that its skill is 0.
-                    beside = second if kind == ("values", None) else None
-                    sums.best_daily(kind).add(slots, first, second, baseline=beside, weight=weight)
-            kept = np.flatnonzero(self._sampled[piece.cell[rows]])
-            if len(kept):
-                columns = [observed, predicted, reference, np.full(len(rows), np.nan) if within is None else within]
-                sums.sample.append((np.stack(columns)[:, kept], time[kept], piece.cell[rows][kept], group[kept]))
+    def add(self, piece: Piece, each: ForEach = map) -> None:
+        """Take in a piece.
+
+        Parameters
+        ----------
+        piece
+            All rows of some cells.
+        each
+            Calls a function with each output: they have nothing in common, so that threads may do so.
+        """
+        for _ in each(partial(self._add, piece), _outputs(piece)):
+            pass
+
+    def _add(self, piece: Piece, of_output: _OfOutput) -> None:
+        output, rows, units = of_output
+        day = piece.time.astype("datetime64[D]").astype(np.int64)[rows] - self._first
+        sums = self._sums[output]
+        observed, predicted = (values[output, rows].astype(np.float64) for values in (piece.observed, piece.predicted))
+        time, group = piece.time[rows], piece.group[rows]
+        weight = (self._area[units.cell] / units.count)[units.of_row]
+        best = self._best[group, output]
+        others = piece.baselines[:, output, rows].astype(np.float64)
+        reference = np.full(len(rows), np.nan)
+        if len(others):
+            picked = np.take_along_axis(others, np.maximum(best, 0)[None], axis=0)[0]
+            reference = np.where(best >= 0, picked, np.nan)
+        within = None if piece.within is None else piece.within[output, rows].astype(np.float64)
+        slots = Slots(group, day, self._n_groups, self._n_days)
+        truth = Observed(observed, time, units.of_row)
+        series = series_of(self._metrics, truth, predicted, within)
+        for kind, (first, second) in series.items():
+            sums.daily(kind).add(slots, first, second, weight=weight)
+        for name in {
+            *([BEST] if len(others) else []),
+            *(metric.over for metric in self._metrics if metric.over in self._baselines),
+        }:
+            against = others[self._baselines.index(name)] if name else reference
+            sums.daily(("values", name)).add(slots, observed, predicted, baseline=against, weight=weight)
+        if any(metric.of == "days" for metric in self._metrics):
+            sums.unweighted.add(slots, observed, predicted)
+        self._score_cells(sums.of_cells, series, units)
+        if len(others):
+            of_best = series_of(self._metrics, truth, reference)
+            self._score_cells(sums.of_cells_best, of_best, units)
+            for kind, (first, second) in of_best.items():
+                # The best baseline beside itself, so that its skill is 0.
+                beside = second if kind == ("values", None) else None
+                sums.best_daily(kind).add(slots, first, second, baseline=beside, weight=weight)
+        kept = np.flatnonzero(self._sampled[piece.cell[rows]])
+        if len(kept):
+            columns = [observed, predicted, reference, np.full(len(rows), np.nan) if within is None else within]
+            sums.sample.append((np.stack(columns)[:, kept], time[kept], piece.cell[rows][kept], group[kept]))
 
     def _score_cells(
         self,

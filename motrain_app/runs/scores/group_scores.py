@@ -2,21 +2,24 @@
 
 Everything is computed from the predictions that block files hold, read a few partitions at a time, so that memory does
 not grow with their number; also metrics that were registered after the run was trained. Partitions are scored on all
-cores; all of them together on one, as the order in which they are summed decides the last bits.
+cores by processes. All of them together are summed in one order, which decides the last bits: threads take one output
+each, and read what comes next.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from motrain_app.design import Design
+from motrain_app.runs.environment import processes
 from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.judging import REPLICATES
 from motrain_app.runs.plan import Plan
 from motrain_app.runs.scores.entries import Entries, grouping_for, reader_for, score_entries
 from motrain_app.runs.scores.grouping import ALL, KEYWORDS, Cuts, Grouping, find_cuts
-from motrain_app.runs.scores.judged_rows import OF_TEST, JudgedReader, JudgedRows, joined
+from motrain_app.runs.scores.judged_rows import CHUNK_ROWS, OF_TEST, JudgedReader, JudgedRows, joined
 from motrain_app.runs.scores.portions import Portion, cut_portions, process_count
 from motrain_app.runs.scores.question import ScoreQuestion, check_scores
 from motrain_app.runs.scores.row_values import row_values
@@ -59,7 +62,7 @@ def score_groups(
     cuts = cuts_of(folder, plan, question)
     grouping = grouping_for(folder, design, plan, question, cuts)
     if question.pooled:
-        return _of_all(reader, design, question, grouping)
+        return _of_all(reader, design, question, grouping, threads=processes(workers))
     portions = cut_portions(reader, question, grouping)
     found = score_portions(portions, reader, folder, question, grouping, design.seed, cuts=cuts, workers=workers)
     return _frame_of(found, reader, question, grouping)
@@ -112,28 +115,31 @@ def _frame_of(
     return _frame(scores, reader, question, partitions, groups if question.grouped_by is not None else None)
 
 
-def _of_all(reader: JudgedReader, design: Design, question: ScoreQuestion, grouping: Grouping) -> "pd.DataFrame":
+def _of_all(
+    reader: JudgedReader, design: Design, question: ScoreQuestion, grouping: Grouping, *, threads: int
+) -> "pd.DataFrame":
     """Score all partitions together, in two passes: which baseline is best, then the scores."""
     plan = reader.plan
     areas = cell_areas(plan.lat, plan.lon)
     sizes = {"n_groups": len(grouping.names)}
     finder = BestBaselines(areas.weight, n_outputs=len(plan.outputs), n_baselines=len(reader.baselines), **sizes)
     seen = np.zeros(len(plan.lat), bool)
-    for chunk in reader.without_intervals().chunks():
-        piece = _piece(chunk, plan, grouping)
-        seen[piece.cell] = True
-        finder.add(piece)
-    totals = Totals(
-        areas.weight,
-        (plan.time.min(), plan.time.max()),
-        metrics=question.metrics,
-        baselines=reader.baselines,
-        best=finder.best(),
-        sampled=np.flatnonzero(seen),
-        **sizes,
-    )
-    for chunk in reader.chunks():
-        totals.add(_piece(chunk, plan, grouping))
+    with ThreadPoolExecutor(min(threads, len(plan.outputs) + 1), "motrain-totals") as pool:
+        for piece in _read_ahead(_pieces(reader.without_intervals(), grouping), pool):
+            seen[piece.cell] = True
+            finder.add(piece)
+        totals = Totals(
+            areas.weight,
+            (plan.time.min(), plan.time.max()),
+            metrics=question.metrics,
+            baselines=reader.baselines,
+            best=finder.best(),
+            sampled=np.flatnonzero(seen),
+            **sizes,
+        )
+        for piece in _read_ahead(_pieces(reader, grouping), pool):
+            # Of one large region alone, the rows of one output at a time are in memory.
+            totals.add(piece, pool.map if len(piece.time) <= 2 * CHUNK_ROWS else map)
     scores = totals.scores(key=design.seed, replicates=REPLICATES)
     there = np.flatnonzero((scores.n > 0).any(axis=1))
     kept = unpack_scores(scores.pack()[there], metrics=question.metrics, baselines=reader.baselines)
@@ -141,6 +147,18 @@ def _of_all(reader: JudgedReader, design: Design, question: ScoreQuestion, group
     frame = _frame(kept if names else None, reader, question, [TOTAL] * len(names), names)
     frame.attrs["weights"] = areas.how
     return frame
+
+
+def _read_ahead(pieces: Iterator[Piece], pool: Executor) -> Iterator[Piece]:
+    """Yield pieces, of which the next is being read meanwhile."""
+    coming = pool.submit(next, pieces, None)
+    while (piece := coming.result()) is not None:
+        coming = pool.submit(next, pieces, None)
+        yield piece
+
+
+def _pieces(reader: JudgedReader, grouping: Grouping) -> Iterator[Piece]:
+    return (_piece(chunk, reader.plan, grouping) for chunk in reader.chunks())
 
 
 def _piece(chunk: list[JudgedRows], plan: Plan, grouping: Grouping) -> Piece:

@@ -102,6 +102,15 @@ def _sealed(run, folder):
     return Run.open(folder)
 
 
+@pytest.mark.parametrize("by", ["all", ["all", "season"]])
+def test_all_partitions_together_have_the_same_scores_whatever_the_number_of_threads(run, monkeypatch, by):
+    monkeypatch.setattr("motrain_app.runs.scores.judged_rows.CHUNK_ROWS", 1)  # a piece for each region
+    frames = [run.skill(by=by, metrics=METRICS, workers=workers) for workers in (1, 2, 4)]
+    monkeypatch.setattr("motrain_app.runs.scores.group_scores.CHUNK_ROWS", 0)  # and no threads
+    for frame in (*frames[1:], run.skill(by=by, metrics=METRICS)):
+        pd.testing.assert_frame_equal(frame, frames[0], check_exact=True)
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_opening_keeps_the_same_scores_whatever_the_number_of_processes(run, many, tmp_path, workers):
     copied = _sealed(run, tmp_path / "copied")
