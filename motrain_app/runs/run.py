@@ -160,8 +160,8 @@ class Run:
             classes, where there are at most 50, and other variables have five ranges with equally many withheld rows.
         workers
             Processes on this machine that score what was not stored; by default one a core, and fewer for few rows. The
-            scores are the same, to the last bit. Metrics of your own are scored in this process alone, and so are all
-            partitions together.
+            scores are the same, to the last bit. Metrics of your own are scored in this process alone, and all
+            partitions together by threads of it.
 
         Returns
         -------
@@ -314,7 +314,7 @@ class Run:
         control
             How many times cells, or times, are dealt at random to partitions of the same sizes, by ridge (of a run by
             another learner: by quadratic ridge, as a stand-in). By default 39, or none where that takes minutes, or
-            each region is one cell; 0: none.
+            each region is one cell, which the notes tell; 0: none.
         workers, scheduler, register
             As in `motrain_app.train`, where something is to be trained.
 
