@@ -11,7 +11,7 @@ import numpy as np
 
 from motrain_app.skill.moments import FloatArray, Moments, divide
 
-__all__ = ["mae_difference", "mse_difference", "rmse_change", "rmse_difference"]
+__all__ = ["loss_difference", "mae_difference", "mse_difference", "rmse_change", "rmse_difference"]
 
 
 def mae_difference(m: Moments) -> FloatArray:
@@ -22,6 +22,11 @@ def mae_difference(m: Moments) -> FloatArray:
 def mse_difference(m: Moments) -> FloatArray:
     """⟨e₁²⟩ − ⟨e₂²⟩, in the square of the unit of the output; NaN without a row."""
     return m.mse - m.baseline_mse
+
+
+def loss_difference(m: Moments) -> FloatArray:
+    """⟨e₁²⟩ − ⟨e₂²⟩ of which the p-value of a skill is: NaN, as the skill, where the second has no error."""
+    return np.where(m.baseline_mse > 0, mse_difference(m), np.nan)
 
 
 def rmse_difference(m: Moments) -> FloatArray:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from motrain_app.skill.block_length import block_length
 from motrain_app.skill.blocks import influence, shared_counts, time_blocks
 from motrain_app.skill.bootstrap import bootstrap_interval, bootstrap_p
-from motrain_app.skill.comparison import mse_difference
+from motrain_app.skill.comparison import loss_difference
 from motrain_app.skill.metrics import bias, rmse
 from motrain_app.skill.moments import FloatArray, Moments
 from motrain_app.skill.registry import Metric, best_indices, get_metric
@@ -62,6 +62,7 @@ def score_each_cell(
     value, low, high, best_value = (np.full(shape, np.nan) for _ in range(4))
     n, blocks, days = (np.zeros(shape[:2]) for _ in range(3))
     p_values = np.full((len(cells), len(others), len(o)), np.nan)
+    n_beside = np.zeros(p_values.shape)
     best = np.full(shape[:2], -1, np.intp)
     for output in range(len(o)):
         rows = order[~(np.isnan(o[output, order]) | np.isnan(p[output, order]))]
@@ -69,6 +70,8 @@ def score_each_cell(
         truth = Observed(o[output, rows], time[rows], place[rows])
         cut = _Cells(truth, p[output, rows], len(cells))
         n[:, output] = cut.count
+        for number, one in enumerate(beside):
+            n_beside[:, number, output] = np.bincount(truth.cell, ~np.isnan(one), len(cells))
         best[:, output] = cut.best_baseline(beside)
         reference = np.full(len(rows), np.nan)
         if len(beside) and len(rows):
@@ -114,6 +117,7 @@ def score_each_cell(
         p=p_values,
         block_days=days,
         blocks=blocks,
+        n_beside=n_beside,
     )
 
 
@@ -204,7 +208,7 @@ class _Cells:
                 )
                 if over is not None:
                     of_over = p.setdefault(over, np.full(self.n_cells, np.nan))
-                    difference, among = mse_difference(total), mse_difference(drawn)
+                    difference, among = loss_difference(total), loss_difference(drawn)
                     share = missing / cut.days
                     of_over[first:last] = bootstrap_p(difference, among, blocks=cut.effective, missing=share)
                 elif series[1] is self.predicted:

@@ -11,7 +11,7 @@ import numpy as np
 from motrain_app.skill.block_length import block_length
 from motrain_app.skill.blocks import DayBlocks, even_number, shared_counts
 from motrain_app.skill.bootstrap import MIN_BLOCKS, bootstrap_interval, bootstrap_p
-from motrain_app.skill.comparison import mse_difference
+from motrain_app.skill.comparison import loss_difference
 from motrain_app.skill.groups import evenly
 from motrain_app.skill.moments import BASE, BASE2, ERR, ERR2, SHIFT_BASE, SHIFT_ERR, WEIGHT, FloatArray
 from motrain_app.skill.output_sums import PredictionSums, evaluate
@@ -22,7 +22,7 @@ __all__ = ["MAX_CELLS", "OutputIntervals", "bootstrap_outputs"]
 
 # Cells whose replicates an interval of a median over cells is made of, at most, evenly taken from all.
 MAX_CELLS = 64
-_LOSS_DIFFERENCE = Metric("mse_difference", mse_difference, 0.0, "min", "square", needs_baseline=True)
+_LOSS_DIFFERENCE = Metric("loss_difference", loss_difference, 0.0, "min", "square", needs_baseline=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +34,7 @@ class OutputIntervals:
     low, high
         Shape (metrics); NaN where there is none.
     p
-        p-value of no difference in MSE from each baseline, shape (baselines).
+        p-value of no difference in MSE from each baseline, shape (baselines); NaN of those that have no error.
     block_days, blocks
         Length of a block in days, NaN without a row, and the effective number of blocks.
     """
@@ -68,8 +68,9 @@ def bootstrap_outputs(
     """Bootstrap the scores of outputs over blocks of days, the cells of a day together.
 
     The length of the blocks comes from the errors, their squares, and the loss differences to each of the baselines, so
-    that it does not depend on which metrics were asked for. A median over more than 64 cells has the interval of the
-    median over 64 of them, moved to its value.
+    that it does not depend on which metrics were asked for. A baseline with gaps has no part in it: what is compared
+    with it is for `motrain_app.skill.incomplete`. A median over more than 64 cells has the interval of the median over
+    64 of them, moved to its value.
 
     Parameters
     ----------
@@ -162,7 +163,7 @@ def _influences(one: PredictionSums, baselines: Sequence[str]) -> FloatArray:
 
     These are the derivatives of the scores by the sums (see `motrain_app.skill.blocks.influence`), written out: the
     error about its mean, its square about the MSE, and the difference of the losses, that of the baseline times the
-    ratio of both.
+    ratio of both; not of a baseline with gaps, which knows other rows.
     """
     plain = one.layouts["values", None]
     weight = one.by_day(plain.columns[WEIGHT])
@@ -171,11 +172,11 @@ def _influences(one: PredictionSums, baselines: Sequence[str]) -> FloatArray:
     found = [error - weight * (error.sum() / rows), square - weight * (square.sum() / rows)]
     for name in baselines:
         layout = one.layouts["values", name]
-        on_all_rows = layout.columns[ERR2] == plain.columns[ERR2]
-        mine = square if on_all_rows else _errors_by_day(one, layout, ERR, ERR2, SHIFT_ERR)[1]
+        if layout.columns[WEIGHT] != plain.columns[WEIGHT]:
+            continue
         theirs = _errors_by_day(one, layout, BASE, BASE2, SHIFT_BASE)[1]
         if theirs.sum() > 0:
-            found.append(mine - (mine.sum() / theirs.sum()) * theirs)
+            found.append(square - (square.sum() / theirs.sum()) * theirs)
     return np.asarray(np.nan_to_num(np.stack(found)), np.float64)
 
 

@@ -84,6 +84,11 @@ class OutputRows:
         places = Places(there.day[kept], there.n_days, there.time[kept], there.cell[kept], there.n_cells)
         return OutputRows(self.observed[kept], places)
 
+    def alone(self, kept: IntArray) -> OutputRows:
+        """Some of the rows as if there were no others: days count from their first; cells keep their numbers."""
+        there = self.places
+        return OutputRows(self.observed[kept], Places.of(there.time[kept], there.cell[kept], there.n_cells))
+
 
 @dataclass(frozen=True, eq=False)
 class PredictionSums:

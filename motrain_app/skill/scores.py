@@ -53,6 +53,8 @@ class Scores:
         Length of the bootstrap's blocks in days; shape (..., outputs).
     blocks
         Effective number of blocks; shape (..., outputs).
+    n_beside
+        Rows that have each baseline, too: those of a comparison with it; shape (..., baselines, outputs).
     """
 
     metrics: tuple[str, ...]
@@ -67,12 +69,14 @@ class Scores:
     p: FloatArray
     block_days: FloatArray
     blocks: FloatArray
+    n_beside: FloatArray
 
     def pack(self) -> FloatArray:
-        """All numbers as one float64 array of shape (..., outputs, 4 + baselines + metrics · (4 + baselines))."""
+        """All numbers as one float64 array of shape (..., outputs, 4 + 2 baselines + metrics · (4 + baselines))."""
         head = np.stack([self.n, self.baseline.astype(np.float64), self.block_days, self.blocks], axis=-1)
         each = np.moveaxis(self.baseline_values, -3, -2)
-        parts = [head, np.moveaxis(self.p, -2, -1), self.value, self.low, self.high, self.baseline_value]
+        beside = [np.moveaxis(one, -2, -1) for one in (self.p, self.n_beside)]
+        parts = [head, *beside, self.value, self.low, self.high, self.baseline_value]
         return np.concatenate([*parts, each.reshape(*each.shape[:-2], -1)], axis=-1)
 
 
@@ -82,7 +86,7 @@ def unpack_scores(packed: ArrayLike, *, metrics: Sequence[str], baselines: Seque
     Parameters
     ----------
     packed
-        Shape (..., outputs, 4 + baselines + metrics · (4 + baselines)).
+        Shape (..., outputs, 4 + 2 baselines + metrics · (4 + baselines)).
     metrics, baselines
         The names given to `score_outputs`, in its order.
 
@@ -93,13 +97,14 @@ def unpack_scores(packed: ArrayLike, *, metrics: Sequence[str], baselines: Seque
     """
     packed = np.asarray(packed, dtype=np.float64)
     m, b = len(metrics), len(baselines)
-    width = _HEAD + b + m * (4 + b)
+    width = _HEAD + 2 * b + m * (4 + b)
     if packed.shape[-1] != width:
         raise ValueError(
             f"packed scores of {m} metrics and {b} baselines are {width} numbers wide, "
-            f"not {packed.shape[-1]}: they were stored under other names"
+            f"not {packed.shape[-1]}: they were stored under other names, or by another version; train again"
         )
-    p, value, low, high, best, each = np.split(packed[..., _HEAD:], b + m * np.arange(5), axis=-1)
+    ends = [b, *(2 * b + m * np.arange(5))]
+    p, n_beside, value, low, high, best, each = np.split(packed[..., _HEAD:], ends, axis=-1)
     return Scores(
         metrics=tuple(metrics),
         baselines=tuple(baselines),
@@ -113,6 +118,7 @@ def unpack_scores(packed: ArrayLike, *, metrics: Sequence[str], baselines: Seque
         p=np.moveaxis(p, -1, -2),
         block_days=packed[..., 2],
         blocks=packed[..., 3],
+        n_beside=np.moveaxis(n_beside, -1, -2),
     )
 
 
@@ -223,4 +229,7 @@ def _scores(summed: SummedOutputs, values: FloatArray) -> Scores:
         p=np.reshape([one.p for one in found], (len(outputs), len(summed.baselines))).T,
         block_days=np.array([one.block_days for one in found]),
         blocks=np.array([one.blocks for one in found]),
+        n_beside=np.reshape([one.n_beside for one in outputs], (len(outputs), len(summed.baselines))).T.astype(
+            np.float64
+        ),
     )

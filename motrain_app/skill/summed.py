@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from motrain_app.skill.given_rows import GivenRows
+from motrain_app.skill.incomplete import beside_incomplete
 from motrain_app.skill.intervals import OutputIntervals, bootstrap_outputs
 from motrain_app.skill.moments import FloatArray
 from motrain_app.skill.output_sums import OutputRows, Places, PredictionSums, Series, prepare, sum_prediction
@@ -35,8 +36,8 @@ class SummedOutput:
         Where the moments of each kind stand among the sums: of the prediction, and of each baseline.
     by_cell
         Likewise the sums over each cell, [columns, cells].
-    n
-        Rows.
+    n, n_beside
+        Rows, and of these the ones that have each baseline.
     best, best_name
         Index and name of the best baseline; −1 and None without one.
     of_days
@@ -48,6 +49,7 @@ class SummedOutput:
     layouts: tuple[Mapping[Kind, Layout], ...]
     by_cell: tuple[FloatArray, ...]
     n: int
+    n_beside: tuple[int, ...]
     best: int
     best_name: str | None
     of_days: FloatArray
@@ -169,14 +171,20 @@ def _sum_some(
     intervals = bootstrap_outputs(
         [one.prediction for one in outputs], metrics, tuple(rows.baselines), best, replicates=replicates, key=key
     )
+    own: dict[str, Any] = {"replicates": replicates, "key": key}
+    for i, one in enumerate(outputs):
+        its = one.prediction.rows, one.predicted, one.incomplete
+        intervals[i] = beside_incomplete(intervals[i], *its, metrics, tuple(rows.baselines), one.best_name, **own)
     return [one.kept(metrics, ends) for one, ends in zip(outputs, intervals, strict=True)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Output:
-    """Sums of an output's prediction and baselines, with its rows."""
+    """Sums of an output's prediction and baselines, with its rows, and the baselines that miss some of these."""
 
     prediction: PredictionSums
+    predicted: FloatArray
+    incomplete: Mapping[str, FloatArray]
     baselines: tuple[PredictionSums, ...]
     best: int
     best_name: str | None
@@ -189,6 +197,7 @@ class _Output:
             layouts=tuple(one.layouts for one in series),
             by_cell=tuple(one.by_cell for one in series),
             n=len(self.prediction.rows.observed),
+            n_beside=tuple(len(one.rows.observed) for one in self.baselines),
             best=self.best,
             best_name=self.best_name,
             of_days=np.array(of_days, np.float64),
@@ -226,7 +235,8 @@ def _sum_output(
         opponents = {other: prepare(there, values[kept]) for other, values in baselines.items()}
         more = _costly(there, raw, None, wanted, rank_products)[0] if name == best_name else {}
         scored.append(sum_prediction(there, centre(there.observed), prepare(there, raw), opponents, **more))
-    return _Output(sums, tuple(scored), best, best_name)
+    incomplete = {name: one.raw for name, one in others.items() if one.valid is not None}
+    return _Output(sums, predicted, incomplete, tuple(scored), best, best_name)
 
 
 def _costly(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.skill.bootstrap import Intervals, bootstrap
-from motrain_app.skill.comparison import mse_difference
+from motrain_app.skill.comparison import loss_difference
 from motrain_app.skill.day_sums import DaySums
 from motrain_app.skill.metrics import bias, rmse, skill
 from motrain_app.skill.moments import FloatArray, Moments
@@ -33,6 +33,8 @@ class TotalSums:
         Days on which a row may fall.
     by_kind, best_by_kind
         Weighted sums over days, of the prediction and of the best baseline.
+    n_beside
+        Rows that have each baseline, too, [baselines, groups].
     unweighted
         Those of the prediction in which each row counts alike, for the effective number of rows.
     of_cells, of_cells_best
@@ -44,6 +46,7 @@ class TotalSums:
 
     n_days: int
     unweighted: DaySums
+    n_beside: FloatArray
     by_kind: dict[Kind, DaySums] = field(default_factory=dict)
     best_by_kind: dict[Kind, DaySums] = field(default_factory=dict)
     of_cells: OfCells = field(default_factory=dict)
@@ -51,9 +54,9 @@ class TotalSums:
     sample: list[tuple[FloatArray, NDArray[np.datetime64], NDArray[Any], NDArray[Any]]] = field(default_factory=list)
 
     @classmethod
-    def empty(cls, n_days: int) -> TotalSums:
+    def empty(cls, n_days: int, n_baselines: int, n_groups: int) -> TotalSums:
         """Nothing summed yet."""
-        return cls(n_days, DaySums(n_days))
+        return cls(n_days, DaySums(n_days), np.zeros((n_baselines, n_groups)))
 
     def daily(self, kind: Kind) -> DaySums:
         """Sums of the prediction."""
@@ -123,6 +126,7 @@ def score_total(
         p=p[:, None],
         block_days=np.array([cut.block_days]),
         blocks=np.array([cut.blocks]),
+        n_beside=sums.n_beside[:, group, None],
     )
 
 
@@ -178,7 +182,7 @@ class _Bootstrap:
             if moments is None:
                 continue
             beside = kind[1] is not None
-            statistics = [metrics[number].function for number in numbers] + ([mse_difference] if beside else [])
+            statistics = [metrics[number].function for number in numbers] + ([loss_difference] if beside else [])
             found = self(moments, statistics, beside)
             low[numbers], high[numbers] = found.low[: len(numbers)], found.high[: len(numbers)]
             if beside:

@@ -166,7 +166,7 @@ class Totals:
         self._n_groups = n_groups
         self._sampled = np.zeros(len(area), bool)
         self._sampled[sampled[evenly(len(sampled), MAX_CELLS)]] = True
-        self._sums = [TotalSums.empty(self._n_days) for _ in range(best.shape[1])]
+        self._sums = [TotalSums.empty(self._n_days, len(baselines), n_groups) for _ in range(best.shape[1])]
 
     def add(self, piece: Piece, each: ForEach = map) -> None:
         """Take in a piece.
@@ -194,6 +194,8 @@ class Totals:
         if len(others):
             picked = np.take_along_axis(others, np.maximum(best, 0)[None], axis=0)[0]
             reference = np.where(best >= 0, picked, np.nan)
+        for number, one in enumerate(others):
+            sums.n_beside[number] += np.bincount(group, ~np.isnan(one), self._n_groups)
         within = None if piece.within is None else piece.within[output, rows].astype(np.float64)
         slots = Slots(group, day, self._n_groups, self._n_days)
         truth = Observed(observed, time, units.of_row)
