@@ -16,6 +16,8 @@ __all__ = ["MIN_YEARS", "Season", "anomalies"]
 
 MIN_YEARS = 3  # with rows, that a climatology needs
 _HARMONICS = 2
+# Root-mean-square anomalies below this share of the values' are what the fit of a constant, or of a season, rounds to.
+_ROUNDING = 1e-12
 
 
 class Season:
@@ -54,15 +56,32 @@ class Season:
         fit = solve_season(self._gram[:, None], right, rows_needed(_HARMONICS))
         fit[self._unseen] = np.nan
         if self._n_cells == 1:
-            return np.asarray(values - fit[0] @ features)
+            found = np.asarray(values - fit[0] @ features)
+            found[self._is_rounding(found, values)[:, 0]] = 0.0
+            return found
         found = values.copy()
         for number, feature in enumerate(features):
             found -= fit[self._cell, :, number].T * feature
+        rounding = self._is_rounding(found, values)
+        if rounding.any():
+            found[rounding[:, self._cell]] = 0.0
         return found
+
+    def _is_rounding(self, left: FloatArray, values: FloatArray) -> NDArray[np.bool_]:
+        """Say of each series and cell whether what is left is nothing beside the values, [series, cells]."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            squares = left**2, values**2
+            if self._n_cells == 1:
+                small, large = (one.sum(axis=1, keepdims=True) for one in squares)
+            else:
+                small, large = (sum_groups(one, self._cell, self._n_cells) for one in squares)
+            return np.asarray(small < _ROUNDING**2 * large)
 
 
 def anomalies(values: FloatArray, time: NDArray[np.datetime64], cell: NDArray[np.integer[Any]]) -> FloatArray:
     """Return series minus the mean and two harmonics of the year fitted to them, each cell for itself.
+
+    Anomalies that are rounding beside the values, as those of a constant, are 0.
 
     Parameters
     ----------

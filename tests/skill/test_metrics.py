@@ -30,6 +30,7 @@ from motrain_app.skill import (
     rank_correlation_parts,
     rmse,
     rmse_difference,
+    score_each_cell,
     score_outputs,
     sd_ratio,
     skill,
@@ -391,3 +392,19 @@ def test_values_whose_squares_overflow_have_no_score_that_looks_like_one():
     m = moments(shifted, shifted)
     assert not np.isfinite(get_metric("r").function(m))
     assert get_metric("bias").function(m) == 0
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, -12.3, 285.3, 1e-5])
+@pytest.mark.parametrize("n_cells", [1, 2])
+def test_constant_observations_have_no_anomalies_that_could_correlate(value, n_cells):
+    rng = np.random.default_rng(0)
+    cell, time = np.repeat(np.arange(n_cells), len(DAYS)), np.tile(DAYS, n_cells)
+    constant = np.full(len(cell), value)
+    season = value + 3 * np.cos(2 * np.pi * (day_of_year(time) / 365.2425))
+    for predicted in (constant, constant + 1, constant + rng.standard_normal(len(cell))):
+        for observed in (constant, season):
+            assert np.isnan(score_cells(observed, predicted, time, cell, "anomaly_r")).all()
+            _, scores = score_each_cell(
+                observed, predicted, {}, time, cell, metrics=["anomaly_r"], key=0, replicates=0
+            )  # fmt: skip
+            assert np.isnan(scores.value).all()
