@@ -14,7 +14,8 @@ from motrain_app.skill.season import day_of_year, season_harmonics
 
 __all__ = ["MIN_YEARS", "Season", "anomalies"]
 
-MIN_YEARS = 3  # with rows, that a climatology needs
+MIN_YEARS = 3  # in which a climatology must have seen a month
+_SHARE = 4 / 5  # of the months that have rows must have been seen so often: the first and the last may be cut off
 _HARMONICS = 2
 # Root-mean-square anomalies below this share of the values' are what the fit of a constant, or of a season, rounds to.
 _ROUNDING = 1e-12
@@ -43,7 +44,7 @@ class Season:
             self._gram = np.empty((self._n_cells, n, n))
             self._gram[:, first, second] = self._gram[:, second, first] = sums.T
         needed = rows_needed(_HARMONICS)
-        self._unseen = (self._gram[:, 0, 0] < needed) | (_years(time, cell, self._n_cells) < MIN_YEARS)
+        self._unseen = (self._gram[:, 0, 0] < needed) | ~_recurs(time, cell, self._n_cells)
 
     def anomalies(self, values: FloatArray) -> FloatArray:
         """Return series, shape (series, rows), without gaps, minus their own season; see `anomalies`."""
@@ -95,15 +96,19 @@ def anomalies(values: FloatArray, time: NDArray[np.datetime64], cell: NDArray[np
     Returns
     -------
     numpy.ndarray
-        Shape (series, rows); NaN in cells that have rows in under three calendar years, or too few for a season.
+        Shape (series, rows); NaN in cells that have too few rows for a season, or under three years of it: of the
+        months of the year that have rows, over a fifth in fewer than three. So a record of three years may lack its
+        first or last days, and one of three summers is long enough, but not two years that touch three calendar years.
     """
     return Season(time, cell).anomalies(values)
 
 
-def _years(time: NDArray[np.datetime64], cell: NDArray[np.integer[Any]], n_cells: int) -> NDArray[np.intp]:
-    """Return in how many calendar years each cell has rows."""
-    year = time.astype("datetime64[Y]").astype(np.int64)
-    year -= year.min(initial=0)
-    n_years = int(year.max(initial=-1)) + 1
-    rows = np.bincount(cell * n_years + year, minlength=n_cells * n_years).reshape(n_cells, n_years)
-    return np.asarray((rows > 0).sum(axis=1))
+def _recurs(time: NDArray[np.datetime64], cell: NDArray[np.integer[Any]], n_cells: int) -> NDArray[np.bool_]:
+    """Say of each cell whether nearly all months of the year that have rows have them in enough years."""
+    month = time.astype("datetime64[M]").astype(np.int64)
+    month -= month.min() if len(month) else 0
+    n_years = int(month.max(initial=0)) // 12 + 1
+    seen = np.zeros(n_cells * n_years * 12, bool)
+    seen[cell * (n_years * 12) + month] = True
+    years = seen.reshape(n_cells, n_years, 12).sum(axis=1)
+    return np.asarray((years >= MIN_YEARS).sum(axis=1) >= _SHARE * (years > 0).sum(axis=1))

@@ -177,7 +177,8 @@ def anomaly_r(m: Moments) -> FloatArray:
 
     Pearson correlation of what is left of o and p when each has lost its own climatology, the mean and two harmonics of
     the year, cell by cell: whether departures from the season are told. Range [−1, 1], best 1, without unit. NaN where
-    a cell has rows in under three calendar years, or in too few days to see the season.
+    a cell has too few rows to see the season, or under three years of it: where over a fifth of the months that have
+    rows have them in fewer than three years.
 
     References
     ----------

@@ -205,6 +205,40 @@ def test_under_three_years_there_is_no_anomaly_correlation():
     assert np.isnan(score_cells(observed[two_years], predicted[two_years], time[two_years], None, "anomaly_r"))
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "known"),
+    [
+        ("2010-12-30", "2012-01-03", False),  # 370 days in three calendar years
+        ("2010-07-01", "2012-06-28", False),  # 729 days in three calendar years
+        ("2010-01-01", "2012-08-01", False),
+        ("2010-01-01", "2012-12-30", True),
+        ("2010-01-20", "2012-11-20", True),  # three calendar years without their first and last days
+        ("2010-07-01", "2013-06-30", True),
+    ],
+)
+def test_three_years_are_years_of_data_and_not_calendar_years_that_they_touch(first, last, known):
+    time = np.arange(np.datetime64(first), np.datetime64(last) + 1)
+    observed, predicted = np.random.default_rng(7).standard_normal((2, len(time)))
+    for name in ("anomaly_r", "anomaly_r_pooled"):
+        assert np.isfinite(score_cells(observed, predicted, time, None, name)) == known
+    # Beside another cell, and every third day, as satellites pass.
+    full = np.datetime64("2009-01-01") + np.arange(2000)
+    both, cell = np.concatenate([time[::3], full]), np.repeat([4, 2], [len(time[::3]), 2000])
+    observed, predicted = np.random.default_rng(8).standard_normal((2, len(both)))
+    _, scores = score_each_cell(observed, predicted, {}, both, cell, metrics=["anomaly_r"], key=0, replicates=0)
+    np.testing.assert_array_equal(np.isfinite(scores.value[:, 0, 0]), [True, known])
+
+
+def test_three_summers_are_three_years_of_a_season():
+    time = np.arange(np.datetime64("2010-01-01"), np.datetime64("2013-01-01"))
+    month = time.astype("datetime64[M]").astype(int) % 12
+    time = time[(month > 3) & (month < 10)]
+    observed, predicted = np.random.default_rng(7).standard_normal((2, len(time)))
+    assert np.isfinite(score_cells(observed, predicted, time, None, "anomaly_r"))
+    two = time < np.datetime64("2012-01-01")
+    assert np.isnan(score_cells(observed[two], predicted[two], time[two], None, "anomaly_r"))
+
+
 def test_anomalies_do_not_count_the_season_as_skill():
     rng = np.random.default_rng(8)
     season = 3 * np.cos(2 * np.pi * np.arange(1500) / 365.2425)
