@@ -66,7 +66,7 @@ def block_length(series: FloatArray, present: NDArray[np.bool_]) -> BlockLength:
         What each day adds to the score, centred: errors, losses, loss differences, summed over the day's
         cells. Shape (..., days), one entry a calendar day; what stands where nothing is present is ignored.
     present
-        Whether a day has rows; shape (days).
+        Whether a day has rows; shape (days), or one that broadcasts to that of the series.
 
     Returns
     -------
@@ -83,16 +83,21 @@ def block_length(series: FloatArray, present: NDArray[np.bool_]) -> BlockLength:
     array([ 4., 77.])
     """
     leading, n_days = series.shape[:-1], series.shape[-1]
-    products, pairs = _lagged_products(np.where(present, series, 0.0).reshape(-1, n_days), present)
+    products, pairs = _lagged_products(np.where(present, series, 0.0), present)
     return BlockLength(*(found.reshape(leading) for found in _politis_white(products, pairs, n_days)))
 
 
 def _lagged_products(series: FloatArray, present: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
-    """Sums of products of days k apart, for each series, and the number of such pairs of days; lags last."""
+    """Sums of products of days k apart, [series, lags], and the number of such pairs of days, for all or for each."""
     n_days = series.shape[-1]
     longest = 2 * _longest_block(n_days) + _quiet_lags(n_days)
     lags = min(n_days - 1, longest)
-    return _autocorrelate(series, lags), _pairs(np.packbits(present).tobytes(), n_days, lags)
+    products = _autocorrelate(series.reshape(-1, n_days), lags)
+    if present.ndim == 1:
+        return products, _pairs(np.packbits(present).tobytes(), n_days, lags)[None]
+    pairs = np.rint(_autocorrelate(present.reshape(-1, n_days).astype(np.float64), lags))
+    each = np.broadcast_to(pairs.reshape(*present.shape[:-1], -1), (*series.shape[:-1], lags + 1))
+    return products, each.reshape(-1, lags + 1)
 
 
 @lru_cache(maxsize=64)  # the outputs of a partition mostly have rows in the same days, and so have whole partitions
@@ -119,7 +124,7 @@ def _politis_white(products: FloatArray, pairs: FloatArray, n_days: int) -> tupl
         As `_lagged_products` gives them.
     """
     longest, alone = _longest_block(n_days), products[:, 0]
-    tells = (alone > 0) & (pairs[0] >= _MIN_PAIRS)
+    tells = (alone > 0) & (pairs[:, 0] >= _MIN_PAIRS)
     unit = np.where(tells, alone, 1.0)[:, None]
     memory = np.minimum(_memory(products / unit, pairs, n_days), longest)[:, None]
     lags = np.arange(products.shape[1])
@@ -144,22 +149,31 @@ def _memory(relative: FloatArray, pairs: FloatArray, n_days: int) -> NDArray[np.
     ----------
     relative
         Lagged sums of products over that of lag 0, [series, lags].
+    pairs
+        [1 or series, lags].
     """
-    lags = 1 + np.flatnonzero(pairs[1:] >= _MIN_PAIRS)
-    if not len(lags):
+    enough = pairs[:, 1:] >= _MIN_PAIRS
+    n = int(enough.sum(axis=1).max(initial=0))
+    if not n:
         return np.ones(len(relative), np.int64)
-    correlation = relative[:, lags] * (pairs[0] / pairs[lags])
+    # Lags that tell something, in their order; behind them others, where some series have more of them.
+    lags = 1 + np.argsort(~enough, axis=1, kind="stable")[:, :n]
+    told, of_lag = np.take_along_axis(enough, lags - 1, axis=1), np.take_along_axis(pairs, lags, axis=1)
+    of_lag = np.where(told, of_lag, 1.0)
+    known = np.where(told, np.take_along_axis(relative, np.broadcast_to(lags, (len(relative), n)), axis=1), 0.0)
+    correlation = known * (pairs[:, :1] / of_lag)
     # Among sparse days few pairs of pairs overlap, so the products depend less on each other.
-    repeated = relative[:, lags] ** 2
-    error = np.sqrt((1 + 2 * (np.cumsum(repeated, axis=1) - repeated)) / pairs[lags])
+    repeated = known**2
+    error = np.sqrt((1 + 2 * (np.cumsum(repeated, axis=1) - repeated)) / of_lag)
     loud = np.abs(correlation) >= _SIGNIFICANT * error
     # A run of quiet lags that the end of the record cuts off counts as one.
-    needed, n = _quiet_lags(n_days), len(lags)
+    needed = _quiet_lags(n_days)
     before = np.concatenate([np.zeros((len(loud), 1), np.int64), np.cumsum(loud, axis=1)], axis=1)
     starts = np.arange(n + 1)
     quiet = before[:, np.minimum(starts + needed, n)] == before[:, starts]
     first = np.argmax(quiet, axis=1)
-    return np.where(first > 0, lags[first - 1], 1)
+    last = np.take_along_axis(np.broadcast_to(lags, (len(loud), n)), np.maximum(first - 1, 0)[:, None], axis=1)[:, 0]
+    return np.where(first > 0, last, 1)
 
 
 def _longest_block(n_days: int) -> int:

@@ -18,6 +18,7 @@ __all__ = [
     "Blocks",
     "DayBlocks",
     "Draws",
+    "blocks_within",
     "bootstrap_moments",
     "even_number",
     "group_blocks",
@@ -33,10 +34,39 @@ Draws = np.random.Generator | int | tuple[int, ...]
 _PARTS = 4
 _MAX_PARTS = 256
 # Numbers of blocks in a replicate: few enough that most partitions share theirs, and so the draws.
-_NUMBERS = (
-    *range(1, 17),
-    *(18, 20, 22, 24, 27, 30, 33, 36, 40, 44, 48, 54, 60, 66, 72, 80, 88, 96, 106, 116, 128, 140, 154, 170, 188, 206),
-    *(228, _MAX_PARTS),
+_NUMBERS = np.array(
+    (
+        *range(1, 17),
+        *(
+            18,
+            20,
+            22,
+            24,
+            27,
+            30,
+            33,
+            36,
+            40,
+            44,
+            48,
+            54,
+            60,
+            66,
+            72,
+            80,
+            88,
+            96,
+            106,
+            116,
+            128,
+            140,
+            154,
+            170,
+            188,
+            206,
+        ),
+        *(228, _MAX_PARTS),
+    )
 )
 # Relative step of a derivative by central differences: its error, of order 10⁻⁸, is far below the noise.
 _STEP = 1e-4
@@ -127,8 +157,7 @@ class DayBlocks:
         They are as much longer as makes the record a whole number of blocks, one of some sixty such numbers, and at
         least 1/256 of it.
         """
-        most = int(np.clip(n_days // days, 1, _MAX_PARTS))
-        per_replicate = _NUMBERS[int(np.searchsorted(_NUMBERS, most, "right")) - 1]
+        per_replicate = int(blocks_within(n_days, days))
         return cls(
             n_days, per_replicate, min(_PARTS, max(1, _MAX_PARTS // per_replicate), max(1, n_days // per_replicate))
         )
@@ -158,6 +187,12 @@ class DayBlocks:
         for later in range(1, self.parts):
             sums += np.roll(pieces, -later, axis=-1)
         return sums
+
+
+def blocks_within(n_days: int, days: FloatArray | float) -> NDArray[np.int64]:
+    """Return into how many blocks of at least so many days `DayBlocks` cuts a record; the shape of `days`."""
+    most = np.clip(n_days // np.asarray(days), 1, _MAX_PARTS)
+    return np.asarray(_NUMBERS[np.searchsorted(_NUMBERS, most, "right") - 1])
 
 
 def time_blocks(daily: Moments, *, days: float) -> Blocks:

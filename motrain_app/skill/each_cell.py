@@ -9,11 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from motrain_app.skill.block_length import block_length
-from motrain_app.skill.blocks import influence, shared_counts, time_blocks
-from motrain_app.skill.bootstrap import bootstrap_interval, bootstrap_p
-from motrain_app.skill.comparison import loss_difference
-from motrain_app.skill.metrics import bias, rmse
+from motrain_app.skill.cell_bootstrap import bootstrap_cells
+from motrain_app.skill.cell_lengths import CellDays, CellLength, cell_lengths
 from motrain_app.skill.moments import FloatArray, Moments
 from motrain_app.skill.registry import Metric, best_indices, get_metric
 from motrain_app.skill.scores import Scores
@@ -45,7 +42,7 @@ def score_each_cell(
 ) -> tuple[IntArray, Scores]:
     """Score each cell as `motrain_app.skill.score_outputs` scores a partition; options as there.
 
-    The blocks of the bootstrap are as long as the errors of all cells together ask for, so that cells compare.
+    The blocks of the bootstrap are in each cell as long as its own errors, and comparisons, ask for.
 
     Returns
     -------
@@ -80,7 +77,12 @@ def score_each_cell(
             reference = np.where(of_row >= 0, picked, np.nan)
         opponents = {BEST: reference} | dict(zip(baselines, beside, strict=True))
         scored = cut.score(
-            chosen, opponents, None if hits is None else hits[output, rows], replicates=replicates, key=key
+            chosen,
+            opponents,
+            None if hits is None else hits[output, rows],
+            best=best[:, output],
+            replicates=replicates,
+            key=key,
         )
         value[:, output], low[:, output], high[:, output] = scored.value, scored.low, scored.high
         blocks[:, output], days[:, output] = scored.blocks, scored.block_days
@@ -90,7 +92,7 @@ def score_each_cell(
                 its = (best[:, output] == number) | (name in scored.p)
                 p_values[:, number, output] = np.where(its, of_name, np.nan)
         alone = _Cells(truth, reference, len(cells))
-        of_best = alone.score(chosen, {BEST: reference}, None, replicates=0, key=key).value
+        of_best = alone.score(chosen, {BEST: reference}, None, best=best[:, output], replicates=0, key=key).value
         for number, name in enumerate(baselines):
             degenerate = [is_degenerate(metric, name, constant_baselines, seasonal_baselines) for metric in chosen]
             of_best[(best[:, output] == number)[:, None] & np.array(degenerate, bool)] = np.nan
@@ -129,7 +131,7 @@ class _Scored:
     low: FloatArray
     high: FloatArray
     blocks: FloatArray
-    block_days: float
+    block_days: FloatArray
     p: dict[str, FloatArray]  # by baseline
 
 
@@ -172,26 +174,29 @@ class _Cells:
         opponents: Mapping[str, FloatArray],
         within: FloatArray | None,
         *,
+        best: NDArray[np.intp],
         replicates: int,
         key: int,
     ) -> _Scored:
         value, low, high = (np.full((self.n_cells, len(metrics)), np.nan) for _ in range(3))
         value[:, [metric.name == "n" or metric.of == "days" for metric in metrics]] = 0.0
-        blocks = np.zeros(self.n_cells)
+        blocks, block_days = np.zeros(self.n_cells), np.full(self.n_cells, np.nan)
         p: dict[str, FloatArray] = {}
         if not len(self.time):
-            return _Scored(value, low, high, blocks, np.nan, {})
+            return _Scored(value, low, high, blocks, block_days, {})
         day, n_days = np.zeros(len(self.time), np.int64), 1
         if replicates or any(metric.of == "days" for metric in metrics):
             day = self.time.astype("datetime64[D]").astype(np.int64)
             day, n_days = day - day.min(), int(day.max() - day.min()) + 1
-        length, missing = self._block_length(day, n_days) if replicates else (1.0, 0.0)
         kinds = self._kinds(metrics, opponents, within)
         step = max(1, min(_SLOTS // n_days, _CELLS if replicates else self.n_cells))
         for first in range(0, self.n_cells, step):
             last = min(first + step, self.n_cells)
             rows = slice(*np.searchsorted(self.place, [first, last]))
             group = (self.place[rows] - first) * n_days + day[rows]
+            lengths: dict[str | None, CellLength] = {}
+            if replicates:
+                lengths = self._lengths(opponents, best[first:last], rows, CellDays(group, last - first, n_days))
             for series, over, numbers in kinds:
                 baseline = None if over is None else opponents[over]
                 against = None if baseline is None else baseline[rows]
@@ -202,23 +207,14 @@ class _Cells:
                     value[first:last, number] = metric.function(daily if metric.of == "days" else total)
                 if not replicates:
                     continue
-                cut = time_blocks(daily, days=length)
-                drawn = cut.moments.resampled(
-                    shared_counts((cut.moments.shape[-1], cut.per_replicate), replicates, key)
-                )
+                its = [metrics[number] for number in numbers]
+                found = bootstrap_cells(daily, its, lengths[over], replicates=replicates, key=key)
+                low[first:last, numbers], high[first:last, numbers] = found.low, found.high
                 if over is not None:
-                    of_over = p.setdefault(over, np.full(self.n_cells, np.nan))
-                    difference, among = loss_difference(total), loss_difference(drawn)
-                    share = missing / cut.days
-                    of_over[first:last] = bootstrap_p(difference, among, blocks=cut.effective, missing=share)
+                    p.setdefault(over, np.full(self.n_cells, np.nan))[first:last] = found.p
                 elif series[1] is self.predicted:
-                    blocks[first:last] = cut.effective
-                for number in numbers:
-                    if metrics[number].has_interval:
-                        replicated = metrics[number].function(drawn)
-                        ends = bootstrap_interval(replicated, blocks=cut.effective, missing=missing / cut.days)
-                        low[first:last, number], high[first:last, number] = np.clip(ends, *metrics[number].bounds)
-        return _Scored(value, low, high, blocks, length, p)
+                    blocks[first:last], block_days[first:last] = found.blocks, found.block_days
+        return _Scored(value, low, high, blocks, block_days, p)
 
     def _kinds(
         self, metrics: Sequence[Metric], opponents: Mapping[str, FloatArray], within: FloatArray | None
@@ -237,15 +233,18 @@ class _Cells:
                 found.append((series[of, None], None, mine))
         return found
 
-    def _block_length(self, day: IntArray, n_days: int) -> tuple[float, float]:
-        """Return how long blocks must be, and the days of which they miss the variance."""
-        finite = np.isfinite(self.observed) & np.isfinite(self.predicted)  # an infinite one is its own cell's matter
-        if not finite.any():
-            return 1.0, 0.0
-        observed, predicted = self.observed[finite], self.predicted[finite]
-        daily = moments_by_group(observed, predicted, day[finite], n_days, about=moments(observed, predicted))
-        length = block_length(influence(daily.merged(), daily, [bias, rmse]), daily.weight > 0)
-        return float(length.days.max()), float(length.leakage.max())
+    def _lengths(
+        self, opponents: Mapping[str, FloatArray], best: NDArray[np.intp], rows: slice, day: CellDays
+    ) -> dict[str | None, CellLength]:
+        """Return how long blocks must be in some cells: without a baseline, and beside each and the best."""
+        observed = self.observed[rows]
+        others = {name: values[rows] - observed for name, values in opponents.items() if name != BEST}
+        plain, beside = cell_lengths(self.predicted[rows] - observed, others, day)
+        of_best = plain
+        for number, one in enumerate(beside.values()):
+            of_best = of_best.where(best != number, one)
+        lengths: dict[str | None, CellLength] = {None: plain, BEST: of_best}
+        return lengths | dict(beside.items())
 
 
 def _daily(

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 from motrain_app.skill import metric_names, score_outputs
 from motrain_app.skill.each_cell import score_each_cell
@@ -97,3 +98,51 @@ def test_a_cell_with_few_days_has_no_interval_beside_one_with_many():
     assert np.isfinite(scores.low[0, 0, 0])
     assert np.isnan(scores.low[1, 0, 0])
     assert np.isfinite(scores.value[1, 0, 0])
+
+
+def slow(size, memory, rng):
+    """Autoregressive series of variance 1."""
+    noise = np.sqrt(1 - memory**2) * rng.standard_normal((*size[:-1], size[-1] + 300))
+    return lfilter([1], [1, -memory], noise)[..., 300:]
+
+
+def test_blocks_are_as_long_as_the_memory_of_each_cell_and_so_intervals_are_those_of_the_cell_alone():
+    rng = np.random.default_rng(5)
+    n_cells = 12
+    memory = np.where(np.arange(n_cells) % 3 == 0, 0.9, 0.0)
+    errors, others = (np.stack([slow((DAYS,), m, rng) for m in part]) for part in (memory, memory[::-1]))
+    kept = rng.random(errors.shape) < np.linspace(1, 0.3, n_cells)[:, None]
+    kept[:, [0, -1]] = True  # each cell has rows from the first day to the last
+    gaps = np.where(rng.random(errors.shape) < 0.4, np.nan, 0.0)
+    gaps[::2] = 0.0
+    gaps[:, [0, -1]] = 0.0
+    cell, day = np.nonzero(kept)
+    time, observed = np.datetime64("2010-01-01") + day, rng.standard_normal((1, len(cell)))
+    predicted = observed + errors[kept]
+    baselines = {"mean": observed + others[kept], "reference": observed + (others[::-1] + gaps)[kept]}
+    names = ["rmse", "bias", "skill", "skill_over_reference", "r"]
+    _, scores = score_each_cell(observed, predicted, baselines, time, cell, metrics=names, key=3, replicates=300)
+    assert scores.block_days[0, 0] > 3 * scores.block_days[1, 0]
+    for number in range(n_cells):
+        mine = cell == number
+        beside = {name: values[:, mine] for name, values in baselines.items()}
+        alone = score_outputs(
+            observed[:, mine], predicted[:, mine], beside, time[mine], metrics=names, key=3, replicates=300
+        )
+        for name in ("low", "high", "block_days", "blocks"):
+            np.testing.assert_allclose(getattr(scores, name)[number], getattr(alone, name), rtol=1e-6, atol=1e-9)
+        np.testing.assert_allclose(scores.p[number, 1], alone.p[1], rtol=1e-6)
+
+
+def test_the_interval_of_a_slow_cell_covers_beside_many_fast_ones():
+    n_cells, n_days, covered = 10, 2000, []
+    cell, time = np.repeat(np.arange(n_cells), n_days), np.datetime64("2005-01-01") + np.arange(n_days)
+    for seed in range(100):
+        errors = 3 * np.random.default_rng(seed).standard_normal((n_cells, n_days))
+        errors[0] = slow((n_days,), 0.9, np.random.default_rng([seed, 1]))
+        _, scores = score_each_cell(
+            np.zeros(n_cells * n_days), errors.ravel(), {}, np.tile(time, n_cells), cell,
+            metrics=["bias"], key=seed, replicates=200,
+        )  # fmt: skip
+        covered.append(scores.low[0, 0, 0] <= 0 <= scores.high[0, 0, 0])
+    assert np.mean(covered) >= 0.9
