@@ -7,6 +7,7 @@ of; the registry of metrics; the climatology; and the block bootstrap. `held_out
 from motrain_app.skill.anomalies import anomalies
 from motrain_app.skill.areas import CellAreas, cell_areas
 from motrain_app.skill.baselines import Climatology, fit_climatology
+from motrain_app.skill.best_baselines import BestBaselines
 from motrain_app.skill.block_length import BlockLength, block_length
 from motrain_app.skill.blocks import Blocks, bootstrap_moments, group_blocks, influence, time_blocks
 from motrain_app.skill.bootstrap import (
@@ -39,6 +40,7 @@ from motrain_app.skill.metrics import (
     ubrmse,
 )
 from motrain_app.skill.moments import Moments
+from motrain_app.skill.pieces import Piece
 from motrain_app.skill.ranks import Ranked, rank_correlation_parts
 from motrain_app.skill.registry import (
     OVER,
@@ -58,7 +60,7 @@ from motrain_app.skill.significance import adjusted_p, discoveries
 from motrain_app.skill.summed import SummedOutputs, sum_outputs
 from motrain_app.skill.summing import moments, moments_by_group
 from motrain_app.skill.tables import score_frame, score_table
-from motrain_app.skill.totals import BestBaselines, Piece, Totals
+from motrain_app.skill.totals import Totals
 
 __all__ = [
     "COVERAGE_LEVEL",

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from motrain_app.skill.best_baselines import best_baselines
 from motrain_app.skill.cell_bootstrap import bootstrap_cells
 from motrain_app.skill.cell_lengths import CellDays, CellLength, cell_lengths
 from motrain_app.skill.moments import FloatArray, Moments
-from motrain_app.skill.registry import Metric, best_indices, get_metric
+from motrain_app.skill.registry import Metric, get_metric
 from motrain_app.skill.scores import Scores
 from motrain_app.skill.series import BEST, Kind, Observed, is_degenerate, kind_of, series_of
 from motrain_app.skill.summing import moments, moments_by_group
@@ -160,13 +161,11 @@ class _Cells:
         return np.bincount(self.place, minlength=self.n_cells).astype(np.float64)
 
     def best_baseline(self, baselines: FloatArray) -> NDArray[np.intp]:
-        """Index of the baseline with the lowest RMSE in each cell; one that misses rows gives way to complete ones."""
-        if not len(baselines):
-            return np.full(self.n_cells, -1, np.intp)
+        """Index of the best in each cell; see `motrain_app.skill.best_baselines`."""
         of_cell = [moments_by_group(self.observed, one, self.place, self.n_cells) for one in baselines]
-        complete = np.array([one.n == self.count for one in of_cell])
-        mse = np.array([one.mse for one in of_cell])
-        return best_indices(np.where(complete | ~complete.any(axis=0), mse, np.nan), "rmse")
+        shape = (len(baselines), self.n_cells)
+        mse, count = (np.reshape([getattr(one, name) for one in of_cell], shape) for name in ("mse", "n"))
+        return best_baselines(mse, count == self.count)
 
     def score(
         self,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from motrain_app.skill.best_baselines import best_baselines
 from motrain_app.skill.given_rows import GivenRows
 from motrain_app.skill.incomplete import beside_incomplete
 from motrain_app.skill.intervals import OutputIntervals, bootstrap_outputs
@@ -16,7 +17,7 @@ from motrain_app.skill.moments import FloatArray
 from motrain_app.skill.output_sums import OutputRows, Places, PredictionSums, Series, prepare, sum_prediction
 from motrain_app.skill.ranks import Ranked, rank_products
 from motrain_app.skill.ranks import rank_correlation_parts as rank_parts
-from motrain_app.skill.registry import Metric, best_index, get_metric
+from motrain_app.skill.registry import Metric, get_metric
 from motrain_app.skill.row_sums import Layout, centre
 from motrain_app.skill.series import Kind, is_degenerate
 
@@ -264,10 +265,9 @@ def _costly(
 
 
 def _best_baseline(baselines: Mapping[str, Series]) -> int:
-    """Index of the baseline with the lowest RMSE, −1 without one; one that misses rows gives way to complete ones."""
-    complete = any(one.valid is None for one in baselines.values())
-    mse = [np.nan if complete and one.valid is not None else _mse(one) for one in baselines.values()]
-    return -1 if np.isnan(mse).all() else best_index(mse, "rmse")
+    """Index of the best, −1 without one; see `motrain_app.skill.best_baselines`."""
+    series = baselines.values()
+    return int(best_baselines([_mse(one) for one in series], [one.valid is None for one in series]))
 
 
 def _mse(series: Series) -> float:

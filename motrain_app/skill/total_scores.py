@@ -40,8 +40,8 @@ class TotalSums:
     of_cells, of_cells_best
         Scores of each cell over time, of the prediction and of the best baseline.
     sample
-        Rows of some cells: observed, predicted, best baseline and whether within the interval, [4, rows]; time, cell
-        and group.
+        Rows of some cells of each group: observed, predicted, best baseline and whether within the interval, [4, rows];
+        time, cell and group.
     """
 
     n_days: int

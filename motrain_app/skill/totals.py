@@ -7,7 +7,6 @@ cell over time, and the rows of a few cells for the intervals of medians.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -15,118 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.skill.day_sums import Slots
-from motrain_app.skill.groups import evenly
-from motrain_app.skill.intervals import MAX_CELLS
-from motrain_app.skill.moments import FloatArray, divide
-from motrain_app.skill.registry import Metric, best_indices, get_metric
+from motrain_app.skill.moments import FloatArray
+from motrain_app.skill.pieces import OfOutput, Piece, Units, outputs_of
+from motrain_app.skill.registry import Metric, get_metric
 from motrain_app.skill.scores import Scores, unpack_scores
 from motrain_app.skill.series import BEST, Kind, Observed, series_of
 from motrain_app.skill.summing import moments_by_group
 from motrain_app.skill.total_scores import TotalSums, score_total
 
-__all__ = ["BestBaselines", "Piece", "Totals"]
+__all__ = ["Totals"]
 
 IntArray = NDArray[np.integer[Any]]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Piece:
-    """All rows of some cells.
-
-    Parameters
-    ----------
-    observed, predicted
-        Shape (outputs, rows), in the units of the outputs, NaN for gaps.
-    baselines
-        Shape (baselines, outputs, rows).
-    time
-        datetime64, shape (rows).
-    cell
-        Of all cells, 0 … n − 1; shape (rows).
-    group
-        0 … n_groups − 1, −1 for rows of none; shape (rows).
-    within
-        1 or 0, whether a row lies in its prediction interval, NaN without one; shape (outputs, rows). None where
-        nobody asks.
-    """
-
-    observed: NDArray[np.floating[Any]]
-    predicted: NDArray[np.floating[Any]]
-    baselines: NDArray[np.floating[Any]]
-    time: NDArray[np.datetime64]
-    cell: IntArray
-    group: IntArray
-    within: NDArray[np.floating[Any]] | None = None
-
-
-class BestBaselines:
-    """Finds the best baseline of each group and output by its area-weighted RMSE: the first pass over the rows."""
-
-    def __init__(self, area: FloatArray, *, n_groups: int, n_outputs: int, n_baselines: int) -> None:
-        self._area = area
-        shape = (n_baselines, n_groups, n_outputs)
-        self._error, self._weight, self._missing = (np.zeros(shape) for _ in range(3))
-
-    def add(self, piece: Piece) -> None:
-        """Take in a piece."""
-        n_groups = self._error.shape[1]
-        for output, rows, units in _outputs(piece):
-            area = self._area[units.cell]
-            for number, values in enumerate(piece.baselines[:, output]):
-                error = values[rows].astype(np.float64) - piece.observed[output, rows]
-                known = ~np.isnan(error)
-                count = np.bincount(units.of_row, known, units.n)
-                with np.errstate(over="ignore"):
-                    square = np.bincount(units.of_row, np.where(known, error, 0.0) ** 2, units.n)
-                filled = np.where(count > 0, area, 0.0)
-                mean = square / np.maximum(count, 1)
-                self._error[number, :, output] += np.bincount(units.group, filled * mean, n_groups)
-                self._weight[number, :, output] += np.bincount(units.group, filled, n_groups)
-                self._missing[number, :, output] += np.bincount(units.group, units.count - count, n_groups)
-
-    def best(self) -> NDArray[np.intp]:
-        """Return the index of the best, [groups, outputs], −1 without one; one that misses rows gives way."""
-        if not len(self._error):
-            return np.full(self._error.shape[1:], -1, np.intp)
-        complete = (self._missing == 0) & (self._weight > 0)
-        mse = divide(self._error, self._weight)
-        return best_indices(np.where(complete | ~complete.any(axis=0), mse, np.nan), "rmse")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Units:
-    """A cell in a group is a unit; of some rows."""
-
-    of_row: IntArray
-    group: IntArray
-    cell: IntArray
-    count: FloatArray
-
-    @property
-    def n(self) -> int:
-        return len(self.group)
-
-
-_OfOutput = tuple[int, IntArray, _Units]
-ForEach = Callable[[Callable[[_OfOutput], None], Iterable[_OfOutput]], Iterable[None]]
-
-
-def _outputs(piece: Piece) -> list[_OfOutput]:
-    """Return for each output that has any: its rows with observed, predicted and a group, and their units."""
-    found: list[_OfOutput] = []
-    cells, place = np.unique(piece.cell, return_inverse=True)
-    for output in range(len(piece.observed)):
-        there = ~(np.isnan(piece.observed[output]) | np.isnan(piece.predicted[output])) & (piece.group >= 0)
-        rows = np.flatnonzero(there)
-        if not len(rows):
-            continue
-        number = piece.group[rows].astype(np.int64) * len(cells) + place[rows]
-        all_counts = np.bincount(number)
-        occurring = np.flatnonzero(all_counts)
-        group, cell = np.divmod(occurring, len(cells))
-        of_row = (np.cumsum(all_counts > 0) - 1)[number]
-        found.append((output, rows, _Units(of_row, group, cells[cell], all_counts[occurring].astype(np.float64))))
-    return found
+ForEach = Callable[[Callable[[OfOutput], None], Iterable[OfOutput]], Iterable[None]]
 
 
 class Totals:
@@ -145,7 +44,7 @@ class Totals:
     best
         Index of the best baseline, [groups, outputs]; see `BestBaselines`.
     sampled
-        Cells that have rows: at most `MAX_CELLS` of them, evenly taken, serve for the intervals of medians.
+        Units that serve for the intervals of medians; see `BestBaselines.sampled`.
     """
 
     def __init__(
@@ -157,15 +56,14 @@ class Totals:
         metrics: Sequence[str],
         baselines: Sequence[str],
         best: NDArray[np.intp],
-        sampled: IntArray,
+        sampled: Sequence[IntArray],
     ) -> None:
         self._area, self._baselines, self._best = area, tuple(baselines), best
         self._first = days[0].astype("datetime64[D]").astype(np.int64)
         self._n_days = int(days[1].astype("datetime64[D]").astype(np.int64) - self._first) + 1
         self._names, self._metrics = tuple(metrics), [get_metric(name) for name in metrics]
         self._n_groups = n_groups
-        self._sampled = np.zeros(len(area), bool)
-        self._sampled[sampled[evenly(len(sampled), MAX_CELLS)]] = True
+        self._sampled = sampled
         self._sums = [TotalSums.empty(self._n_days, len(baselines), n_groups) for _ in range(best.shape[1])]
 
     def add(self, piece: Piece, each: ForEach = map) -> None:
@@ -178,10 +76,10 @@ class Totals:
         each
             Calls a function with each output: they have nothing in common, so that threads may do so.
         """
-        for _ in each(partial(self._add, piece), _outputs(piece)):
+        for _ in each(partial(self._add, piece), outputs_of(piece)):
             pass
 
-    def _add(self, piece: Piece, of_output: _OfOutput) -> None:
+    def _add(self, piece: Piece, of_output: OfOutput) -> None:
         output, rows, units = of_output
         day = piece.time.astype("datetime64[D]").astype(np.int64)[rows] - self._first
         sums = self._sums[output]
@@ -218,7 +116,7 @@ class Totals:
                 # The best baseline beside itself, so that its skill is 0.
                 beside = second if kind == ("values", None) else None
                 sums.best_daily(kind).add(slots, first, second, baseline=beside, weight=weight)
-        kept = np.flatnonzero(self._sampled[piece.cell[rows]])
+        kept = np.flatnonzero(np.isin(units.numbers(len(self._area)), self._sampled[output])[units.of_row])
         if len(kept):
             columns = [observed, predicted, reference, np.full(len(rows), np.nan) if within is None else within]
             sums.sample.append((np.stack(columns)[:, kept], time[kept], piece.cell[rows][kept], group[kept]))
@@ -227,7 +125,7 @@ class Totals:
         self,
         into: dict[str, list[tuple[IntArray, FloatArray]]],
         series: dict[Kind, tuple[FloatArray, FloatArray]],
-        units: _Units,
+        units: Units,
     ) -> None:
         """Score each cell over time, in each group, by the metrics that are of time."""
         temporal: dict[Kind, list[Metric]] = {}

@@ -92,7 +92,7 @@ def test_rows_of_a_comparison_are_counted_in_each_cell_and_in_all_cells_together
     finder.add(piece)
     totals = Totals(
         np.ones(3), (TIME[0], TIME[-1]), n_groups=2, metrics=METRICS, baselines=("mean", "reference"),
-        best=finder.best(), sampled=np.arange(3),
+        best=finder.best(), sampled=finder.sampled(),
     )  # fmt: skip
     totals.add(piece)
     of_groups = totals.scores(key=0, replicates=0)

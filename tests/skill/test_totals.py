@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from motrain_app.skill import get_metric, metric_names, moments, score_outputs
-from motrain_app.skill.totals import BestBaselines, Piece, Totals
+from motrain_app.skill import BestBaselines, Piece, Totals, get_metric, metric_names, moments, score_outputs
 
 METRICS = (*metric_names(), "r_pooled", "skill_over_mean")
 AT = {name: index for index, name in enumerate(METRICS)}
@@ -51,7 +50,7 @@ def total(piece, *, area=None, metrics=METRICS, n_groups=1, n_pieces=1, replicat
     days = (TIME[0], TIME[-1])
     totals = Totals(
         area, days, n_groups=n_groups, metrics=metrics, baselines=baselines, best=finder.best(),
-        sampled=np.unique(piece.cell),
+        sampled=finder.sampled(),
     )  # fmt: skip
     for part in split(piece, n_pieces):
         totals.add(part)
@@ -159,6 +158,36 @@ def test_intervals_hold_the_value_and_shrink_with_the_number_of_cells():
     assert width[1] < width[0]
 
 
+def test_every_group_has_cells_for_the_intervals_of_its_medians():
+    piece = take(rows(200, gaps=False), np.tile(np.arange(len(TIME)) < 500, 200))
+    names = ("ubrmse", "r", "kge")
+    group = np.where((piece.cell >= 100) & (piece.cell < 103), 1, 0)
+    scores = total(replace(piece, group=group), n_groups=2, metrics=names, replicates=100, n_pieces=4)
+    assert (scores.low < scores.value).all()
+    assert (scores.value < scores.high).all()
+    few = take(piece, group == 1)
+    alone = score_outputs(
+        few.observed, few.predicted, {}, few.time, cell=few.cell, metrics=names, key=0, replicates=100
+    )  # fmt: skip
+    np.testing.assert_allclose(scores.low[1], alone.low, rtol=1e-6)
+    np.testing.assert_allclose(scores.high[1], alone.high, rtol=1e-6)
+
+
+def test_at_most_64_cells_of_a_group_are_kept_and_those_that_have_rows_of_the_output():
+    piece = rows(150)
+    piece.observed[1, piece.cell % 2 == 0] = np.nan
+    finder = BestBaselines(np.ones(150), n_groups=2, n_outputs=2, n_baselines=2)
+    for part in split(replace(piece, group=np.where(piece.cell < 10, 1, 0)), 3):
+        finder.add(part)
+    for output, of_output in enumerate(finder.sampled()):
+        group, cell = np.divmod(of_output, 150)
+        assert (np.diff(of_output) > 0).all()
+        assert (group == np.where(cell < 10, 1, 0)).all()
+        assert (np.bincount(group) == [64, 10 // (1 + output)]).all()
+        assert output == 0 or (cell % 2 == 1).all()
+        assert cell.max() == 149
+
+
 def test_under_ten_blocks_there_is_no_interval():
     piece = rows()
     scores = total(take(piece, piece.time < TIME[6]), replicates=100)
@@ -204,7 +233,7 @@ def test_hardly_any_rows_are_scored_without_complaint(kept):
         metrics=METRICS,
         baselines=BASELINES,
         best=best,
-        sampled=np.arange(7),
+        sampled=[np.arange(7)] * 2,
     )
     totals.add(piece)
     scores = totals.scores(key=0)

@@ -123,10 +123,8 @@ def _of_all(
     areas = cell_areas(plan.lat, plan.lon)
     sizes = {"n_groups": len(grouping.names)}
     finder = BestBaselines(areas.weight, n_outputs=len(plan.outputs), n_baselines=len(reader.baselines), **sizes)
-    seen = np.zeros(len(plan.lat), bool)
     with ThreadPoolExecutor(min(threads, len(plan.outputs) + 1), "motrain-totals") as pool:
         for piece in _read_ahead(_pieces(reader.without_intervals(), grouping), pool):
-            seen[piece.cell] = True
             finder.add(piece)
         totals = Totals(
             areas.weight,
@@ -134,7 +132,7 @@ def _of_all(
             metrics=question.metrics,
             baselines=reader.baselines,
             best=finder.best(),
-            sampled=np.flatnonzero(seen),
+            sampled=finder.sampled(),
             **sizes,
         )
         for piece in _read_ahead(_pieces(reader, grouping), pool):

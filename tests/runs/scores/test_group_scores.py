@@ -245,7 +245,7 @@ def test_a_metric_registered_after_training_is_computed_from_the_predictions(run
 
 def test_the_interval_of_a_median_over_all_cells_is_made_of_cells_that_have_rows(folder, tmp_path, monkeypatch):
     """Of a grid that is mostly sea, cells without a row must not be those that are taken."""
-    monkeypatch.setattr("motrain_app.skill.totals.MAX_CELLS", 3)
+    monkeypatch.setattr("motrain_app.skill.best_baselines.MAX_CELLS", 3)
     data = data_with_classes()
     data["y"][[0, 2, 5]], data["bend"][[0, 2, 5]] = np.nan, np.nan  # evenly taken from all, these are the three
     data.to_netcdf(tmp_path / "cells.nc")
@@ -253,7 +253,7 @@ def test_the_interval_of_a_median_over_all_cells_is_made_of_cells_that_have_rows
     frame = run.skill(by="all", metrics=["r", "ubrmse"])
     assert len(run.finished) == 3
     assert np.isfinite(frame[["value", "low", "high"]]).all(axis=None)
-    monkeypatch.setattr("motrain_app.skill.totals.MAX_CELLS", 6)
+    monkeypatch.setattr("motrain_app.skill.best_baselines.MAX_CELLS", 6)
     whole = run.skill(by="all", metrics=["r", "ubrmse"])
     np.testing.assert_array_equal(frame[["value", "low", "high"]], whole[["value", "low", "high"]])
 
