@@ -18,7 +18,7 @@ from motrain_app.skill.bootstrap import (
     bootstrap_interval,
     bootstrap_p,
 )
-from motrain_app.skill.comparison import mae_difference, mse_difference, rmse_change, rmse_difference
+from motrain_app.skill.comparison import loss_difference, mae_difference, mse_difference, rmse_change, rmse_difference
 from motrain_app.skill.coverage import Coverage, held_out_coverage, judge_folds, judge_rows
 from motrain_app.skill.each_cell import score_each_cell
 from motrain_app.skill.groups import evenly
@@ -110,6 +110,7 @@ __all__ = [
     "judge_folds",
     "judge_rows",
     "kge",
+    "loss_difference",
     "mae",
     "mae_difference",
     "metric",

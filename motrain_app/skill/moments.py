@@ -24,6 +24,8 @@ SHIFT_OBS, SHIFT_PRED, SHIFT_ERR, SHIFT_BASE = range(4)
 
 # A spread below this many units in the last place of the mean is rounding, not variation.
 _ROUNDING = 64 * np.finfo(np.float64).eps
+# An error below this share of the mean is what the fit of a constant rounds to, not an error.
+_NO_ERROR = 1e-12
 # A variance below this share of the second moment it was subtracted from has lost all its digits.
 _CANCELLED = 1e-12
 
@@ -142,10 +144,13 @@ class Moments:
 
     @property
     def baseline_mse(self) -> FloatArray:
-        """Mean squared error of the baseline; exactly 0 where it is rounding beside the observed values."""
+        """Mean squared error of the baseline; exactly 0 where it is rounding beside the observed values.
+
+        Of values that an offset was taken from, only `moved` knows that.
+        """
         self._require_baseline()
         mse = self._mean_square(BASE, BASE2, SHIFT_BASE)
-        return np.where(mse <= (_ROUNDING * np.abs(self.observed_mean)) ** 2, 0.0, mse)
+        return np.where(mse <= (_NO_ERROR * np.abs(self.observed_mean)) ** 2, 0.0, mse)
 
     def __add__(self, other: Moments) -> Moments:
         """Moments of the rows of both, about their common mean; shapes broadcast."""
@@ -197,6 +202,18 @@ class Moments:
             sums[OBS_PRED] += of_obs * self.sums[PRED] + of_pred * self.sums[OBS] + weight * of_obs * of_pred
             sums[firsts] += weight * move
         return Moments(sums, shift.copy())
+
+    def moved(self, offset: FloatArray | float) -> Moments:
+        """The moments of values that an offset was taken from, with it: rounding is judged beside the whole values.
+
+        Parameters
+        ----------
+        offset
+            Of observed, predicted and baseline alike, so that errors stay; broadcasts to the shape.
+        """
+        shift = self.shift.copy()
+        shift[[SHIFT_OBS, SHIFT_PRED]] += offset
+        return Moments(self.sums, shift)
 
     def resampled(self, counts: Any) -> Moments:
         """Moments of replicates that take group g of the last axis counts[..., g] times.
