@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from motrain_app.skill.cell_medians import MAX_CELLS
 from motrain_app.skill.groups import evenly
-from motrain_app.skill.intervals import MAX_CELLS
 from motrain_app.skill.moments import FloatArray, divide
 from motrain_app.skill.pieces import Piece, outputs_of
 from motrain_app.skill.registry import best_indices

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,17 +12,16 @@ import numpy as np
 from motrain_app.skill.block_length import block_length
 from motrain_app.skill.blocks import DayBlocks, even_number, shared_counts
 from motrain_app.skill.bootstrap import MIN_BLOCKS, bootstrap_interval, bootstrap_p
+from motrain_app.skill.cell_medians import median_replicates
 from motrain_app.skill.comparison import loss_difference
-from motrain_app.skill.groups import evenly
 from motrain_app.skill.moments import BASE, BASE2, ERR, ERR2, SHIFT_BASE, SHIFT_ERR, WEIGHT, FloatArray
 from motrain_app.skill.output_sums import PredictionSums, evaluate
 from motrain_app.skill.registry import Metric
 from motrain_app.skill.row_sums import Layout
 
-__all__ = ["MAX_CELLS", "OutputIntervals", "bootstrap_outputs"]
+__all__ = ["OutputIntervals", "bootstrap_outputs"]
 
-# Cells whose replicates an interval of a median over cells is made of, at most, evenly taken from all.
-MAX_CELLS = 64
+_COLUMNS = 64  # resampled at a time: so many stay in the processor's cache
 _LOSS_DIFFERENCE = Metric("loss_difference", loss_difference, 0.0, "min", "square", needs_baseline=True)
 
 
@@ -192,7 +192,11 @@ def _errors_by_day(
 
 def _resampled(counts: Any, blocks: FloatArray) -> FloatArray:
     """Return the sums of replicates, [columns, replicates], from those of blocks."""
-    return np.ascontiguousarray((counts @ np.ascontiguousarray(blocks.T)).T)
+    found = np.empty((len(blocks), counts.shape[0]))
+    for first in range(0, len(blocks), _COLUMNS):
+        some = slice(first, first + _COLUMNS)
+        found[some] = (counts @ np.ascontiguousarray(blocks[some].T)).T
+    return found
 
 
 def _replicates(
@@ -211,21 +215,8 @@ def _replicates(
     found[pooled] = evaluate([metrics[i] for i in pooled], layouts, drawn, best)
     if of_cells:
         temporal = [metrics[i] for i in of_cells]
-        cells = [_cells_resampled(*parts) for parts in zip(outputs, blocks, counts, strict=True)]
-        found[of_cells] = evaluate(temporal, layouts, [replicate for replicate, _ in cells], best)
-        if n_cells > MAX_CELLS:
-            of_all = evaluate(temporal, layouts, [one.by_cell for one in outputs], best)
-            found[of_cells] += (of_all - evaluate(temporal, layouts, [sample for _, sample in cells], best))[..., None]
+        of_all = evaluate(temporal, layouts, [one.by_cell for one in outputs], best)
+        for place, (one, cut, count, name) in enumerate(zip(outputs, blocks, counts, best, strict=True)):
+            about = median_replicates(one, temporal, cut.cut, partial(_resampled, count), name)
+            found[of_cells, place] = of_all[:, place, None] + about
     return found
-
-
-def _cells_resampled(one: PredictionSums, blocks: _Blocks, counts: Any) -> tuple[FloatArray, FloatArray]:
-    """Return the sums of replicates of some cells, [columns, cells, replicates], and those of all their rows."""
-    rows, cut = one.rows.places, blocks.cut
-    chosen = evenly(rows.n_cells, MAX_CELLS)
-    place = np.full(rows.n_cells, len(chosen), np.int64)  # the last serves all others
-    place[chosen] = np.arange(len(chosen))
-    group = place[rows.cell] * cut.starts + cut.piece(rows.day)
-    pieces = one.columns.over(group, (len(chosen) + 1) * cut.starts).reshape(-1, len(chosen) + 1, cut.starts)[:, :-1]
-    drawn = _resampled(counts, cut.overlapping(pieces).reshape(-1, cut.starts))
-    return drawn.reshape(*pieces.shape[:2], -1), pieces.sum(axis=-1)

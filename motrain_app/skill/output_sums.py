@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.skill.anomalies import Season
+from motrain_app.skill.medians import median_of_cells
 from motrain_app.skill.moments import FloatArray, Moments
 from motrain_app.skill.registry import Metric
 from motrain_app.skill.row_sums import Centred, Layout, RowSums, centre
@@ -257,7 +258,7 @@ def evaluate(
         stacked = moments[key]
         if stacked is not None:
             values = metric.function(stacked)
-            found[number] = _median(values) if by_cell else values
+            found[number] = median_of_cells(values) if by_cell else values
             if by_cell and metric.of != "ranks" and len(shape) == 1:  # a median would hide the cell
                 found[number, _are_infinite(layouts, sums)] = np.nan
     return found
@@ -292,12 +293,3 @@ def _stacked(layouts: Sequence[Layout | None], sums: Sequence[FloatArray]) -> Mo
             shift[:, number] = layout.shift
     shift = shift.reshape(n_shifts, len(sums), *(1,) * len(shape))
     return Moments(found, np.broadcast_to(shift, (n_shifts, len(sums), *shape)))
-
-
-def _median(values: FloatArray) -> FloatArray:
-    """Median over cells, the second axis, of those that have a value."""
-    ordered = np.sort(values, axis=1)  # NaN last
-    number = (~np.isnan(values)).sum(axis=1, keepdims=True)
-    middle = np.maximum(np.concatenate([(number - 1) // 2, number // 2], axis=1), 0)
-    both = np.take_along_axis(ordered, middle, axis=1)
-    return np.where(number[:, 0] > 0, both.mean(axis=1), np.nan)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from motrain_app.skill.bootstrap import Intervals, bootstrap
 from motrain_app.skill.comparison import loss_difference
 from motrain_app.skill.day_sums import DaySums
+from motrain_app.skill.medians import median_of_cells
 from motrain_app.skill.metrics import bias, rmse, skill
 from motrain_app.skill.moments import FloatArray, Moments
 from motrain_app.skill.registry import Metric
@@ -134,9 +135,7 @@ def _value(metric: Metric, daily: dict[Kind, Moments | None], sums: TotalSums, o
     """Return a score; NaN where nothing was summed that it could be taken of, 0 for a number of rows."""
     if metric.temporal:
         parts = [values[groups == group] for groups, values in of_cells.get(metric.name, [])]
-        values = np.concatenate(parts) if parts else np.zeros(0)
-        values = values[~np.isnan(values)]
-        return float(np.median(values)) if len(values) else np.nan
+        return float(median_of_cells(np.concatenate([np.zeros(0), *parts])[None])[0])
     if metric.of == "days":
         rows = sums.unweighted.of_group(group)
         return 0.0 if rows is None else float(metric.function(rows))

@@ -15,8 +15,8 @@ from motrain_app.skill import (
     score_table,
     unpack_scores,
 )
+from motrain_app.skill.cell_medians import MAX_CELLS
 from motrain_app.skill.groups import evenly
-from motrain_app.skill.intervals import MAX_CELLS
 
 METRICS = (*metric_names(), "r_pooled", "skill_over_mean", "skill_over_climatology")
 DAY = np.datetime64("2010-01-01")
