@@ -63,7 +63,7 @@ def test_a_cell_without_a_score_takes_no_part():
 
 
 def test_intervals_of_medians_over_cells_hold_the_truth_also_of_a_score_that_noise_alone_lowers():
-    n_cells, days, error, held, rng = 20, 1500, 0.5, 0, np.random.default_rng(2)
+    n_cells, days, error, held, rng = 20, 1500, 0.2, 0, np.random.default_rng(2)
     r, ratio = 1 / np.sqrt(1 + error**2), np.sqrt(1 + error**2)
     truth = 1 - np.sqrt((r - 1) ** 2 + (ratio - 1) ** 2)
     cell, time = np.repeat(np.arange(n_cells), days), np.tile(np.datetime64("2010-01-01") + np.arange(days), n_cells)
