@@ -84,6 +84,11 @@ class PartitionRow:
         return self.position
 
 
+def finished_and_trainable(rows: Sequence[PartitionRow]) -> tuple[int, int]:
+    """Return how many partitions are finished, and how many have something to train: a run is partial between."""
+    return sum(row.state == DONE for row in rows), sum(row.state != SKIPPED for row in rows)
+
+
 def by_file(rows: Iterable[PartitionRow]) -> dict[str, list[PartitionRow]]:
     """Return partitions that are in block files by the name of their file, files and partitions in their order."""
     found: dict[str, list[PartitionRow]] = {}

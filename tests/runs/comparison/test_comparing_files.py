@@ -197,9 +197,9 @@ def test_partitions_without_any_row_are_not_missing(run_on, data):
 def test_a_run_without_finished_partitions_is_refused(run, run_on, data):
     stopped = _interrupted(run_on, data, left=6)
     for pair in ((run, stopped), (stopped, run)):
-        with pytest.raises(RunError, match=f"{stopped.path.name} has no finished partition") as told:
+        with pytest.raises(RunError, match=f"{stopped.path.name} is finished. Wait for it, or go on with") as told:
             compare_runs(*pair)
-        assert f"`motrain resume {stopped.path}`" in str(told.value)
+        assert f"motrain resume {stopped.path}" in str(told.value)
     unborn = create_run(run.design, run.path.parent)
     with pytest.raises(RunError, match="has no store yet"):
         compare_runs(run, Run.open(unborn.path))
