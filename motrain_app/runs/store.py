@@ -124,7 +124,8 @@ class RunStore:
     def __init__(self, path: Path, *, write: bool = False) -> None:
         if not path.exists():
             raise RunError(
-                f"The run {path.parent} has no store yet: its rows are still being staged, or it never started."
+                f"The run {path.parent} has no store yet: its rows are still being staged, or it was refused before. "
+                f"motrain resume {path.parent} goes on, or says why not."
             )
         mode = "rw" if write else "ro"
         self.path = path

@@ -117,7 +117,8 @@ def _listed(outputs: tuple[Variable, ...]) -> str:
 def _nothing_common(run: "Run", other: "Run") -> str:
     nothing = [one.path.name for one in (run, other) if one.design.jackknife is None]
     why = f" The design of {' and '.join(nothing)} holds nothing out (jackknife=None)." if nothing else ""
-    return f"{run.path.name} and {other.path.name} withheld no row in common: there is nothing to compare.{why}"
+    names = f"{run.path.name} and {other.path.name}"
+    return f"{names} withheld no row in common that both predict: there is nothing to compare.{why}"
 
 
 def _partial(both: tuple[Withheld, Withheld]) -> list[str]:

@@ -157,7 +157,7 @@ def test_what_has_nothing_in_common_is_refused_with_the_reason(run, run_on, data
 
 def test_runs_that_withheld_no_row_in_common_say_why(run, run_on, data):
     west, east = (run_on(data, regions=[box("here", lon - 0.5, 30, lon + 0.5, 50)]) for lon in (5, 6))
-    with pytest.raises(RunError, match=r"withheld no row in common: there is nothing to compare\.$"):
+    with pytest.raises(RunError, match=r"withheld no row in common that both predict: there is nothing to compare\.$"):
         compare_runs(west, east)
     nothing = run_on(data, jackknife=None)
     with pytest.raises(RunError, match=rf"The design of {nothing.path.name} holds nothing out \(jackknife=None\)"):
