@@ -207,4 +207,4 @@ def test_without_a_jackknife_ranges_that_cannot_be_made_do_not_open_the_test(cap
 def test_a_run_that_never_started_says_so(run, capfd, tmp_path):
     folder = create_run(run.design, tmp_path / "new")
     assert main(["skill", str(folder.path)]) == 2
-    assert "its rows are still being staged, or it never started" in capfd.readouterr().err
+    assert "its rows are still being staged, or it was refused before" in capfd.readouterr().err

@@ -84,6 +84,11 @@ class PartitionRow:
         return self.position
 
 
+def finished_and_trainable(rows: Sequence[PartitionRow]) -> tuple[int, int]:
+    """Return how many partitions are finished, and how many have something to train: a run is partial between."""
+    return sum(row.state == DONE for row in rows), sum(row.state != SKIPPED for row in rows)
+
+
 def by_file(rows: Iterable[PartitionRow]) -> dict[str, list[PartitionRow]]:
     """Return partitions that are in block files by the name of their file, files and partitions in their order."""
     found: dict[str, list[PartitionRow]] = {}
@@ -119,7 +124,8 @@ class RunStore:
     def __init__(self, path: Path, *, write: bool = False) -> None:
         if not path.exists():
             raise RunError(
-                f"The run {path.parent} has no store yet: its rows are still being staged, or it never started."
+                f"The run {path.parent} has no store yet: its rows are still being staged, or it was refused before. "
+                f"motrain resume {path.parent} goes on, or says why not."
             )
         mode = "rw" if write else "ro"
         self.path = path

@@ -1,12 +1,14 @@
-"""Whether biases of seasons cancel over the year.
+"""Whether biases of seasons cancel over the year: of two seasons, or of one and all others together.
 
 The interval of a season's bias is that of a mean over season-years, each of which counts as one draw: however long
-errors last within a season, another year's are independent of them. A season needs five of them.
+errors last within a season, another year's are independent of them. A season needs five of them. A bias that one season
+has, and the three others balance, may be too small to be told in any of these alone.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -16,21 +18,24 @@ from scipy.special import stdtrit
 from motrain_app.operators.seasons import SEASONS
 from motrain_app.skill.moments import FloatArray, divide
 
-__all__ = ["CHANCE", "SeasonBias", "cancels", "season_bias"]
+__all__ = ["CHANCE", "PARTS", "SeasonBias", "cancels", "opposite_parts", "season_bias"]
 
+PARTS = (*SEASONS, *("the other seasons" for _ in SEASONS))  # of a year: each season, then all but each
+_PAIRS = np.array([*combinations(range(len(SEASONS)), 2), *((s, s + len(SEASONS)) for s in range(len(SEASONS)))])
 _MIN_YEARS = 5
-CHANCE = 12 * 0.025**2  # that two of four seasons seem to have biases of opposite sign, where none has one
+CHANCE = 2 * len(_PAIRS) * 0.025**2  # that two parts seem to have biases of opposite sign, where none has one
 _SHARE = 0.5  # of a season's bias, below which that of the year hides it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SeasonBias:
-    """Bias of each season, in the unit of the output.
+    """Bias of the parts of a year, in the unit of the output.
 
     Parameters
     ----------
     value, low, high
-        Bias and its 95 % interval; shape (..., 4). NaN without a row, and in low and high under five season-years.
+        Bias and its 95 % interval; shape (..., 8), see `PARTS`. NaN without a row, and in low and high where a season
+        has rows in under five years.
     """
 
     value: FloatArray
@@ -63,29 +68,56 @@ def season_bias(error: FloatArray, weight: FloatArray, season: NDArray[np.intege
            [ 1.06, -1.92]])
     """
     of_season = (season[:, None] == np.arange(len(SEASONS))).astype(np.float64)
-    years, total = (weight > 0).astype(np.float64) @ of_season, weight @ of_season
-    value = divide(error @ of_season, total)
-    departure = np.where(weight > 0, error - np.nan_to_num(value)[..., season] * weight, 0.0)
-    enough = years >= _MIN_YEARS
-    spread = divide(np.sqrt(departure**2 @ of_season * years / np.maximum(years - 1, 1)), total)
-    half = np.where(enough, stdtrit(np.maximum(years - 1, 1), 0.975) * spread, np.nan)
+    years, total, sums = (weight > 0).astype(np.float64) @ of_season, weight @ of_season, error @ of_season
+    mean = np.nan_to_num(divide(sums, total))
+    departure = np.where(weight > 0, error - mean[..., season] * weight, 0.0)
+    square = departure**2 @ of_season * years / np.maximum(years - 1, 1)
+    others = 1 - np.eye(len(SEASONS))
+
+    def with_others(of_seasons: FloatArray) -> FloatArray:
+        return np.concatenate([of_seasons, of_seasons @ others], axis=-1)
+
+    whole, draws = with_others(total), with_others(np.maximum(years - 1, 0))
+    few = with_others(((years > 0) & (years < _MIN_YEARS)).astype(np.float64)) > 0
+    value, spread = divide(with_others(sums), whole), divide(np.sqrt(with_others(square)), whole)
+    half = np.where(few, np.nan, stdtrit(np.maximum(draws, 1), 0.975) * spread)
     return SeasonBias(value, value - half, value + half)
+
+
+def opposite_parts(seasons: SeasonBias) -> tuple[FloatArray, NDArray[np.intp]]:
+    """Return the two parts with the most opposite biases: the smaller of the two, and which they are.
+
+    Parameters
+    ----------
+    seasons
+        Shape (..., 8).
+
+    Returns
+    -------
+    size : numpy.ndarray
+        Shape (...); 0 where no two parts have biases of opposite sign whose intervals do not hold zero.
+    parts : numpy.ndarray
+        Places in `PARTS`, [..., 2].
+    """
+    sign = (seasons.low > 0).astype(np.int8) - (seasons.high < 0)
+    opposite = sign[..., _PAIRS].prod(axis=-1) < 0
+    size = np.where(opposite, np.abs(seasons.value[..., _PAIRS]).min(axis=-1), 0.0)
+    most = size.argmax(axis=-1)
+    return np.take_along_axis(size, most[..., None], axis=-1)[..., 0], _PAIRS[most]
 
 
 def cancels(seasons: SeasonBias, year: FloatArray) -> NDArray[np.bool_]:
     """Say where biases of seasons cancel over the year.
 
-    Two seasons have biases of opposite sign whose intervals do not hold zero, and the bias of the year is under half of
-    either. Errors without bias do so in at most `CHANCE` of all cases, less than one in a hundred.
+    Two seasons, or one and all others together, have biases of opposite sign whose intervals do not hold zero, and the
+    bias of the year is under half of either. Errors without bias do so in at most `CHANCE` of all cases.
 
     Parameters
     ----------
     seasons
-        Shape (..., 4).
+        Shape (..., 8).
     year
         Bias of the whole year, shape (...).
     """
-    above = np.max(np.where(seasons.low > 0, seasons.value, 0.0), axis=-1)
-    below = np.max(np.where(seasons.high < 0, -seasons.value, 0.0), axis=-1)
-    smaller = np.minimum(above, below)
-    return np.asarray((smaller > 0) & (np.abs(year) < _SHARE * smaller))
+    size, _ = opposite_parts(seasons)
+    return np.asarray((size > 0) & (np.abs(year) < _SHARE * size))

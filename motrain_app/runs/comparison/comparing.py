@@ -7,10 +7,12 @@ days are drawn with all their cells, for both runs the same. Test rows do not en
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from motrain_app.design import differences
 from motrain_app.operators import Variable
 from motrain_app.runs.comparison.common_axes import CommonAxes, match_axes
-from motrain_app.runs.comparison.paired import PairedErrors, stack_changes
+from motrain_app.runs.comparison.paired import PairedErrors, PairedRows, RowWeights, stack_changes
 from motrain_app.runs.comparison.paired_rows import Observations, pair_rows
 from motrain_app.runs.comparison.run_comparison import Change, RunComparison
 from motrain_app.runs.comparison.withheld import Withheld
@@ -49,7 +51,8 @@ def compare_runs(run: "Run", other: "Run", *, progress: Callable[[float], None] 
     variables = tuple(first.plan.outputs[output] for output, _ in outputs)
     offset = first.plan.output_offset[[output for output, _ in outputs]]
     observations = Observations(variables, offset)
-    judge = PairedErrors(first.plan.time, run.design.seed)
+    judge, weights = PairedErrors(first.plan.time, run.design.seed, offset), RowWeights(first)
+    places = [output for output, _ in outputs]
     partitions: list[str] = []
     changes: list[Change] = []
     done = 0
@@ -57,8 +60,10 @@ def compare_runs(run: "Run", other: "Run", *, progress: Callable[[float], None] 
         pairs = pair_rows([rows for _, rows in block], second, axes, outputs)
         for (row, _), pair in zip(block, pairs, strict=True):
             if pair is not None and observations.agree(pair):
-                time = pair.key % len(first.plan.time)
-                changes.append(judge.change(judge.add(pair.observed, pair.predicted, pair.other_predicted, time)))
+                cell, time = np.divmod(pair.key, len(first.plan.time))
+                rows = PairedRows(pair.observed, pair.predicted, pair.other_predicted, time)
+                judge.add(rows, weights.of(cell, places))
+                changes.append(judge.change(judge.daily(rows)))
                 partitions.append(row.name)
         done += len(block)
         progress(done / len(first.rows))
@@ -73,6 +78,8 @@ def compare_runs(run: "Run", other: "Run", *, progress: Callable[[float], None] 
         pooled=judge.change(),
         by_partition=stack_changes(changes),
         differences=tuple(differences(other.design, run.design)),
+        partial=" ".join(_partial((first, second))),
+        weights=weights.how,
         notes=tuple(_notes(folders, (first, second), axes)),
     )
 
@@ -80,10 +87,7 @@ def compare_runs(run: "Run", other: "Run", *, progress: Callable[[float], None] 
 def _finished(folder: RunFolder) -> Withheld:
     withheld = Withheld(folder)
     if not withheld.rows:
-        raise RunError(
-            f"{folder.path.name} has no finished partition: there is nothing to compare. "
-            f"`motrain resume {folder.path}` goes on with it."
-        )
+        raise RunError(f"There is nothing to compare: {withheld.why_no_rows()}")
     return withheld
 
 
@@ -113,11 +117,16 @@ def _listed(outputs: tuple[Variable, ...]) -> str:
 def _nothing_common(run: "Run", other: "Run") -> str:
     nothing = [one.path.name for one in (run, other) if one.design.jackknife is None]
     why = f" The design of {' and '.join(nothing)} holds nothing out (jackknife=None)." if nothing else ""
-    return f"{run.path.name} and {other.path.name} withheld no row in common: there is nothing to compare.{why}"
+    names = f"{run.path.name} and {other.path.name}"
+    return f"{names} withheld no row in common that both predict: there is nothing to compare.{why}"
+
+
+def _partial(both: tuple[Withheld, Withheld]) -> list[str]:
+    return [one.partial_words for one in both if one.partial_words]
 
 
 def _notes(folders: tuple[RunFolder, RunFolder], both: tuple[Withheld, Withheld], axes: CommonAxes) -> list[str]:
-    notes = [one.partial_words for one in both if one.partial_words]
+    notes = _partial(both)
     marks = {str(folder.info()["fingerprint"]) for folder in folders}
     if len(marks) > 1 or not axes.alike:
         what = "were trained on different files" if len(marks) > 1 else "read their file in different ways"

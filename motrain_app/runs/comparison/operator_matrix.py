@@ -11,7 +11,7 @@ from motrain_app.data.matching import on_sphere
 from motrain_app.runs.blockfile import BlockFile
 from motrain_app.runs.comparison.crossing import Predict, predict_by_members, read_withheld
 from motrain_app.runs.comparison.one_for_all import folds_of
-from motrain_app.runs.comparison.paired import PairedErrors
+from motrain_app.runs.comparison.paired import PairedErrors, PairedRows
 from motrain_app.runs.comparison.run_comparison import Change
 from motrain_app.runs.comparison.withheld import Withheld, WithheldRows
 from motrain_app.runs.errors import RunError
@@ -44,7 +44,7 @@ def cross_operators(run: "Run", partitions: str | Sequence[str] | None = None) -
     Returns
     -------
     xarray.Dataset
-        Over (operator, partition, output): rmse in the output's unit; skill, 1 − MSE / variance of the observations;
+        Over (operator, partition, output): rmse in the output's unit; r2_pooled, 1 − MSE / variance of observations;
         change of the RMSE to that of the partition's own operator in per cent, on the rows that both predict, positive
         where the partition's own is better, with its paired 95 % interval low, high; n, the rows that the operator
         predicts.
@@ -62,8 +62,9 @@ def cross_operators(run: "Run", partitions: str | Sequence[str] | None = None) -
     plan, staged, n = withheld.plan, StagedRows(folder.staged()), len(chosen)
     operators = [_of_partition(folder, row, plan) for row in chosen]
     found = {
-        name: np.full((n, n, len(plan.outputs)), np.nan) for name in ("rmse", "skill", "change", "low", "high", "n")
+        name: np.full((n, n, len(plan.outputs)), np.nan) for name in ("rmse", "r2_pooled", "change", "low", "high")
     }
+    found["n"] = np.zeros((n, n, len(plan.outputs)), np.int64)
     for place, row in enumerate(chosen):
         rows = withheld.of_partition(row)
         inputs = read_withheld(staged, rows.key, folds)
@@ -71,7 +72,7 @@ def cross_operators(run: "Run", partitions: str | Sequence[str] | None = None) -
         for other, operator in enumerate(operators):
             predicted = operator(inputs, fold) - plan.output_offset[:, None]
             alone, change = moments(rows.observed, predicted), _change(run, plan, rows, predicted)
-            values = {"rmse": rmse(alone), "skill": r2(alone), "n": alone.n}
+            values = {"rmse": rmse(alone), "r2_pooled": r2(alone), "n": alone.n}
             values |= {"change": change.value, "low": change.low, "high": change.high}
             for name, value in values.items():
                 found[name][other, place] = value
@@ -80,8 +81,8 @@ def cross_operators(run: "Run", partitions: str | Sequence[str] | None = None) -
 
 def _change(run: "Run", plan: Plan, rows: WithheldRows, predicted: Array) -> Change:
     """Return the change of the RMSE from that of the partition's own operator, of each output."""
-    paired = PairedErrors(plan.time, run.design.seed)
-    return paired.change(paired.add(rows.observed, predicted, rows.predicted, rows.key % len(plan.time)))
+    paired = PairedErrors(plan.time, run.design.seed, plan.output_offset)
+    return paired.change(paired.daily(PairedRows(rows.observed, predicted, rows.predicted, rows.key % len(plan.time))))
 
 
 def _nearest(withheld: Withheld, name: str) -> list[str]:
@@ -111,9 +112,13 @@ def _chosen(run: "Run", withheld: Withheld, partitions: str | Sequence[str] | No
         )
     finished = {row.name: row for row in withheld.rows}
     missing = [name for name in names if name not in finished]
-    if missing or not names:
-        which = ", ".join(missing[:5]) or "no partition"
+    if missing:
+        which = ", ".join(missing[:5])
         raise RunError(f"{run.path.name} has no finished operator of {which}. run.finished names those that it has.")
+    if not names:
+        raise RunError(
+            f"There is nothing to cross: {withheld.why_no_rows() if not finished else 'no partition was named.'}"
+        )
     return [finished[name] for name in names]
 
 
@@ -128,7 +133,7 @@ def _as_dataset(found: dict[str, Array], names: list[str], withheld: Withheld) -
     dims = ("operator", "partition", "output")
     said = {
         "rmse": "root-mean-square error out-of-fold",
-        "skill": "1 − MSE / variance of the observations",
+        "r2_pooled": "1 − MSE / variance of the observations, pooled over space and time",
         "change": "change of the RMSE to that of the partition's own operator, per cent",
         "low": "lower end of the 95 % interval of change",
         "high": "upper end of the 95 % interval of change",

@@ -1,15 +1,18 @@
 """Paired errors of two predictions of the same rows: summed by day as rows come in, judged by blocks of days."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.runs.comparison.run_comparison import LEVEL, Change
+from motrain_app.runs.comparison.withheld import Withheld
 from motrain_app.runs.judging import REPLICATES
 from motrain_app.skill import (
     Moments,
     bootstrap,
+    cell_areas,
     discoveries,
     moments,
     moments_by_group,
@@ -18,6 +21,60 @@ from motrain_app.skill import (
 )
 
 Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PairedRows:
+    """Rows with two predictions.
+
+    Attributes
+    ----------
+    observed, one, other
+        Minus the output's offset, [n_outputs, rows]; a NaN in any of them leaves the row out for that output. An
+        infinite prediction is no gap.
+    time
+        Index into the time axis, shape (rows,).
+    """
+
+    observed: NDArray[np.floating]
+    one: NDArray[np.floating]
+    other: NDArray[np.floating]
+    time: NDArray[np.integer]
+
+    @property
+    def any(self) -> bool:
+        """Whether any row counts for any output."""
+        return not np.isnan(self.observed + self.one + self.other).all()
+
+
+class RowWeights:
+    """What a row counts where the rows of many cells are judged together: its cell's area over the cell's rows.
+
+    So each cell counts by its area, not by its rows, as in the scores of all partitions together.
+
+    Parameters
+    ----------
+    withheld
+        The run whose rows they are. Of its rows those count that a member predicted.
+    """
+
+    def __init__(self, withheld: Withheld) -> None:
+        plan = withheld.plan
+        areas = cell_areas(plan.lat, plan.lon)
+        n_cells, n_times = len(plan.lat), len(plan.time)
+        count = np.zeros((len(plan.outputs), n_cells))
+        for block in withheld.blocks():
+            for _, rows in block:
+                cell = rows.key // n_times
+                for output, known in enumerate(~np.isnan(rows.observed + rows.predicted)):
+                    count[output] += np.bincount(cell, known, n_cells)
+        self.how = areas.how
+        self._weight = np.where(count > 0, areas.weight / np.maximum(count, 1), 0.0)
+
+    def of(self, cell: NDArray[np.integer], outputs: Sequence[int] | None = None) -> Array:
+        """Return what rows of some cells count, [n_outputs, rows]; of some outputs alone where these are named."""
+        some = self._weight if outputs is None else self._weight[list(outputs)]
+        return some[:, cell]
 
 
 class PairedErrors:
@@ -29,42 +86,36 @@ class PairedErrors:
         datetime64, shape (n_time,).
     seed
         Of the design: whatever is judged with it is judged on the same draws, as the scores of a run are.
+    offset
+        What was subtracted from the values of each output, shape (n_outputs,): beside whole values it shows what is but
+        rounding.
     """
 
-    def __init__(self, time: NDArray[np.datetime64], seed: int) -> None:
+    def __init__(self, time: NDArray[np.datetime64], seed: int, offset: Array) -> None:
         day = time.astype("datetime64[D]").astype(np.int64)
-        self._day, self._seed = day - day.min(), seed
+        self._day, self._seed, self._offset = day - day.min(), seed, offset[:, None]
         self._about: Moments | None = None
         self._daily: Array | None = None
 
-    def add(
-        self,
-        observed: NDArray[np.floating],
-        one: NDArray[np.floating],
-        other: NDArray[np.floating],
-        time: NDArray[np.integer],
-    ) -> Moments:
-        """Take in rows and return their moments by output and day, from their first day to their last.
+    def daily(self, rows: PairedRows) -> Moments:
+        """Return the moments of rows by output and day, from their first day to their last; there must be a row."""
+        return self._moments(rows, None)[1]
+
+    def add(self, rows: PairedRows, weight: Array) -> None:
+        """Take in rows for the change over all of them.
 
         Parameters
         ----------
-        observed, one, other
-            [n_outputs, rows]; a NaN in any of them leaves the row out for that output. There must be a row.
-        time
-            Index into the time axis, shape (rows,).
+        weight
+            What each row counts, [n_outputs, rows]; see `RowWeights`.
         """
-        if self._about is None:
-            self._about = moments(observed, one, baseline=other)
-        day = self._day[time]
-        first, last = int(day.min()), int(day.max())
-        daily = moments_by_group(observed, one, day - first, last - first + 1, baseline=other, about=self._about)
+        first, daily = self._moments(rows, weight)
         if self._daily is None:
             self._daily = np.zeros((*daily.sums.shape[:2], int(self._day.max()) + 1))
-        self._daily[..., first : last + 1] += daily.sums
-        return daily
+        self._daily[..., first : first + daily.shape[-1]] += daily.sums
 
     def change(self, daily: Moments | None = None) -> Change:
-        """Return the change of some rows, shape (n_outputs,), by the moments that `add` gave for them; None: of all."""
+        """Return the change of some rows, shape (n_outputs,), by their moments; None: of all that were taken in."""
         if daily is None:
             assert self._about is not None
             assert self._daily is not None
@@ -73,6 +124,17 @@ class PairedErrors:
         found = np.array([_change(daily[output], self._seed) for output in range(daily.shape[0])]).T
         n, rmse, other_rmse, value, low, high, p = found
         return Change(n.astype(np.int64), rmse, other_rmse, value, low, high, p, p <= LEVEL)
+
+    def _moments(self, rows: PairedRows, weight: Array | None) -> tuple[int, Moments]:
+        """Return the first day of rows, and their moments by output and day."""
+        observed, one, other = (values + self._offset for values in (rows.observed, rows.one, rows.other))
+        if self._about is None:
+            self._about = moments(observed, one, baseline=other)
+        day = self._day[rows.time]
+        first, last = int(day.min()), int(day.max())
+        return first, moments_by_group(
+            observed, one, day - first, last - first + 1, baseline=other, weight=weight, about=self._about
+        )
 
 
 def stack_changes(changes: Sequence[Change]) -> Change:

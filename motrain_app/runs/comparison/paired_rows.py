@@ -73,7 +73,7 @@ def pair_rows(
 
 def _paired(rows: WithheldRows, outputs: list[int], other_observed: Values, other_predicted: Values) -> Pair | None:
     four = (rows.observed[outputs], rows.predicted[outputs], other_observed, other_predicted)
-    common = np.logical_and.reduce([np.isfinite(values) for values in four])
+    common = ~np.logical_or.reduce([np.isnan(values) for values in four])  # infinite predictions count, and are seen
     kept = np.flatnonzero(common.any(axis=0))
     if not len(kept):
         return None

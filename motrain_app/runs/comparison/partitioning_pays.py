@@ -10,7 +10,7 @@ from motrain_app.learning import resolve_learner
 from motrain_app.operators import Variable
 from motrain_app.runs.comparison.crossing import predict_by_members, predict_withheld
 from motrain_app.runs.comparison.one_for_all import OneForAll, Train, fit_for_all, folds_of, one_for_all, ridge_like
-from motrain_app.runs.comparison.paired import PairedErrors, stack_changes
+from motrain_app.runs.comparison.paired import PairedErrors, PairedRows, RowWeights, stack_changes
 from motrain_app.runs.comparison.paying import MAX_ROWS, Payoff, Verdict
 from motrain_app.runs.comparison.random_partitions import Control, judge_random_partitions
 from motrain_app.runs.comparison.run_comparison import Change, change_frame
@@ -39,15 +39,19 @@ class PartitioningPays:
     partitions
         Names of those that are finished and withheld a row that both predict.
     pooled
-        Change over all partitions, shape (n_outputs,).
+        Change over all partitions, each cell by its area, shape (n_outputs,).
     by_partition
         Change of each, [n_partitions, n_outputs].
     one_for_all
         What they were held against.
     control
         Random partitions of the same sizes; None where they were left out.
+    partial
+        How much of the run is finished, in a sentence; empty where that is all.
+    weights
+        In words: what cells count in `pooled`.
     notes
-        What else has to be known: that the run is partial.
+        What else has to be known: that the run is partial, why no random partitions were tried.
     """
 
     outputs: tuple[Variable, ...]
@@ -55,8 +59,10 @@ class PartitioningPays:
     pooled: Change
     by_partition: Change
     one_for_all: OneForAll
-    control: Control | None = None
-    notes: tuple[str, ...] = ()
+    control: Control | None
+    partial: str
+    weights: str
+    notes: tuple[str, ...]
 
     @property
     def payoffs(self) -> tuple[Payoff, ...]:
@@ -88,7 +94,7 @@ class PartitioningPays:
     def frame(self) -> "pd.DataFrame":
         """Return one line a partition and output, after those of all partitions together; see `PAYS_COLUMNS`."""
         frame = change_frame(self.partitions, self.outputs, self.pooled, self.by_partition, PAYS_COLUMNS)
-        frame.attrs["notes"] = self.notes
+        frame.attrs |= {"partial": self.partial, "weights": self.weights, "notes": self.notes}
         return frame
 
 
@@ -134,7 +140,7 @@ def measure_partitioning(
     _refuse(run, withheld, jackknife=folds.jackknife)
     one = one_for_all(run, static=static, max_rows=max_rows, train=train)
     predict = predict_by_members(one.members, len(plan.outputs))
-    judge = PairedErrors(plan.time, run.design.seed)
+    judge, weights = PairedErrors(plan.time, run.design.seed, plan.output_offset), RowWeights(withheld)
     names: list[str] = []
     changes: list[Change] = []
     done = 0
@@ -144,9 +150,11 @@ def measure_partitioning(
         theirs = predict_withheld(one.staged, key, folds, predict, len(plan.outputs)) - plan.output_offset[:, None]
         edges = np.cumsum([len(rows.key) for rows in parts])[:-1]
         for (row, rows), other in zip(block, np.split(theirs, edges, axis=1), strict=True):
-            mine = rows.predicted.astype(np.float64)
-            if np.isfinite(rows.observed + mine + other).any():
-                changes.append(judge.change(judge.add(rows.observed, mine, other, rows.key % len(plan.time))))
+            cell, time = np.divmod(rows.key, len(plan.time))
+            paired = PairedRows(rows.observed, rows.predicted.astype(np.float64), other, time)
+            if paired.any:
+                judge.add(paired, weights.of(cell))
+                changes.append(judge.change(judge.daily(paired)))
                 names.append(row.name)
         done += len(block)
         progress(done / len(withheld.rows))
@@ -157,7 +165,8 @@ def measure_partitioning(
     if control is None and (why := why_none_at_random(run)):
         notes.append(f"No random partitions were tried: {why}.")
     change = judge.change(), stack_changes(changes)
-    return PartitioningPays(plan.outputs, tuple(names), *change, one, random, tuple(notes))
+    partial = withheld.partial_words
+    return PartitioningPays(plan.outputs, tuple(names), *change, one, random, partial, weights.how, tuple(notes))
 
 
 def payoffs_over_sums(run_folder: str) -> tuple[Payoff, ...]:
@@ -191,7 +200,7 @@ def _refuse(run: "Run", withheld: Withheld, *, jackknife: bool) -> None:
             "everywhere, which learns from more rows: run.compare(other)."
         )
     if not withheld.rows:
-        raise RunError(f"No partition of {run.path.name} is finished. Wait for it, or `motrain resume {run.path}`.")
+        raise RunError(f"Whether partitioning pays cannot be told: {withheld.why_no_rows()}")
 
 
 def try_random_partitions(run: "Run", *, draws: int | None = None, one: OneForAll | None = None) -> Control | None:
@@ -214,7 +223,7 @@ def try_random_partitions(run: "Run", *, draws: int | None = None, one: OneForAl
     _, options = resolve_learner(learner)
     if one is None or learner != run.design.learner:
         one = fit_for_all(run, run.design.change(regions=None, periods=None, learner=learner))
-    return judge_random_partitions(one, options, withheld.plan, folds_of(run), draws=draws, seed=run.design.seed)
+    return judge_random_partitions(one, options, withheld, folds_of(run), draws=draws, seed=run.design.seed)
 
 
 def why_none_at_random(run: "Run") -> str:

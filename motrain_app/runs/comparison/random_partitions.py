@@ -44,10 +44,10 @@ from motrain_app.runs.comparison.crossing import predict_by_members
 from motrain_app.runs.comparison.dealing import What, deal
 from motrain_app.runs.comparison.dealt_ridge import fit_dealt
 from motrain_app.runs.comparison.one_for_all import OneForAll
-from motrain_app.runs.comparison.paired import PairedErrors
+from motrain_app.runs.comparison.paired import PairedErrors, PairedRows, RowWeights
 from motrain_app.runs.comparison.row_sums import PIECE
 from motrain_app.runs.comparison.run_comparison import Change
-from motrain_app.runs.plan import Plan
+from motrain_app.runs.comparison.withheld import Withheld
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -160,7 +160,7 @@ class Control:
 
 
 def judge_random_partitions(
-    one: OneForAll, options: RidgeOptions, plan: Plan, folds: Folds, *, draws: int, seed: int
+    one: OneForAll, options: RidgeOptions, withheld: Withheld, folds: Folds, *, draws: int, seed: int
 ) -> Control:
     """Train and judge random partitions, and a run's own, by ridge against one operator for all.
 
@@ -171,7 +171,7 @@ def judge_random_partitions(
     ----------
     one
         By the same ridge.
-    plan, folds
+    withheld, folds
         Of the run.
     draws
         Number of random partitions.
@@ -183,14 +183,15 @@ def judge_random_partitions(
     RunError
         Where each partition holds one cell or time only, so that dealing changes nothing.
     """
-    staged = one.staged
+    staged, plan = one.staged, withheld.plan
     what, dealt = deal(plan, folds, staged.cell_at[np.diff(staged.row_start) > 0], draws=draws, seed=seed)
     claims = Claims.of_plan(plan)
     ways = (claims, *dealt)
     coefficients = fit_dealt(
         staged, ways, folds, options, claims=claims, by_time=what != "cells", n_partitions=plan.n_partitions
     )
-    judges = [PairedErrors(plan.time, seed) for _ in ways]
+    judges = [PairedErrors(plan.time, seed, plan.output_offset) for _ in ways]
+    weights = RowWeights(withheld)
     predict = predict_by_members(one.members, len(plan.outputs))
     fold_of_time = folds.fold_of_atom[folds.atom_of_time].astype(np.int16)
     for first, last in staged.chunks(PIECE):
@@ -200,9 +201,10 @@ def judge_random_partitions(
             continue
         fold, inputs = fold_of_time[rows.time], rows.inputs.astype(np.float64)
         theirs = predict(inputs + staged.input_offset[:, None], fold) - staged.output_offset[:, None]
+        weight = weights.of(rows.cell)
         features = np.vstack([np.ones(len(fold)), FEATURE_MAPS[options.features].values(inputs)])
         for way, of_way, judge in zip(ways, coefficients, judges, strict=True):
             mine = np.einsum("rof,fr->or", of_way[way.number(rows.cell, rows.time), fold], features)
-            judge.add(rows.outputs, mine, theirs, rows.time)
+            judge.add(PairedRows(rows.outputs, mine, theirs, rows.time), weight)
     own, *random = (judge.change() for judge in judges)
     return Control(one.learner, what, tuple(output.name for output in plan.outputs), own, tuple(random))

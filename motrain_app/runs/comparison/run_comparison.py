@@ -75,11 +75,15 @@ class RunComparison:
     partitions
         Of the first run: those with a common row.
     pooled
-        Over all partitions, shape (n_outputs,).
+        Over all partitions, each cell by its area, shape (n_outputs,).
     by_partition
         [n_partitions, n_outputs].
     differences
         In what the run's design differs from the other's, in words: other → run.
+    partial
+        How much of the runs is finished, in sentences; empty where that is all.
+    weights
+        In words: what cells count in `pooled`.
     notes
         What to know beside the numbers: that a run is partial, or that their files differ.
     """
@@ -91,6 +95,8 @@ class RunComparison:
     pooled: Change
     by_partition: Change
     differences: tuple[str, ...]
+    partial: str
+    weights: str
     notes: tuple[str, ...]
 
     @property
@@ -116,9 +122,12 @@ class RunComparison:
         pandas.DataFrame
             Columns partition ("all partitions", then each), output, unit, n, rmse, other_rmse (in the output's unit),
             change of the RMSE in per cent, negative where the run is better, with its paired 95 % interval low, high;
-            p, and significant: see `Change`.
+            p, and significant: see `Change`. All partitions together count each cell by its area. Attributes: rows,
+            partial, weights and notes.
         """
-        return change_frame(self.partitions, self.outputs, self.pooled, self.by_partition, CHANGE_COLUMNS)
+        frame = change_frame(self.partitions, self.outputs, self.pooled, self.by_partition, CHANGE_COLUMNS)
+        frame.attrs |= {"partial": self.partial, "weights": self.weights, "notes": self.notes}
+        return frame
 
     def sentence(self) -> str:
         """Say of each output how the RMSE changes, and in how many partitions it is lower."""
@@ -126,13 +135,14 @@ class RunComparison:
 
     def _sentences(self) -> Iterator[str]:
         wins, gains, losses = (each.tolist() for each in (self.wins, self.significant_wins, self.significant_losses))
+        common = (self.by_partition.n > 0).sum(axis=0).tolist()
         for number, output in enumerate(self.outputs):
             if self.pooled.n[number] == 0:
                 yield f"{output.name}: no common row."
                 continue
             change = change_words(*(float(of[number]) for of in (self.pooled.value, self.pooled.low, self.pooled.high)))
             where = (
-                f"; lower in {wins[number]:,} of {len(self.partitions):,} partitions, significantly lower in "
+                f"; lower in {wins[number]:,} of {common[number]:,} partitions, significantly lower in "
                 f"{gains[number]:,} and higher in {losses[number]:,}"
             )
             several = len(self.partitions) > 1
@@ -175,7 +185,9 @@ def change_frame(
     ]
     fields = ("n", "rmse", "other_rmse", "value", "low", "high", "p", "significant")
     numbers = [np.concatenate([getattr(pooled, field)[None], getattr(by_partition, field)]).ravel() for field in fields]
-    return pd.DataFrame(dict(zip(columns, [*named, *numbers], strict=True)))
+    frame = pd.DataFrame(dict(zip(columns, [*named, *numbers], strict=True)))
+    frame.attrs["rows"] = "out-of-fold"
+    return frame
 
 
 def change_words(change: float, low: float, high: float) -> str:
@@ -187,7 +199,13 @@ def change_words(change: float, low: float, high: float) -> str:
     'RMSE −12.3 % [−15.0, −9.1]'
     >>> change_words(3.0, float("nan"), float("nan"))
     'RMSE +3.0 % (too few days for an interval)'
+    >>> change_words(float("inf"), float("nan"), float("nan"))
+    'RMSE infinite, as predictions are'
     """
+    if change != change:
+        return "no change of the RMSE can be told (both are zero or infinite)"
+    if change == float("inf"):
+        return "RMSE infinite, as predictions are"
     interval = f"[{_signed(low)}, {_signed(high)}]" if low == low else "(too few days for an interval)"
     return f"RMSE {_signed(change)} % {interval}"
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from motrain_app.runs.blockfile import BlockFile
 from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.plan import Plan
-from motrain_app.runs.store import DONE, SKIPPED, WAITING, PartitionRow, RunStore, by_file
+from motrain_app.runs.store import DONE, WAITING, PartitionRow, RunStore, by_file, finished_and_trainable
 
 KEPT_BYTES = 1 << 30  # of partitions that were read; one operator everywhere is asked for by every block of another run
 
@@ -62,7 +62,7 @@ class Withheld:
         with RunStore(folder.store) as store:
             known = store.partitions()
         self.rows = [row for row in known if row.state == DONE]
-        self.trainable = sum(row.state != SKIPPED for row in known)
+        _, self.trainable = finished_and_trainable(known)
         self.waiting = sum(row.state == WAITING for row in known)
         self.plan = Plan.load(folder.plan)
         self._by_number = {row.number: row for row in self.rows}
@@ -76,6 +76,13 @@ class Withheld:
             return ""
         name = self._folder.path.name
         return f"{name} is partial: {len(self.rows):,} of {self.trainable:,} partitions are finished."
+
+    def why_no_rows(self) -> str:
+        """Say why nothing was withheld that is finished, and what to do."""
+        name, path = self._folder.path.name, self._folder.path
+        if self.waiting:
+            return f"no partition of {name} is finished. Wait for it, or go on with: motrain resume {path}"
+        return f"no partition of {name} could be trained; run.failures says why."
 
     def blocks(self) -> Iterator[list[tuple[PartitionRow, WithheldRows]]]:
         """Yield finished partitions with their rows, block file after block file."""

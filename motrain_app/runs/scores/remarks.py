@@ -11,7 +11,7 @@ from motrain_app.operators.seasons import SEASONS, season_of_record
 from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.scores.judged_rows import JudgedReader, JudgedRows, joined
 from motrain_app.skill import SeasonBias, cancels, cell_areas, season_bias
-from motrain_app.skill.season_bias import CHANCE
+from motrain_app.skill.season_bias import CHANCE, PARTS, opposite_parts
 
 Array = NDArray[np.float64]
 _UNLIKELY = 0.01
@@ -44,7 +44,7 @@ def cancelling_bias(seasons: SeasonBias, year: Array, outputs: tuple[Variable, .
     Parameters
     ----------
     seasons
-        Shape (outputs, 4).
+        Shape (outputs, 8).
     year
         Bias of the whole year, shape (outputs).
     outputs
@@ -53,14 +53,10 @@ def cancelling_bias(seasons: SeasonBias, year: Array, outputs: tuple[Variable, .
     found = []
     for number in np.flatnonzero(cancels(seasons, year)).tolist():
         value, low, high = (one[number] for one in (seasons.value, seasons.low, seasons.high))
-        most = int(np.argmax(np.where(low > 0, value, -np.inf)))
-        least = int(np.argmin(np.where(high < 0, value, np.inf)))
-        digits = max(_digits(high[one] - low[one]) for one in (most, least))
+        first, second = sorted(opposite_parts(seasons)[1][number].tolist())
+        digits = max(_digits(high[one] - low[one]) for one in (first, second))
         unit = f" {outputs[number].unit}" if outputs[number].unit not in ("", "1") else ""
-        said = {
-            one: f"[{low[one]:.{digits}f}, {high[one]:.{digits}f}] in {SEASONS[one]}" for one in sorted((most, least))
-        }
-        first, second = said
+        said = {one: f"[{low[one]:.{digits}f}, {high[one]:.{digits}f}] in {PARTS[one]}" for one in (first, second)}
         found.append(
             f"{outputs[number].name}: bias {value[first]:+.{digits}f}{unit} {said[first]} and "
             f"{value[second]:+.{digits}f} {said[second]} cancel over the year ({year[number]:+.{digits}f})."

@@ -75,7 +75,7 @@ def why_no_scores(run: "Run") -> str:
     if run.finished:
         if run.design.jackknife is None:
             return "no member withheld a row. Train with a jackknife, or open the test."
-        return "no row lies in a group."
+        return "no row with a prediction lies in a group."
     if run.failures and not run.counts.get("waiting"):
         return "no partition could be trained; run.failures says why."
     return f"no partition is finished yet, and the run is {run.state}. Go on with: motrain resume {run.path}"

@@ -15,7 +15,7 @@ from motrain_app.runs.scores.group_scores import cuts_of, no_scores, score_group
 from motrain_app.runs.scores.grouping import CELL, checked_bins
 from motrain_app.runs.scores.judged_rows import HELD_OUT, OF_TEST
 from motrain_app.runs.scores.question import ScoreQuestion, check_scores
-from motrain_app.runs.store import DONE, PartitionRow, RunStore
+from motrain_app.runs.store import DONE, PartitionRow, RunStore, finished_and_trainable
 from motrain_app.skill import discoveries, score_frame, unpack_scores
 
 if TYPE_CHECKING:
@@ -123,10 +123,10 @@ def _listed(names: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def partial_words(folder: "RunFolder", states: Sequence[PartitionRow] | None = None) -> str:
-    """Say how much of a run is finished, where that is not all; empty where it is."""
+    """Say how much of a run is finished, where that is not all that has something to train; else empty."""
     states = _states(folder) if states is None else states
-    done = sum(row.state == DONE for row in states)
-    return "" if done == len(states) else f"{done} of {len(states)} partitions"
+    done, trainable = finished_and_trainable(states)
+    return "" if done == trainable else f"{done:,} of {trainable:,} partitions"
 
 
 def _states(folder: "RunFolder") -> list[PartitionRow]:

@@ -1,19 +1,23 @@
 """Two runs compared: on the rows that both withheld, against NumPy on their predictions."""
 
+from collections import Counter
 from dataclasses import replace
 from importlib import import_module
 
 import numpy as np
 import pytest
 
-from motrain_app.design import LeaveBlocksOut, Period, box, the_rest
+from motrain_app.design import Design, LeaveBlocksOut, Period, box, the_rest
 from motrain_app.runs import Run, create_run
 from motrain_app.runs.comparison import paired
 from motrain_app.runs.comparison.comparing import compare_runs
 from motrain_app.runs.comparison.run_comparison import ALL, CHANGE_COLUMNS
+from motrain_app.runs.comparison.withheld import Withheld
+from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.judging import REPLICATES
+from motrain_app.runs.plan import Plan
 from motrain_app.runs.store import RunStore
-from motrain_app.skill import bootstrap, discoveries, moments_by_group, mse_difference, rmse_change
+from motrain_app.skill import bootstrap, cell_areas, discoveries, moments_by_group, mse_difference, rmse_change
 from tests.runs.conftest import drive_here, make_dataset
 
 WEST = [box("west", 4.5, 39, 5.5, 43), the_rest()]
@@ -23,8 +27,6 @@ SEASONS = [Period("cold", months=(10, 11, 12, 1, 2, 3)), Period("warm", months=(
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """Runs on one dataset by name; each is trained when it is first asked for."""
-    from motrain_app.design import Design
-
     folder = tmp_path_factory.mktemp("compared")
     make_dataset(years=6).to_netcdf(folder / "cells.nc")
     choices = {
@@ -60,6 +62,14 @@ def rows_of(run: Run, output: str) -> dict[tuple[int, np.datetime64], tuple[floa
     return found
 
 
+def weights_of(run: Run, output: str, rows: list[tuple[int, np.datetime64]]) -> np.ndarray:
+    """Return what rows count among all: their cell's area over the rows that the run withheld there."""
+    withheld = Counter(cell for cell, _ in rows_of(run, output))
+    plan = Plan.load(RunFolder(run.path).plan)
+    area = cell_areas(plan.lat, plan.lon).weight
+    return np.array([area[cell] / withheld[cell] for cell, _ in rows])
+
+
 @pytest.mark.parametrize("other", ["everywhere", "west, seasons", "a alone, warm rows"])
 @pytest.mark.parametrize("first", ["cells", "west, seasons"])
 def test_changes_are_those_of_the_common_rows(trained, first, other):
@@ -78,7 +88,8 @@ def test_changes_are_those_of_the_common_rows(trained, first, other):
             *((name, found.by_partition, (place, number)) for place, name in enumerate(run.partitions)),
         ]:
             kept = np.ones(len(common), bool) if name is None else partition == name
-            rmse, other_rmse = (np.sqrt(((some - observed)[kept] ** 2).mean()) for some in (ours, others))
+            weight = weights_of(run, output, common) if name is None else kept.astype(float)
+            rmse, other_rmse = (np.sqrt(np.average((some - observed) ** 2, weights=weight)) for some in (ours, others))
             assert change.n[at] == kept.sum()
             assert change.rmse[at] == pytest.approx(rmse, rel=1e-5)
             assert change.other_rmse[at] == pytest.approx(other_rmse, rel=1e-5)
@@ -95,7 +106,8 @@ def test_the_interval_is_that_of_the_paired_bootstrap_in_days_with_all_cells_of_
     common = sorted(mine.keys() & theirs.keys())
     observed, ours, others = np.array([(*mine[key][:2], theirs[key][1]) for key in common]).T
     day = np.array([key[1] for key in common]).astype("datetime64[D]").astype(np.int64)
-    daily = moments_by_group(observed, ours, day - day.min(), int(np.ptp(day)) + 1, baseline=others)
+    weight = weights_of(run, output, common)
+    daily = moments_by_group(observed, ours, day - day.min(), int(np.ptp(day)) + 1, baseline=others, weight=weight)
     rng = np.random.default_rng(run.design.seed)
     expected = bootstrap(daily, [rmse_change, mse_difference], replicates=REPLICATES, rng=rng)
     change = found.pooled
@@ -234,3 +246,44 @@ def test_no_test_row_enters(trained, monkeypatch):
     run.open_test()
     assert compare_runs(run, other).frame().equals(before)
     assert "test" in run.predictions("cell-0")["rows"].values, "they are there to be read"
+
+
+def test_all_partitions_together_have_the_errors_that_their_scores_say(tmp_path):
+    """Each cell counts by its area, here a twelfth of the other, whatever its rows are."""
+    places = {"lat": ("space", [5.0, 5.0, 85.0, 85.0]), "lon": ("space", [0.0, 10.0, 0.0, 10.0])}
+    data = make_dataset(cells=4, years=6).assign_coords(places)
+    data["y"] = (data["y"] + data["b"].where(data["lat"] > 80, 0.0) ** 2).assign_attrs(data["y"].attrs)
+    data["y"][2, ::2] = np.nan
+    data.to_netcdf(tmp_path / "grid.nc")
+    design = Design(tmp_path / "grid.nc", ["a", "b"], ["y", "bend"], regions="cells", learner="ridge")
+    runs = []
+    for one in (design, design.change(regions=None)):
+        created = create_run(one, tmp_path / "runs")
+        assert drive_here(created) == "done"
+        runs.append(Run.open(created.path))
+    found = compare_runs(*runs)
+    for run, rmse in zip(runs, (found.pooled.rmse, found.pooled.other_rmse), strict=True):
+        scores = run.skill(by="all", metrics=["rmse"])
+        np.testing.assert_allclose(rmse, scores["value"], rtol=1e-6)
+        assert found.pooled.n.tolist() == scores["n"].tolist()
+    assert found.frame().attrs["weights"] == scores.attrs["weights"]
+    assert "cosine of the latitude" in scores.attrs["weights"]
+
+
+def test_an_infinite_prediction_is_no_gap(trained, monkeypatch):
+    run, other = trained("cells"), trained("everywhere")
+    read = Withheld._read
+
+    def with_infinity(self, rows):
+        for row, part in zip(rows, read(self, rows), strict=True):
+            if self._folder.path == run.path and row.number == 0:
+                part.predicted[0, np.flatnonzero(np.isfinite(part.observed[0]))[3]] = np.inf
+            yield part
+
+    monkeypatch.setattr(Withheld, "_read", with_infinity)
+    found = compare_runs(run, other)
+    assert found.pooled.n[0] == compare_runs(other, run).pooled.n[0]
+    assert np.isinf([found.pooled.rmse[0], found.by_partition.rmse[0, 0], found.pooled.value[0]]).all()
+    assert np.isnan([found.pooled.low[0], found.pooled.p[0]]).all()
+    assert np.isfinite(found.by_partition.rmse[1:]).all()
+    assert "y: RMSE infinite, as predictions are on" in repr(found)

@@ -157,7 +157,7 @@ def test_what_has_nothing_in_common_is_refused_with_the_reason(run, run_on, data
 
 def test_runs_that_withheld_no_row_in_common_say_why(run, run_on, data):
     west, east = (run_on(data, regions=[box("here", lon - 0.5, 30, lon + 0.5, 50)]) for lon in (5, 6))
-    with pytest.raises(RunError, match=r"withheld no row in common: there is nothing to compare\.$"):
+    with pytest.raises(RunError, match=r"withheld no row in common that both predict: there is nothing to compare\.$"):
         compare_runs(west, east)
     nothing = run_on(data, jackknife=None)
     with pytest.raises(RunError, match=rf"The design of {nothing.path.name} holds nothing out \(jackknife=None\)"):
@@ -197,9 +197,9 @@ def test_partitions_without_any_row_are_not_missing(run_on, data):
 def test_a_run_without_finished_partitions_is_refused(run, run_on, data):
     stopped = _interrupted(run_on, data, left=6)
     for pair in ((run, stopped), (stopped, run)):
-        with pytest.raises(RunError, match=f"{stopped.path.name} has no finished partition") as told:
+        with pytest.raises(RunError, match=f"{stopped.path.name} is finished. Wait for it, or go on with") as told:
             compare_runs(*pair)
-        assert f"`motrain resume {stopped.path}`" in str(told.value)
+        assert f"motrain resume {stopped.path}" in str(told.value)
     unborn = create_run(run.design, run.path.parent)
     with pytest.raises(RunError, match="has no store yet"):
         compare_runs(run, Run.open(unborn.path))

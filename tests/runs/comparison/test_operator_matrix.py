@@ -40,7 +40,9 @@ def test_every_pair_is_judged_by_the_members_that_withheld_the_rows(run_of, data
                 pair = got.sel(operator=operator, partition=partition, output=output)
                 assert int(pair["n"]) == there.sum()
                 assert float(pair["rmse"]) == pytest.approx(np.sqrt(np.mean(error**2)), rel=1e-5)
-                assert float(pair["skill"]) == pytest.approx(1 - np.mean(error**2) / observed.var(), rel=1e-4, abs=1e-5)
+                assert float(pair["r2_pooled"]) == pytest.approx(
+                    1 - np.mean(error**2) / observed.var(), rel=1e-4, abs=1e-5
+                )
     own = run.skill().query("metric == 'rmse'").set_index(["partition", "output"])["value"]
     for name in run.partitions:
         for output in ("y", "bend"):
@@ -76,7 +78,7 @@ def test_what_cannot_be_crossed_is_refused_in_words(run_of, monkeypatch):
     run = run_of()
     with pytest.raises(RunError, match="no finished operator of nowhere"):
         run.cross(["cell-1", "nowhere"])
-    with pytest.raises(RunError, match="no finished operator of no partition"):
+    with pytest.raises(RunError, match="no partition was named"):
         run.cross([])
     monkeypatch.setattr(operator_matrix, "MOST", 5)
     with pytest.raises(RunError, match="6 partitions make 36 pairs; at most 5 partitions"):

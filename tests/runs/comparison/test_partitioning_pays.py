@@ -2,6 +2,7 @@
 
 import gc
 import pickle
+import sqlite3
 import tracemalloc
 from dataclasses import replace
 
@@ -242,3 +243,31 @@ def test_networks_along_the_regimes_of_the_sample_pay(tmp_path):
     assert got.payoffs[0].high < -20
     assert got.verdicts == ("pays",)
     assert got.control.learner == "ridge2"
+
+
+def test_where_nothing_varies_nothing_pays(run_of):
+    data = make_dataset(years=6)
+    data["y"] = data["y"] * 0 - 12.3
+    run = run_of(data=data, regions="cells")
+    found = run.pays(control=0)
+    assert found.payoffs[0].verdict == "cannot be told"
+    assert "Whether partitioning pays for y cannot be told: no change of the RMSE can be told" in repr(found)
+    assert "y: no change of the RMSE can be told (both are zero or infinite) on" in repr(run.compare(run))
+
+
+def test_partitions_without_a_row_make_no_run_partial(run_of):
+    data = make_dataset(years=6)
+    data["y"][0], data["bend"][0] = np.nan, np.nan
+    run = run_of(data=data, regions="cells")
+    assert run.counts["skipped"] == 1
+    assert run.partial == run.pays().partial == run.compare(run).partial == run.cross().attrs["partial"] == ""
+    assert run.skill().attrs["partial"] == run.compare(run).frame().attrs["partial"] == ""
+
+
+def test_where_all_partitions_failed_nobody_is_told_to_go_on(run_of):
+    run = run_of(regions="cells")
+    with sqlite3.connect(run.path / "run.sqlite") as store:
+        store.execute("UPDATE partition SET state = 'failed'")
+    for ask in (run.pays, lambda: run.compare(run), run.cross):
+        with pytest.raises(RunError, match=r"no partition of .* could be trained; run.failures says why"):
+            ask()

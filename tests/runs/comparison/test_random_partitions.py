@@ -157,7 +157,7 @@ def test_partitions_along_the_regimes_of_the_sample_pay_beyond_random_ones(hundr
     got = hundred(3)
     beyond = got.control.beyond()
     assert got.verdicts == ("pays", "pays")
-    assert all(payoff.high < -15 and payoff.p < 1e-6 for payoff in got.payoffs)
+    assert all(payoff.high < -15 and payoff.p < 1e-4 for payoff in got.payoffs)
     assert all(payoff.wins == payoff.partitions == 3 for payoff in got.payoffs)
     assert (beyond.high < -10).all()
     assert (got.control.p == 1 / 101).all()

@@ -15,6 +15,8 @@ CANCELLING = ((0.15, 0.11, 0.19), (-0.20, -0.24, -0.16), (0.01, -0.03, 0.05), (0
 
 
 def said(biases, year, outputs=SIG):
+    """With what is not known of all seasons but one where the biases are those of four."""
+    biases = (*biases, *[(np.nan,) * 3] * (8 - len(biases)))
     return cancelling_bias(SeasonBias(*np.array(biases).T[:, None]), np.array([year]), outputs)
 
 
@@ -24,6 +26,15 @@ def test_two_seasons_of_opposite_bias_are_told_with_their_intervals():
     ]
     first, *others = CANCELLING
     assert "-0.20 dB [-0.24, -0.16] in DJF and +0.15" in said([others[0], first, *others[1:]], -0.01)[0]
+
+
+def test_a_season_that_the_others_balance_is_told():
+    others = ((-0.07, -0.15, 0.01),) * 3
+    rest = ((0.02, -0.03, 0.07), (-0.07, -0.11, -0.03), *[(0.02, -0.03, 0.07)] * 2)
+    assert said((others[0], (0.21, 0.11, 0.31), *others[1:], *rest), -0.01) == [
+        "sig: bias +0.21 dB [0.11, 0.31] in MAM and -0.07 [-0.11, -0.03] in the other seasons cancel over the year "
+        "(-0.01)."
+    ]
 
 
 @pytest.mark.parametrize(
