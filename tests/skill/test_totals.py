@@ -250,3 +250,15 @@ def test_the_moments_of_metrics_that_a_user_registers_are_the_weighted_ones():
     expected = moments(piece.observed[0, there], piece.predicted[0, there], weight=weight)
     value = total(piece, area=area, metrics=("r_pooled", "sd_ratio_pooled")).value[0, 0]
     np.testing.assert_allclose(value, [get_metric("r").function(expected), get_metric("sd_ratio").function(expected)])
+
+
+def test_constant_observations_have_neither_anomalies_nor_a_baseline_that_errs():
+    piece = rows()
+    constant = np.broadcast_to([[285.3], [-12.3]], piece.observed.shape)
+    piece = replace(piece, observed=constant.copy(), baselines=np.stack([constant, constant * (1 + 1e-14)]))
+    scores = total(piece, replicates=100)
+    for name in ("anomaly_r", "r", "skill", "skill_over_mean"):
+        for found in (scores.value, scores.low, scores.high):
+            assert np.isnan(found[..., AT[name]]).all()
+    assert np.isnan(scores.p).all()
+    assert np.isfinite(scores.low[..., AT["rmse"]]).all()
