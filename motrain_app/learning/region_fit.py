@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from motrain_app.learning.block import why_untrained
 from motrain_app.learning.cell_grams import CellGrams, RegionSums
 from motrain_app.learning.gram import Grams
+from motrain_app.learning.membership import why_untrained
 from motrain_app.learning.ridge_members import RidgeMembers, fit_members
 
 Array = NDArray[np.float64]

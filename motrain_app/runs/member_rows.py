@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.design import Layout
-from motrain_app.learning.block import wanted_members
+from motrain_app.learning.membership import wanted_members
 from motrain_app.learning.places import member_atoms
 from motrain_app.runs.staged_rows import StagedRows
 
@@ -78,7 +78,7 @@ def count_member_rows(layout: Layout, share: Array | None = None, *, max_rows: i
             taken[:, period] = np.minimum(1.0, max_rows / np.maximum(training[:, period], 1))
         most = np.ceil(times * cells.max(initial=0)).astype(np.int64)  # which fold validates, the largest region says
         for member in np.flatnonzero(wanted_members(most > 0, folds)).tolist():
-            fits, judges = member_atoms(folds, member, most)
+            fits, judges = member_atoms(folds, member, most[None])
             fit[:, period, member], judge[:, period, member] = cells * (fits @ times), cells * (judges @ times)
     of_partitions = (_whole(rows * taken).reshape(-1) for rows in (training, test))
     of_members = (_whole(rows * taken[..., None]).reshape(-1, folds.n_members) for rows in (fit, judge))
