@@ -96,4 +96,5 @@ def why_untrained(counts: Counts, folds: Folds) -> str:
             f"Its {training} training rows lie in {len(with_rows)} of the jackknife's folds ({', '.join(with_rows)}); "
             "it needs three: one held out, one to validate, one to learn from."
         )
-    return f"It has {training} training rows, too few: each fold must leave at least {MIN_ROWS} to learn from."
+    leaves = "each fold" if folds.jackknife else "the last fifth of their times, which judges,"
+    return f"It has {training} training rows, too few: {leaves} must leave at least {MIN_ROWS} to learn from."

@@ -92,9 +92,10 @@ def fit_region(grams: CellGrams, positions: NDArray[np.int64], strengths: Sequen
 
 def _why_no_skill(sums: RegionSums, period: int, *, trained: bool) -> str:
     folds = sums.classes.folds
-    if trained:
-        return "" if folds.jackknife else _NOTHING_HELD_OUT
-    return why_untrained(sums.counts(period), folds)
+    counts = sums.counts(period)
+    if not folds.jackknife and counts.any():
+        return _NOTHING_HELD_OUT
+    return "" if trained else why_untrained(counts, folds)
 
 
 @dataclass(frozen=True, eq=False)

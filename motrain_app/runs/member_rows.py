@@ -71,7 +71,7 @@ def count_member_rows(layout: Layout, share: Array | None = None, *, max_rows: i
     fit, judge = (np.zeros((*shape, folds.n_members)) for _ in range(2))
     may_train, taken = ~(folds.test | folds.near_test), np.ones(shape)
     for period in range(shape[1]):
-        atoms = folds.atom_of_time[partitions.times.label == period]
+        atoms = folds.atoms_of_partition(np.flatnonzero(partitions.times.label == period))
         times = np.bincount(atoms, minlength=folds.n_atoms)
         training[:, period], test[:, period] = cells * (may_train @ times), cells * (folds.test @ times)
         if max_rows is not None:

@@ -129,12 +129,14 @@ def read_block(
     slot = np.where(near, -1, slot_of[_partition_of(plan, rows)])
     order = np.argsort(slot, kind="stable")
     order = order[np.searchsorted(slot[order], 0) :]
+    row_start = np.searchsorted(slot[order], np.arange(len(numbers) + 1)).astype(np.int64)
+    of_partitions = np.split(rows.time[order], row_start[1:-1])
     block = Block(
         ids=plan.ids[numbers],
-        row_start=np.searchsorted(slot[order], np.arange(len(numbers) + 1)).astype(np.int64),
+        row_start=row_start,
         inputs=rows.inputs[:, order],
         outputs=rows.outputs[:, order],
-        atom=bench.folds.atom_of_time[rows.time[order]],
+        atom=np.concatenate([bench.folds.atoms_of_partition(time) for time in of_partitions]),
         folds=bench.folds,
         seed=bench.design.seed,
         padded_rows=plan.padded_rows,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from motrain_app.design import Learner
+from motrain_app.design import Learner, Period
 from motrain_app.runs import Run, create_run
 from motrain_app.runs.lacking import NOTHING, TOO_FEW
 from motrain_app.runs.scores.lacking_words import lacking_words
@@ -109,6 +109,22 @@ def test_a_member_that_diverged_alone_is_told(design, tmp_path, capfd):
     assert "never a number" not in reasons["cell-1", "bend"]
     main(["skill", str(run.path)])
     assert told in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("learner", ["ridge", "svr", pytest.param(NETWORK, marks=pytest.mark.slow)], ids=str)
+def test_without_a_jackknife_a_partition_that_ends_early_is_trained_all_the_same(design, tmp_path, learner):
+    if learner is NETWORK:
+        pytest.importorskip("tensorflow", reason="the network needs TensorFlow")
+    early = Period("early", intervals=[("2010-01-01", "2012-01-01")])
+    late = Period("late", intervals=[("2012-01-01", "2015-01-01")])
+    data = make_dataset(cells=2)
+    for name in ("y", "bend"):
+        data[name].values[1, 8:] = np.nan  # a cell with a few rows alone
+    run = _trained(design(data=data, learner=learner, periods=[early, late], jackknife=None), tmp_path / "runs")
+    assert {"cell-0 · early", "cell-0 · late"} <= run.finished
+    assert np.isfinite(run.operator("cell-0 · early")(_states(data))).all()
+    reason = run.failures["cell-1 · early"]
+    assert "training rows, too few: the last fifth of their times, which judges, must leave at least 10" in reason
 
 
 def test_many_folds_are_named_by_the_first():
