@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from motrain_app.cli import main
 from motrain_app.design import Learner, Period
 from motrain_app.runs import Run, create_run
 from motrain_app.runs.lacking import NOTHING, TOO_FEW
@@ -69,7 +70,7 @@ def test_an_output_that_some_members_lack_is_the_mean_of_the_others(design, tmp_
 
 
 @pytest.mark.parametrize("learner", ["ridge", "boosting"])
-def test_an_output_that_no_member_has_is_no_operator_and_says_why(design, tmp_path, learner):
+def test_an_output_that_no_member_has_is_no_operator_and_says_why(design, tmp_path, capfd, learner):
     data = _without(make_dataset(cells=2), 0, bend=[2010, 2011, 2012, 2013])
     data["bend"].values[0, :6] = 0.3
     run = _trained(design(data=data, learner=learner), tmp_path / "runs")
@@ -82,13 +83,13 @@ def test_an_output_that_no_member_has_is_no_operator_and_says_why(design, tmp_pa
     )
     assert verdict.loc[("cell-0", "y"), "verdict"] == "ready"
     assert run.lack() == ["bend: no member has it in 1 of 2 partitions: cell-0."]
+    main(["resume", str(run.path)])
+    assert "bend: no member has it in 1 of 2 partitions: cell-0." in capfd.readouterr().err
 
 
 @pytest.mark.slow
 def test_a_member_that_diverged_alone_is_told(design, tmp_path, capfd):
     pytest.importorskip("tensorflow", reason="the network needs TensorFlow")
-    from motrain_app.cli import main
-
     data = make_dataset(cells=2, years=6, step=12)
     data["y"].values[0, 5] = 1e30
     made = design(data=data, learner=NETWORK, test="2015-01-01")
