@@ -6,6 +6,7 @@ import pytest
 from motrain_app.cli import main
 from motrain_app.design import Learner, Period
 from motrain_app.runs import Run, create_run
+from motrain_app.runs.blockfile import BlockFile
 from motrain_app.runs.lacking import NOTHING, TOO_FEW
 from motrain_app.runs.scores.lacking_words import lacking_words
 from tests.runs.conftest import drive_here, make_dataset
@@ -85,6 +86,15 @@ def test_an_output_that_no_member_has_is_no_operator_and_says_why(design, tmp_pa
     assert run.lack() == ["bend: no member has it in 1 of 2 partitions: cell-0."]
     main(["resume", str(run.path)])
     assert "bend: no member has it in 1 of 2 partitions: cell-0." in capfd.readouterr().err
+
+
+def test_of_a_run_of_before_this_was_kept_nothing_is_told(design, tmp_path, monkeypatch):
+    data = _without(make_dataset(cells=1), 0, bend=[2010, 2011, 2012, 2013])
+    run = _trained(design(data=data), tmp_path / "runs")
+    assert run.lack() == ["bend: no member has it in 1 of 1 partitions: cell-0."]
+    monkeypatch.setattr(BlockFile, "lacking", None)
+    assert run.lack() == []
+    assert run.verdicts().set_index("output").loc["bend", "verdict"] == "thin"
 
 
 @pytest.mark.slow
