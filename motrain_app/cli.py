@@ -317,6 +317,8 @@ def _summary(run: "Run") -> int:
         _say(f"… and {len(run.failures) - 20} more, in run.failures")
     if counts.get("waiting"):
         _say(f"{counts['waiting']} partitions wait; go on with: motrain resume {run.path}")
+    for sentence in run.lack() if counts.get("done") else ():
+        _say(sentence)
     words = [f"{number} {state}" for state, number in sorted(counts.items())]
     print(f"{', '.join(words)}.{_taken_over(run)} Scores: motrain skill {run.path}")
     return USABLE if set(counts) == {"done"} else WARNINGS

@@ -21,8 +21,8 @@ from motrain_app.design.splitters import Holdout, Jackknife, Mask, Split
 class Folds:
     """Which rows each member may see, holdout × atom.
 
-    Without a jackknife there is one member; it leaves nothing out, and the last fifth of the training time
-    validates.
+    Without a jackknife there is one member; it leaves nothing out, and the last fifth of the training time validates:
+    of the record, or of a partition that asks for its own (`atoms_of_partition`).
 
     Attributes
     ----------
@@ -81,6 +81,28 @@ class Folds:
     def fold_of_atom(self) -> NDArray[np.int32]:
         """int32, shape (n_atoms,): the member that withheld the atom's rows; -1 where none did."""
         return np.where(self.held_out.any(axis=0), self.held_out.argmax(axis=0), -1).astype(np.int32)
+
+    def atoms_of_partition(self, time: NDArray[np.integer]) -> NDArray[np.int32]:
+        """Return the atom of each row of a partition, shape (rows,).
+
+        Without a jackknife the last fifth of its own training times validates: a partition may end long before the
+        record does, and would have no row to be judged on.
+
+        Parameters
+        ----------
+        time
+            Number of the time step of each row, shape (rows,).
+        """
+        atom: NDArray[np.int32] = self.atom_of_time[time]
+        if self.jackknife:
+            return atom
+        training = self.train[0][atom]
+        if not training.any() or not self.open[0].any():
+            return atom
+        times = np.unique(time[training])
+        validates = time >= times[-max(1, len(times) // 5)]
+        own = np.where(validates, self.held[0].argmax(), self.open[0].argmax())
+        return np.where(training, own, atom).astype(np.int32)
 
     def without(self, members: NDArray[np.integer]) -> Intervals | None:
         """Return the intervals of the folds that none of these members left out; None where each has one."""

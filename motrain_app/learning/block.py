@@ -71,6 +71,12 @@ class Block:
         """Return where the rows of a partition are."""
         return slice(int(self.row_start[partition]), int(self.row_start[partition + 1]))
 
+    def counts(self, partition: int) -> NDArray[np.int64]:
+        """Return the rows of a partition that have each output, by atom: [n_outputs, n_atoms]."""
+        rows = self.rows(partition)
+        atom, there = self.atom[rows], np.isfinite(self.outputs[:, rows])
+        return np.stack([np.bincount(atom[has], minlength=self.folds.n_atoms) for has in there])
+
     @cached_property
     def fold_ids(self) -> tuple[int, ...]:
         """One id a member, from its name, so that random numbers do not depend on the order of folds."""
@@ -127,44 +133,3 @@ class Fitted:
     present: NDArray[np.bool_]
     trials: Mapping[str, NDArray[np.generic]]
     errors: Mapping[int, str]
-
-
-MIN_ROWS = 10  # fewer training rows than this say nothing about a member
-
-
-def wanted_members(atoms_with_rows: NDArray[np.bool_], folds: Folds) -> NDArray[np.bool_]:
-    """Return the members a partition should have: those with rows to judge them on, or the one without a jackknife.
-
-    Parameters
-    ----------
-    atoms_with_rows
-        bool, shape (n_atoms,).
-
-    Returns
-    -------
-    numpy.ndarray
-        bool, shape (n_members,).
-    """
-    if not folds.jackknife:
-        return np.ones(1, bool)
-    return np.asarray((folds.held_out & atoms_with_rows).any(axis=1))
-
-
-def why_untrained(counts: NDArray[np.integer], folds: Folds) -> str:
-    """Say in words why a partition has no member.
-
-    Parameters
-    ----------
-    counts
-        Rows with an output by atom, shape (n_atoms,).
-    """
-    training = int(counts[~(folds.test | folds.near_test)].sum())
-    if training == 0:
-        return "It has no training row: every row is missing, filtered out, or a test row."
-    with_rows = [name for name, held in zip(folds.names, folds.held_out, strict=True) if counts[held].sum()]
-    if folds.jackknife and len(with_rows) < 3:
-        return (
-            f"Its {training} training rows lie in {len(with_rows)} of the jackknife's folds ({', '.join(with_rows)}); "
-            "it needs three: one held out, one to validate, one to learn from."
-        )
-    return f"It has {training} training rows, too few: each fold must leave at least {MIN_ROWS} to learn from."

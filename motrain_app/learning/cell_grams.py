@@ -89,8 +89,9 @@ class RegionSums:
         )
 
     def counts(self, period: int) -> NDArray[np.int64]:
-        """Return the rows with any output by atom, shape (n_atoms,)."""
-        return np.rint(self._by_atom(self.inputs[:, 0, 0], period)).astype(np.int64)
+        """Return the rows with the outputs of each group by atom, [n_groups, n_atoms]."""
+        of_groups = [self.grams(group, period).count for group in self.groups]
+        return np.rint(np.stack(of_groups)).astype(np.int64)
 
     def _by_atom(self, sums: Array, period: int | None) -> Array:
         classes = self.classes

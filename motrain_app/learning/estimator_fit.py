@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from motrain_app.learning.block import MIN_ROWS, Block, Fitted, Stopped, wanted_members, why_untrained
+from motrain_app.learning.block import Block, Fitted, Stopped
+from motrain_app.learning.membership import MIN_ROWS, wanted_members, why_untrained
 from motrain_app.learning.random_words import random_words
 from motrain_app.learning.scalers import input_range, mean_and_scale
 from motrain_app.operators.estimator_file import dump_estimator
@@ -71,7 +72,7 @@ def fit_estimators(
     rows = np.stack([fit.rows for fit in fits])
     present = np.asarray(rows.any(axis=2))
     errors = {
-        partition: why_untrained(_count(block, partition), block.folds)
+        partition: why_untrained(block.counts(partition), block.folds)
         for partition in np.flatnonzero(~present.any(axis=1) & ~block.masked).tolist()
     }
     return Fitted(
@@ -85,13 +86,8 @@ def seeds_of_outputs(block: Block, partition: int, member: int) -> list[int]:
     return words
 
 
-def _count(block: Block, partition: int) -> NDArray[np.int64]:
-    """Return the rows of a partition by atom."""
-    return np.asarray(np.bincount(block.atom[block.rows(partition)], minlength=block.folds.n_atoms))
-
-
 def _fit_partition(block: Block, partition: int, make: MakeEstimator, rows_at_most: int | None) -> _PartitionFit:
-    wanted = wanted_members(_count(block, partition) > 0, block.folds) & ~block.masked[partition]
+    wanted = wanted_members(block.counts(partition).sum(axis=0) > 0, block.folds) & ~block.masked[partition]
     scalers = _scalers(block, partition)
     trained = wanted[:, None] & np.isfinite(scalers["output_mean"])
     rows = np.zeros(trained.shape, np.int64)

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from motrain_app.learning.block import MIN_ROWS, Block, Fitted, why_untrained
+from motrain_app.learning.block import Block, Fitted
 from motrain_app.learning.losses import log_emphasis
+from motrain_app.learning.membership import MIN_ROWS, why_untrained
 from motrain_app.learning.network_options import NetworkOptions
 from motrain_app.learning.places import Places, choose_places
 from motrain_app.learning.programs import group_candidates
@@ -31,8 +32,8 @@ Array = NDArray[np.float64]
 def fit_network(block: Block, options: NetworkOptions) -> Fitted:
     """Train every member of every partition of a block.
 
-    A member learns from its training rows less those of one other fold (the next one, cyclic), which say when to stop
-    and which candidate is best.
+    A member learns from its training rows less those of one other fold (the next one, cyclic, that has them), which say
+    when to stop and which candidate is best.
     """
     from motrain_app.learning.network_race import Race
 
@@ -178,8 +179,7 @@ def _fitted(
     errors = {}
     for partition in np.flatnonzero(~trained.reshape(shape).any(axis=1) & ~block.masked).tolist():
         diverged = places.present.reshape(shape)[partition].any()
-        count = np.bincount(block.atom[block.rows(partition)], minlength=block.folds.n_atoms)
-        errors[partition] = _DIVERGED if diverged else why_untrained(count, block.folds)
+        errors[partition] = _DIVERGED if diverged else why_untrained(block.counts(partition), block.folds)
     trials = {
         "validation_loss": loss.reshape(*shape, -1),
         "epochs": epochs.reshape(*shape, -1),

@@ -3,12 +3,14 @@
 Keras, and with it TensorFlow, is imported when a model is asked for.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.operators import EnsembleMember, Member, Operator, OperatorError
+from motrain_app.operators.together import outputs_of
 
 DTYPES = ("float32", "float64")
 _FEATURES = ("linear", "quadratic")
@@ -19,9 +21,9 @@ def to_keras(h: Operator | Member | EnsembleMember, *, dtype: str = "float32") -
     """Return an operator, or one member, as a functional Keras 3 model with the scalers inside.
 
     ``model(x)`` takes states (n, n_inputs), columns as in ``h.inputs``, and gives (n, n_outputs), both in physical
-    units: for an operator the mean of its members. It agrees with ``h(x)`` to about 1e-5 of an output's standard
-    deviation in float32, and to rounding in float64; states enter as `dtype`. Filters are not part of it: ``h(x)`` is
-    NaN where one fails, the model is not.
+    units: for an operator the mean of the members that have an output. It agrees with ``h(x)`` to about 1e-5 of an
+    output's standard deviation in float32, and to rounding in float64; states enter as `dtype`. Filters are not part of
+    it: ``h(x)`` is NaN where one fails, the model is not.
 
     It is made of layers that Keras itself has, and of no Python code, so that ``keras.saving.load_model`` reads a saved
     model in safe mode. The scalers do not train, the layers of the network do.
@@ -54,12 +56,38 @@ def to_keras(h: Operator | Member | EnsembleMember, *, dtype: str = "float32") -
         return keras.layers.Average(dtype=dtype, name=name)(values) if len(values) > 1 else values[0]
 
     states = keras.Input((members[0][0].n_inputs,), dtype=dtype, name="states")
-    outputs = []
+    outputs, shares = [], _shares([parts[0] for parts in members])
     for number, parts in enumerate(members):
         prefixes = [f"member_{number}", *(f"member_{number}_{rank}" for rank in range(1, len(parts)))]
-        models = [_Builder(part, prefix, dtype).outputs(states) for part, prefix in zip(parts, prefixes, strict=True)]
-        outputs.append(mean(models, f"mean_of_member_{number}"))
-    return keras.Model(states, mean(outputs, "mean_of_members"), name="operator")
+        silent = parts if shares is None else map(_silenced, parts)
+        builders = [_Builder(part, prefix, dtype) for part, prefix in zip(silent, prefixes, strict=True)]
+        said = mean([builder.outputs(states) for builder in builders], f"mean_of_member_{number}")
+        outputs.append(said if shares is None else builders[0].shared(said, shares[number]))
+    whole = mean(outputs, "mean_of_members") if shares is None else keras.layers.Add(dtype=dtype)(outputs)
+    return keras.Model(states, whole, name="operator")
+
+
+def _shares(members: list[Member]) -> NDArray[np.float64] | None:
+    """Return what each member counts in the mean of each output, [members, n_outputs]; None where all have the same.
+
+    NaN for an output that no member has.
+    """
+    has = np.stack([outputs_of(member) for member in members])
+    if (has == has[0]).all():
+        return None
+    return has / np.where(has.any(axis=0), has.sum(axis=0), np.nan)
+
+
+def _silenced(member: Member) -> Member:
+    """Return a member that says 0 of outputs that it does not have: it counts nothing there, and NaN would count."""
+    has = outputs_of(member)
+    return replace(
+        member,
+        weights=(*member.weights[:-1], np.where(has[:, None], member.weights[-1], 0.0)),
+        biases=(*member.biases[:-1], np.where(has, member.biases[-1], 0.0)),
+        output_mean=np.where(has, member.output_mean, 0.0),
+        output_scale=np.where(has, member.output_scale, 1.0),
+    )
 
 
 def _parts(member: Any) -> tuple[Any, ...]:
@@ -95,6 +123,10 @@ class _Builder:
             value = self._dense(value, name, weight.T, bias, activation=activation, trainable=True)
         physical = self._rescale(value, "to_units", member.output_scale, member.output_mean)
         return physical if member.output_low is None else self._bounded(physical)
+
+    def shared(self, y: Any, share: NDArray[np.float64]) -> Any:
+        """Return what the member counts in the mean of all."""
+        return self._rescale(y, "share", share, np.zeros(len(share)))
 
     def _bounded(self, y: Any) -> Any:
         """Bend each output into its bounds, as `motrain_app.operators.bounds.Bounds` does."""

@@ -248,10 +248,14 @@ def _share_of_a_row(count: Any, settings: Settings) -> Any:
 
 
 def _mean_over_outputs(error: Any, count: Any, settings: Settings) -> Any:
-    """Return the loss of each slot, [slots]: the weighted mean over the outputs that have rows."""
+    """Return the loss of each slot, [slots]: the weighted mean over the outputs that have rows; infinite without any.
+
+    Who was judged on nothing is no better than who diverged.
+    """
     weight = settings.place.output_weight * tf.cast(count > 0, tf.float32)
     total = tf.reduce_sum(weight, axis=1)
-    return tf.reduce_sum(weight * error, axis=1) / tf.where(total > 0, total, 1.0)
+    mean = tf.reduce_sum(weight * error, axis=1) / tf.where(total > 0, total, 1.0)
+    return tf.where(total > 0, mean, float("inf"))
 
 
 def _of_slot(values: Any, like: Any) -> Any:

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.design.splits import Folds
-from motrain_app.learning.block import MIN_ROWS, Block, wanted_members
+from motrain_app.learning.block import Block
+from motrain_app.learning.membership import choose_judge, wanted_members
 
 Rows = NDArray[np.int32]
 AT_A_TIME = 1 << 20  # of the rows of a large partition: what picks them takes six times their memory
@@ -37,24 +38,25 @@ def choose_places(block: Block) -> Places:
     folds = block.folds
     fit, judge = np.zeros((2, len(block) * folds.n_members, folds.n_atoms), bool)
     for partition in np.flatnonzero(~block.masked).tolist():
-        count = np.bincount(block.atom[block.rows(partition)], minlength=folds.n_atoms)
-        for member in np.flatnonzero(wanted_members(count > 0, folds)).tolist():
+        counts = block.counts(partition)
+        for member in np.flatnonzero(wanted_members(counts.sum(axis=0) > 0, folds)).tolist():
             place = partition * folds.n_members + member
-            fit[place], judge[place] = member_atoms(folds, member, count)
+            fit[place], judge[place] = member_atoms(folds, member, counts)
     return Places(fit, judge)
 
 
-def member_atoms(folds: Folds, member: int, count: NDArray[np.integer]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return the atoms a member learns from and those that judge it.
+def member_atoms(folds: Folds, member: int, counts: NDArray[np.integer]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return the atoms a member learns from and those that judge it; none where it cannot be trained.
 
-    The next fold that leaves enough rows of both judges it; where none does, the next one that has any.
+    Parameters
+    ----------
+    counts
+        Rows with each output by atom, [n_outputs, n_atoms].
     """
-    for enough in (MIN_ROWS, 1):
-        for holdout in folds.validators(member).tolist():
-            fit, judge = folds.fit(member, holdout), folds.validation(member, holdout)
-            if fit @ count >= MIN_ROWS and judge @ count >= enough:
-                return fit, judge
-    return np.zeros(folds.n_atoms, bool), np.zeros(folds.n_atoms, bool)
+    holdout = choose_judge(folds, member, counts)
+    if holdout is None:
+        return np.zeros(folds.n_atoms, bool), np.zeros(folds.n_atoms, bool)
+    return folds.fit(member, holdout), folds.validation(member, holdout)
 
 
 def rows_of(block: Block, atoms: NDArray[np.bool_], order: list[Rows] | None = None) -> Rows:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from motrain_app.learning.block import why_untrained
 from motrain_app.learning.cell_grams import CellGrams, RegionSums
 from motrain_app.learning.gram import Grams
+from motrain_app.learning.membership import why_untrained
 from motrain_app.learning.ridge_members import RidgeMembers, fit_members
 
 Array = NDArray[np.float64]
@@ -92,9 +92,10 @@ def fit_region(grams: CellGrams, positions: NDArray[np.int64], strengths: Sequen
 
 def _why_no_skill(sums: RegionSums, period: int, *, trained: bool) -> str:
     folds = sums.classes.folds
-    if trained:
-        return "" if folds.jackknife else _NOTHING_HELD_OUT
-    return why_untrained(sums.counts(period), folds)
+    counts = sums.counts(period)
+    if not folds.jackknife and counts.any():
+        return _NOTHING_HELD_OUT
+    return "" if trained else why_untrained(counts, folds)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.design import Folds
-from motrain_app.learning.block import Block, Fitted, Stopped, why_untrained
+from motrain_app.learning.block import Block, Fitted, Stopped
 from motrain_app.learning.centres import find_centres, no_centres
 from motrain_app.learning.gram import GramLayout, Grams, gram_by_atom
 from motrain_app.learning.hyperparameters import each, one_of, positive, refuse
+from motrain_app.learning.membership import why_untrained
 from motrain_app.learning.ridge_members import fit_members
 from motrain_app.learning.scalers import input_range
 from motrain_app.operators.features import FEATURE_MAPS
@@ -89,8 +90,6 @@ class RowSums:
         Numbers of outputs that share their gaps, with their Gram matrices by atom.
     low, high
         Lowest and highest training value of each member and input, [n_members, n_inputs].
-    counts
-        Rows with any output by atom, shape (n_atoms,).
     """
 
     n_inputs: int
@@ -98,7 +97,6 @@ class RowSums:
     grams: Iterable[tuple[list[int], Grams]]
     low: Array
     high: Array
-    counts: NDArray[np.int64]
 
 
 PartitionFit = tuple[dict[str, Array], NDArray[np.bool_], dict[str, NDArray[Any]], str]
@@ -143,15 +141,14 @@ def _fit_partition(block: Block, partition: int, options: RidgeOptions) -> Parti
     rows, folds = block.rows(partition), block.folds
     inputs, outputs, atom = block.inputs[:, rows], block.outputs[:, rows], block.atom[rows]
     grams = grams_of_outputs(inputs, outputs, atom, folds.n_atoms, options.features)
-    counts = np.bincount(atom, minlength=folds.n_atoms)
-    return _fit_sums(
-        RowSums(len(inputs), len(outputs), grams, *input_range(inputs, atom, folds), counts), folds, options
-    )
+    return _fit_sums(RowSums(len(inputs), len(outputs), grams, *input_range(inputs, atom, folds)), folds, options)
 
 
 def _fit_sums(sums: RowSums, folds: Folds, options: RidgeOptions) -> PartitionFit:
     arrays, present, trials, _ = _empty(folds.n_members, sums.n_inputs, sums.n_outputs, options)
+    counts = []
     for shared, grams in sums.grams:
+        counts.append(np.rint(grams.count).astype(np.int64))
         fitted = fit_members(grams, folds, options.strengths)
         if fitted is None:
             continue
@@ -168,7 +165,7 @@ def _fit_sums(sums: RowSums, folds: Folds, options: RidgeOptions) -> PartitionFi
     arrays["input_low"][present], arrays["input_high"][present] = sums.low[present], sums.high[present]
     if present.any():
         return arrays, present, trials, ""
-    return arrays, present, trials, why_untrained(sums.counts, folds)
+    return arrays, present, trials, why_untrained(np.stack(counts), folds)
 
 
 def grams_of_outputs(

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.design.splits import Folds
-from motrain_app.learning.block import MIN_ROWS, wanted_members
 from motrain_app.learning.centres import move_coefficients
 from motrain_app.learning.gram import Coordinates, Grams, standardise
+from motrain_app.learning.membership import MIN_ROWS, wanted_members
 
 Array = NDArray[np.float64]
 _VALUES_AT_ONCE = 1 << 20  # of Gram matrices of fits without two folds, of which there are half the square of the folds
@@ -97,12 +97,12 @@ def choose_strengths(grams: Grams, folds: Folds, strengths: Sequence[float]) -> 
     Returns
     -------
     members : numpy.ndarray
-        Members that have rows to be judged on, rows to learn from, and a choice.
+        Members that can learn and judge these outputs, as `motrain_app.learning.membership.learnable` says.
     mse : numpy.ndarray
         [members, strengths, outputs], in the outputs' squared units, pooled over the validating folds.
     """
     count, pairs = grams.count, _pairs(folds)
-    wanted = wanted_members(count > 0, folds) & (folds.train @ count >= MIN_ROWS)
+    wanted = wanted_members(grams.input_sums[:, 0, 0] > 0, folds) & (folds.train @ count >= MIN_ROWS)
     usable = wanted[pairs.member] & (pairs.fits @ count >= MIN_ROWS)[pairs.fit] & (pairs.judged @ count > 0)
     if not usable.any():
         return np.zeros(0, np.int64), np.zeros((0, len(strengths), grams.layout.n_outputs))

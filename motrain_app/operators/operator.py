@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -17,6 +16,7 @@ from motrain_app.operators.interfaces import AnyMember
 from motrain_app.operators.interval import ResidualQuantiles
 from motrain_app.operators.seasons import season_of
 from motrain_app.operators.times import as_times
+from motrain_app.operators.together import mean_of_members, spread_of_members
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -48,7 +48,7 @@ class Operator:
     inputs, outputs
         Variables with units, in the order of the columns of x and y.
     members
-        One a fold; h(x) is their mean.
+        One a fold; h(x) is, output by output, the mean of those that have it.
     filters
         Rules that rows passed in training; where one fails, h(x) is NaN.
     residuals
@@ -115,8 +115,8 @@ class Operator:
             Array of shape (n, n_inputs), or a dataset with the inputs as variables; further dims broadcast.
         crossfit
             At each time use the member that withheld it, so that no prediction comes from a model that has
-            seen the observation. Where that member could not be trained it is NaN (`without_member`); times that nobody
-            learnt from, such as those of the test, get the mean of all.
+            seen the observation. Where that member could not be trained (`without_member`), or lacks an output, it is
+            NaN; times that nobody learnt from, such as those of the test, get the mean of all.
         time
             Times of the rows in UTC, shape (n,), for `crossfit` with an array: datetime64, or dates as text or objects;
             a dataset brings its own.
@@ -124,8 +124,8 @@ class Operator:
         Returns
         -------
         numpy.ndarray or xarray.Dataset
-            (n, n_outputs), or the outputs as variables with units. NaN where an input is missing, a filter fails, or
-            `crossfit` has no member to ask.
+            (n, n_outputs), or the outputs as variables with units. NaN where an input is missing, a filter fails, no
+            member has the output, or `crossfit` has none to ask.
 
         Raises
         ------
@@ -156,7 +156,7 @@ class Operator:
 
     def predict(self, x: Array) -> Float64:
         """Return the members' mean [n_outputs, rows] for inputs [n_inputs, rows], filters not applied."""
-        return reduce(np.add, (member.predict(x) for member in self.members)) / len(self.members)
+        return mean_of_members(self.members, (member.predict(x) for member in self.members))
 
     def spread(self, x: Array) -> Float64:
         """Return the members' standard deviation (n, n_outputs) at x (n, n_inputs), filters not applied.
@@ -164,7 +164,7 @@ class Operator:
         It is a spread, not an error bar: members share most of their training rows.
         """
         columns = self._columns(x)
-        return np.asarray(np.std([member.predict(columns) for member in self.members], axis=0).T)
+        return spread_of_members(self.members, [member.predict(columns) for member in self.members]).T
 
     @overload
     def interval(self, x: "xr.Dataset", time: None = ..., *, level: float = ...) -> "xr.Dataset": ...
@@ -224,8 +224,8 @@ class Operator:
             (n, n_outputs, n_inputs); NaN where an input is missing, and everywhere unless it is `differentiable`.
         """
         columns = self._columns(x)
-        total = reduce(np.add, (member.jacobian(columns) for member in self.members))
-        return np.moveaxis(total / len(self.members), 2, 0)
+        slope = mean_of_members(self.members, (member.jacobian(columns) for member in self.members))
+        return np.moveaxis(slope, 2, 0)
 
     def inside_range(self, x: Array) -> NDArray[np.bool_]:
         """Return which rows of x (n, n_inputs) lie within the training rows' range with every input."""

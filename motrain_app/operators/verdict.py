@@ -22,9 +22,9 @@ class Verdict:
     Attributes
     ----------
     kind
-        The first of these that holds: "no operator"; "thin", as it was judged on too little; "no better than
-        climatology"; "unstable", as members disagree on the sign of a derivative; "outside its range", as it had to
-        extrapolate; else "ready".
+        The first of these that holds: "no operator", also where no member has the output; "thin", as it was judged on
+        too little; "no better than climatology"; "unstable", as members disagree on the sign of a derivative; "outside
+        its range", as it had to extrapolate; else "ready".
     reason
         Why, with the numbers.
     """

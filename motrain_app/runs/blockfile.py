@@ -22,6 +22,7 @@ from motrain_app.operators import AnyStack, EstimatorStack, MemberStack
 from motrain_app.operators.estimator_stack import BYTES
 from motrain_app.runs.durable import write_durably
 from motrain_app.runs.errors import RunError
+from motrain_app.runs.lacking import Lacking
 
 TEST = -1  # in `fold`: a test row
 
@@ -65,7 +66,9 @@ class Judged:
     outside: NDArray[np.float32]
 
 
-def write_block(path: Path, numbers: NDArray[np.int64], block: Block, fitted: Fitted, judged: Judged) -> str:
+def write_block(
+    path: Path, numbers: NDArray[np.int64], block: Block, fitted: Fitted, judged: Judged, lacking: Lacking
+) -> str:
     """Write a block file durably and return its sha256.
 
     Parameters
@@ -79,6 +82,7 @@ def write_block(path: Path, numbers: NDArray[np.int64], block: Block, fitted: Fi
         "ids": block.ids,
         "masked": block.masked,
         "present": fitted.present,
+        "lacking": lacking.codes,
         **{name: getattr(judged, name) for name in Judged.__annotations__},
         **{f"stack.{name}": array for name, array in fitted.stack.arrays.items()},
         **{f"trials.{name}": array for name, array in fitted.trials.items()},
@@ -86,6 +90,7 @@ def write_block(path: Path, numbers: NDArray[np.int64], block: Block, fitted: Fi
     header = {
         **fitted.stack.to_json(),
         "errors": {str(position): reason for position, reason in fitted.errors.items()},
+        "lacking": [[*place, reason] for place, reason in lacking.reasons.items()],
     }
     content = save(
         {name: np.ascontiguousarray(array) for name, array in arrays.items()},
@@ -142,6 +147,14 @@ class BlockFile:
     def errors(self) -> dict[int, str]:
         """By position in the block: why nothing could be trained."""
         return {int(position): reason for position, reason in self._header["errors"].items()}
+
+    @property
+    def lacking(self) -> Lacking | None:
+        """What members of all its partitions lack; None in a file of before this was kept."""
+        if "lacking" not in self._header:
+            return None
+        reasons = {(position, output): reason for position, output, reason in self._header["lacking"]}
+        return Lacking(self.array("lacking"), reasons)
 
     def stack(self, position: int) -> tuple[AnyStack, NDArray[np.int64]]:
         """Return the members of the partition at a position, and which folds they left out; no other one is read."""

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.operators import AnyMember
+from motrain_app.operators.together import mean_of_members
 from motrain_app.skill import evenly
 
 ROWS = 500  # at which members are compared, evenly taken from those withheld
@@ -22,7 +23,7 @@ class Diagnosis:
     ----------
     influence
         float32, [members, n_outputs]: root mean square, over withheld rows of all folds, of what leaving out a member's
-        fold changes: that member minus the mean of all, in the outputs' units.
+        fold changes: that member minus the mean of all that have the output, in the outputs' units.
     sensitivity
         float32, [members, n_outputs, n_inputs]: mean derivative, in standard deviations of the output for a standard
         deviation of the input. NaN of members that have no derivatives.
@@ -66,7 +67,7 @@ def diagnose(
         outside[:] = _outside(members, inputs[:, withheld], fold[withheld])
         sample = inputs[:, withheld[evenly(len(withheld), ROWS)]]
         said = {number: member.predict(sample) for number, member in members.items()}
-        mean = np.mean(list(said.values()), axis=0)
+        mean = mean_of_members(members.values(), said.values())
         few = inputs[:, withheld[evenly(len(withheld), DERIVED_ROWS)]]
         with np.errstate(divide="ignore", invalid="ignore"):  # what does not vary has no derivative in its own units
             unit = _spread(observed[:, withheld])[:, None] / _spread(inputs[:, withheld])

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.design import Layout
-from motrain_app.learning.block import wanted_members
+from motrain_app.learning.membership import wanted_members
 from motrain_app.learning.places import member_atoms
 from motrain_app.runs.staged_rows import StagedRows
 
@@ -71,14 +71,14 @@ def count_member_rows(layout: Layout, share: Array | None = None, *, max_rows: i
     fit, judge = (np.zeros((*shape, folds.n_members)) for _ in range(2))
     may_train, taken = ~(folds.test | folds.near_test), np.ones(shape)
     for period in range(shape[1]):
-        atoms = folds.atom_of_time[partitions.times.label == period]
+        atoms = folds.atoms_of_partition(np.flatnonzero(partitions.times.label == period))
         times = np.bincount(atoms, minlength=folds.n_atoms)
         training[:, period], test[:, period] = cells * (may_train @ times), cells * (folds.test @ times)
         if max_rows is not None:
             taken[:, period] = np.minimum(1.0, max_rows / np.maximum(training[:, period], 1))
         most = np.ceil(times * cells.max(initial=0)).astype(np.int64)  # which fold validates, the largest region says
         for member in np.flatnonzero(wanted_members(most > 0, folds)).tolist():
-            fits, judges = member_atoms(folds, member, most)
+            fits, judges = member_atoms(folds, member, most[None])
             fit[:, period, member], judge[:, period, member] = cells * (fits @ times), cells * (judges @ times)
     of_partitions = (_whole(rows * taken).reshape(-1) for rows in (training, test))
     of_members = (_whole(rows * taken[..., None]).reshape(-1, folds.n_members) for rows in (fit, judge))

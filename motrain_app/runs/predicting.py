@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from motrain_app.learning import Fitted
 from motrain_app.operators import AnyMember
+from motrain_app.operators.together import mean_of_members
 from motrain_app.runs.blockfile import TEST
 
 
@@ -19,7 +20,7 @@ def members_of(fitted: Fitted, partition: int) -> dict[int, AnyMember]:
 def predict_rows(
     members: Mapping[int, AnyMember], inputs: NDArray[np.floating], fold: NDArray[np.int16], n_outputs: int
 ) -> NDArray[np.float64]:
-    """Predict each row by the member that withheld it, and test rows by the mean of all.
+    """Predict each row by the member that withheld it, and test rows by the mean of all that have the output.
 
     Parameters
     ----------
@@ -33,15 +34,14 @@ def predict_rows(
     Returns
     -------
     numpy.ndarray
-        [n_outputs, rows]; NaN where there is no such member.
+        [n_outputs, rows]; NaN where there is no such member, or it lacks the output.
     """
     predicted = np.full((n_outputs, inputs.shape[1]), np.nan)
-    test = np.flatnonzero(fold == TEST)
-    total = np.zeros((n_outputs, len(test)))
     for number, member in members.items():
         mine = np.flatnonzero(fold == number)
         predicted[:, mine] = member.predict(inputs[:, mine])
-        total += member.predict(inputs[:, test])
     if members:
-        predicted[:, test] = total / len(members)
+        test = np.flatnonzero(fold == TEST)
+        of_test = (member.predict(inputs[:, test]) for member in members.values())
+        predicted[:, test] = mean_of_members(members.values(), of_test)
     return predicted

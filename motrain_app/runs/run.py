@@ -26,6 +26,7 @@ from motrain_app.runs.predictions import predictions_dataset
 from motrain_app.runs.scores.borrowed import climatology_remarks
 from motrain_app.runs.scores.cell_scores import score_cells
 from motrain_app.runs.scores.judged_rows import OF_TEST
+from motrain_app.runs.scores.lacking_words import lacking_remarks
 from motrain_app.runs.scores.opened import open_test
 from motrain_app.runs.scores.remarks import bias_remarks
 from motrain_app.runs.scores.scoring import partial_words, skill_frame
@@ -202,10 +203,17 @@ class Run:
     def remarks(self) -> list[str]:
         """Return what the scores hide, as sentences.
 
-        Of which outputs bias cancels over the year, and where cells are compared with their partition's climatology, as
-        they have too few training rows for one of their own.
+        Of which outputs bias cancels over the year; where cells are compared with their partition's climatology, as
+        they have too few training rows for one of their own; and what members `lack`.
         """
-        return [*bias_remarks(self._folder), *climatology_remarks(self._folder)]
+        return [*bias_remarks(self._folder), *climatology_remarks(self._folder), *self.lack()]
+
+    def lack(self) -> list[str]:
+        """Return in how many partitions folds have no member, or outputs none at all, and why, as sentences.
+
+        Rows of a fold without a member are neither scored nor cross-fitted; the operator is the mean of the others.
+        """
+        return lacking_remarks(self._folder)
 
     def open_test(self, *, workers: int | None = None) -> pd.DataFrame:
         """Open the test: return the scores of the members' mean on the test rows. The opening is recorded, dated.
@@ -241,10 +249,10 @@ class Run:
             Columns partition, output, verdict, reason (a sentence), n, n_effective (how many independent rows it was
             judged on), skill, low, high (over the climatology, with its 95 % interval) and outside (share of its rows
             with an input beyond what the predicting member learned from). The verdict is the first that holds of
-            "no operator"; "thin", with under 30 independent rows or no interval; "no better than climatology", where
-            the interval includes 0; "unstable", where members disagree on the sign of the mean derivative by an input
-            (beyond 0.05 standard deviations of the output for one of the input); "outside its range", where over 5 % of
-            the rows are; and "ready". Test rows do not enter.
+            "no operator", also for an output that no member has; "thin", with under 30 independent rows or no interval;
+            "no better than climatology", where the interval includes 0; "unstable", where members disagree on the sign
+            of the mean derivative by an input (beyond 0.05 standard deviations of the output for one of the input);
+            "outside its range", where over 5 % of the rows are; and "ready". Test rows do not enter.
         """
         return verdict_frame(self._folder)
 
@@ -376,9 +384,10 @@ class Run:
             fold, output (there only), candidate (its number), the hyper-parameters in which candidates differ (the
             strength of ridge), validation_loss, epochs (trained, of networks) and chosen. The validation loss of
             networks is the mean squared error in units of each output's standard deviation in the member's training
-            rows, the mean over outputs; the best of all epochs, infinite where it never was a number. That of ridge is
-            the mean squared error in the output's squared unit, over all folds that may validate. Members that do not
-            exist have no rows. Learners that choose nothing, such as scikit-learn's, have an empty table.
+            rows, the mean over outputs; the best of all epochs, infinite where it never was a number: without another
+            candidate such a member does not exist. That of ridge is the mean squared error in the output's squared
+            unit, over all folds that may validate. Members for which nothing could be tried have no rows. Learners that
+            choose nothing, such as scikit-learn's, have an empty table.
 
         Raises
         ------

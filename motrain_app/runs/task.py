@@ -19,6 +19,7 @@ from motrain_app.runs.blockfile import write_block
 from motrain_app.runs.control import Control
 from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.judging import judge
+from motrain_app.runs.lacking import find_lacking
 from motrain_app.runs.plan import Plan
 from motrain_app.runs.staged_rows import Rows, StagedRows
 
@@ -95,9 +96,10 @@ def train_block(folder: str, task: Task, modules: tuple[Registered, ...] = ()) -
             return Outcome()
     with threadpool_limits(1):  # once more: it holds for what is loaded, and the learner has loaded more
         judged = judge(block, fitted, baselines, axes, bench.plan.metrics)
+    lacking = find_lacking(learnt, fitted)
     fitted = replace(fitted, stack=add_offsets(fitted.stack, bench.rows))
     name = f"{task.block:06d}-{task.attempt}.safetensors"
-    return Outcome(name, write_block(run.blocks / name, numbers, block, fitted, judged))
+    return Outcome(name, write_block(run.blocks / name, numbers, block, fitted, judged, lacking))
 
 
 def read_block(
@@ -127,12 +129,14 @@ def read_block(
     slot = np.where(near, -1, slot_of[_partition_of(plan, rows)])
     order = np.argsort(slot, kind="stable")
     order = order[np.searchsorted(slot[order], 0) :]
+    row_start = np.searchsorted(slot[order], np.arange(len(numbers) + 1)).astype(np.int64)
+    of_partitions = np.split(rows.time[order], row_start[1:-1])
     block = Block(
         ids=plan.ids[numbers],
-        row_start=np.searchsorted(slot[order], np.arange(len(numbers) + 1)).astype(np.int64),
+        row_start=row_start,
         inputs=rows.inputs[:, order],
         outputs=rows.outputs[:, order],
-        atom=bench.folds.atom_of_time[rows.time[order]],
+        atom=np.concatenate([bench.folds.atoms_of_partition(time) for time in of_partitions]),
         folds=bench.folds,
         seed=bench.design.seed,
         padded_rows=plan.padded_rows,

@@ -55,7 +55,8 @@ def _of_choice(
     """Return a row for each candidate of one choice: a member's, or that of a member for one output."""
     member, *output = at
     chosen = int(arrays[CHOSEN][at])
-    kept = len(tried) if chosen >= 0 else 0  # without a member there was nothing to choose
+    diverged = EPOCHS in arrays and arrays[EPOCHS][member].any()
+    kept = len(tried) if chosen >= 0 or diverged else 0  # where nothing was trained there was nothing to choose
     number = np.arange(kept)
     columns: dict[str, Any] = {name: [value] * kept for name, value in names.items()} | {"candidate": number}
     columns |= {name: [one[name] for one in tried[:kept]] for name in tried[0]}

@@ -251,6 +251,27 @@ def test_without_a_jackknife_the_last_fifth_of_the_training_time_validates():
     assert (folds.fold_of_atom == -1).all()
 
 
+def test_without_a_jackknife_a_partition_that_ends_early_is_validated_by_its_own_last_fifth():
+    time = daily("2010-01-01", "2016-01-01")
+    folds = make_folds(Split("2015-01-01", embargo=3), None, time)
+    mine = np.r_[100:200:2, 100:200:2]  # two cells; and rows of the test and its embargo
+    late = np.array([1824, 1825, 1830])
+    atom = folds.atoms_of_partition(np.append(mine, late))
+    assert mine[folds.validation(0, 0)[atom[:100]]].tolist() == [*range(180, 200, 2)] * 2
+    assert (folds.fit(0, 0) | folds.validation(0, 0))[atom[:100]].all()
+    np.testing.assert_array_equal(atom[100:], folds.atom_of_time[late])
+    assert not folds.train[0][atom[100:]].any()
+    whole = np.arange(len(time))
+    np.testing.assert_array_equal(folds.atoms_of_partition(whole), folds.atom_of_time)
+    assert len(folds.atoms_of_partition(whole[:0])) == 0
+
+
+def test_with_a_jackknife_a_partition_has_the_atoms_of_the_record():
+    time = daily("2010-01-01", "2016-01-01")
+    folds = make_folds(None, LeaveYearsOut(), time)
+    np.testing.assert_array_equal(folds.atoms_of_partition(np.arange(100)), folds.atom_of_time[:100])
+
+
 def test_nothing_held_out_at_all():
     folds = make_folds(None, None, daily("2010-01-01", "2010-01-11"))
     assert folds.train.all()

@@ -13,9 +13,10 @@ from sklearn.svm import SVR
 
 from motrain_app.design import DesignError, Learner, LeaveRandomOut
 from motrain_app.learning import LEARNER_KINDS, check_learner, fit_estimators, register_learner, resolve_learner
-from motrain_app.learning.block import MIN_ROWS, Stopped
+from motrain_app.learning.block import Stopped
 from motrain_app.learning.estimator_fit import seeds_of_outputs
 from motrain_app.learning.estimators import BoostingOptions, ForestOptions, SvrOptions
+from motrain_app.learning.membership import MIN_ROWS
 from motrain_app.learning.remembered import bytes_of
 from motrain_app.operators import UntrustedTypeError
 from motrain_app.operators.scaled import SCALERS

@@ -8,7 +8,8 @@ import pytest
 pytest.importorskip("tensorflow", reason="the network needs TensorFlow")
 
 from motrain_app.design import LeaveRandomOut
-from motrain_app.learning.block import MIN_ROWS, Stopped
+from motrain_app.learning.block import Stopped
+from motrain_app.learning.membership import MIN_ROWS
 from motrain_app.learning.network import fit_network
 from motrain_app.learning.network_options import NetworkOptions
 from motrain_app.learning.places import choose_places, member_atoms, rows_of
@@ -150,7 +151,7 @@ def test_a_stop_is_heard_between_epochs(make_block):
 def test_a_fold_of_a_single_row_judges_nobody_where_another_has_enough(make_block):
     folds = make_block(partitions=1).folds
     count = np.where(folds.held_out[1], 1, 100)
-    fit, judge = member_atoms(folds, 0, count)
+    fit, judge = member_atoms(folds, 0, count[None])
     np.testing.assert_array_equal(judge, folds.validation(0, 2))
     np.testing.assert_array_equal(fit, folds.fit(0, 2))
 
@@ -160,6 +161,6 @@ def test_where_no_fold_has_enough_rows_the_next_one_judges_all_the_same(make_blo
     count = np.zeros(folds.n_atoms, int)
     for held in folds.held_out:
         count[np.flatnonzero(held & ~folds.near.any(axis=0) & ~folds.near_test)[0]] = MIN_ROWS - 1
-    fit, judge = member_atoms(folds, 0, count)
+    fit, judge = member_atoms(folds, 0, count[None])
     np.testing.assert_array_equal(judge, folds.validation(0, 1))
     np.testing.assert_array_equal(fit, folds.fit(0, 1))

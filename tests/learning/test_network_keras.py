@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -102,7 +103,7 @@ def test_one_shot_prediction_is_the_same_in_float32():
 
 def test_gaps_and_untrained_outputs_stay_nan():
     untrained = make_member(0, output_mean=np.array([-11.0, np.nan, 250.0]))
-    h = make_operator([untrained, make_member(1, **KINDS["tanh"])])
+    h = make_operator([untrained])
     x = states("float64")
     x[3, 2] = np.nan
     y = h(x)
@@ -187,3 +188,17 @@ def test_a_fresh_process_makes_the_same_model(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "TF_CPP_MIN_LOG_LEVEL": "3"}
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True, timeout=PATIENCE)
     assert_same(np.load(tmp_path / "y.npy"), h(states("float64")), "float64")
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_output_that_a_member_lacks_is_the_mean_of_the_others(kind, dtype):
+    members = []
+    for seed, has in enumerate(np.array([[True, True, False], [True, False, False], [True, True, False]])):
+        member = make_member(seed, **KINDS[kind])
+        weights = (*member.weights[:-1], np.where(has[:, None], member.weights[-1], np.nan))  # as ridge leaves them
+        members.append(replace(member, weights=weights, output_mean=np.where(has, OUTPUT_MEAN, np.nan)))
+    h, x = make_operator(members), states(dtype)
+    assert np.isfinite(h(x)[:, :2]).all()
+    assert np.isnan(h(x)[:, 2]).all()
+    assert_same(to_keras(h, dtype=dtype)(x), h(x), dtype)

@@ -219,7 +219,7 @@ def test_the_rounding_of_staged_rows_is_no_way_out_of_the_range(make_operator, m
 
 
 def test_missing_inputs_and_untrained_outputs_stay_nan(make_operator, make_member, states):
-    h = make_operator(members=[make_member(output_mean=np.array([np.nan, 0.0])), make_member()])
+    h = make_operator(members=[make_member(output_mean=np.array([np.nan, 0.0]))])
     gappy = states.copy()
     gappy[5, 2] = np.nan
     y = h(gappy)
@@ -377,3 +377,60 @@ def test_a_single_state_as_scalars(make_operator, fields):
     y = make_operator()(fields.isel(ensemble=0, space=0, time=0))
     assert y["sig"].shape == ()
     assert np.isfinite(y["sig"])
+
+
+# Outputs that not every member has
+
+
+@pytest.fixture
+def gappy(make_operator):
+    """An operator of three members, of which the second lacks the second output."""
+    h = make_operator(hidden=(5,), activation="tanh")
+    lacking = replace(h.members[1], output_mean=np.array([h.members[1].output_mean[0], np.nan]))
+    return replace(h, members=(h.members[0], lacking, h.members[2]))
+
+
+def _others(h):
+    return replace(h, members=(h.members[0], h.members[2]))
+
+
+def test_an_output_that_a_member_lacks_is_the_mean_of_the_others(gappy, states):
+    whole = replace(
+        gappy, members=(gappy.members[0], replace(gappy.members[1], output_mean=np.zeros(2)), gappy.members[2])
+    )
+    for say in (Operator.__call__, Operator.spread, Operator.jacobian):
+        said = say(gappy, states)
+        assert np.isfinite(said).all()
+        np.testing.assert_allclose(said[:, 1], say(_others(gappy), states)[:, 1], rtol=1e-13)
+        assert said[:, 0].shape == say(whole, states)[:, 0].shape
+    np.testing.assert_allclose(
+        gappy.spread(states)[:, 0], np.std([m.predict(states.T)[0] for m in gappy.members], axis=0)
+    )
+
+
+def test_an_output_that_no_member_has_is_nan(make_operator, states):
+    h = make_operator()
+    none = replace(h, members=tuple(replace(m, output_mean=np.array([m.output_mean[0], np.nan])) for m in h.members))
+    assert np.isnan(none(states)[:, 1]).all()
+    assert np.isnan(none.spread(states)[:, 1]).all()
+    assert np.isnan(none.jacobian(states)[:, 1]).all()
+    np.testing.assert_array_equal(none(states)[:, 0], h(states)[:, 0])
+
+
+def test_cross_fit_asks_nobody_else_where_a_member_lacks_the_output(gappy, states):
+    time = np.full(len(states), np.datetime64("2011-06-01"))
+    assert np.isnan(gappy(states, crossfit=True, time=time)[:, 1]).all()
+    assert np.isfinite(gappy(states, crossfit=True, time=time)[:, 0]).all()
+
+
+def test_a_missing_input_and_an_infinite_answer_are_not_left_out_of_the_mean(gappy, states):
+    states = states.copy()
+    states[3, 0] = np.nan
+    assert np.isnan(gappy(states)[3]).all()
+    wild = replace(gappy.members[0], output_mean=np.array([0.0, np.inf]))
+    assert np.isinf(replace(gappy, members=(wild, *gappy.members[1:]))(states)[0, 1])
+
+
+def test_a_saved_operator_has_the_same_outputs(gappy, states, tmp_path):
+    again = Operator.load(gappy.save(tmp_path / "h.safetensors"))
+    np.testing.assert_array_equal(again(states), gappy(states))

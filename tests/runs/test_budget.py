@@ -72,7 +72,7 @@ def test_rows_of_members_are_exact_where_every_time_is_a_row(design):
         assert rows.training[number] == cells * times @ ~(folds.test | folds.near_test)
         assert rows.test[number] == cells * times @ folds.test
         for member in range(folds.n_members):
-            fit, judge = member_atoms(folds, member, cells * times)
+            fit, judge = member_atoms(folds, member, cells * times[None])
             assert rows.fit[number, member] == cells * times @ fit
             assert rows.judge[number, member] == cells * times @ judge
 

@@ -29,7 +29,7 @@ def sum_rows(rows: StagedRows, claims: Claims, folds: Folds, features: str) -> R
     n_inputs, n_outputs, n_atoms = len(rows.inputs), len(rows.outputs), folds.n_atoms
     layout = GramLayout(n_inputs, 1, features)
     grams = np.zeros((n_outputs, n_atoms, layout.size, layout.size))
-    input_sums, counts = np.zeros((n_atoms, 1 + n_inputs, 1 + n_inputs)), np.zeros(n_atoms, np.int64)
+    input_sums = np.zeros((n_atoms, 1 + n_inputs, 1 + n_inputs))
     centres = no_centres(n_atoms, n_inputs)
     low, high = np.full((2, folds.n_members, n_inputs), [[[np.inf]], [[-np.inf]]])
     seen = ~folds.test & (folds.train | folds.held_out).any(axis=0)
@@ -42,14 +42,13 @@ def sum_rows(rows: StagedRows, claims: Claims, folds: Folds, features: str) -> R
             inputs = inputs - centres.T[:, atom]
         ones = np.ones((1, inputs.shape[1]))
         input_sums += gram_by_atom(np.concatenate([ones, inputs]), atom, n_atoms)
-        counts += np.bincount(atom, minlength=n_atoms)
         for number in range(n_outputs):  # each for itself: only at the end is it known which share their gaps
             there = np.flatnonzero(np.isfinite(outputs[number]))
             vectors = layout.vectors(inputs[:, there], outputs[number : number + 1, there])
             grams[number] += gram_by_atom(vectors, atom[there], n_atoms)
     taken_off = np.nan_to_num(centres) if features == "quadratic" else None
     by_output = [([number], Grams(layout, grams[number], input_sums, taken_off)) for number in range(n_outputs)]
-    return RowSums(n_inputs, n_outputs, by_output, low, high, counts)
+    return RowSums(n_inputs, n_outputs, by_output, low, high)
 
 
 def _some_rows(

@@ -1,6 +1,7 @@
 """Verdicts on the operators of a run, from its stored scores and diagnoses; no row is read."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,9 @@ from motrain_app.runs.baselines import CLIMATOLOGY
 from motrain_app.runs.blockfile import BlockFile
 from motrain_app.runs.diagnosing import Diagnosis
 from motrain_app.runs.folder import RunFolder
+from motrain_app.runs.lacking import Lacking
 from motrain_app.runs.plan import Plan
+from motrain_app.runs.scores.lacking_words import fold_names, lacking_words, read_lacking
 from motrain_app.runs.store import DONE, PartitionRow, RunStore, by_file
 from motrain_app.skill import OVER, Scores, unpack_scores
 
@@ -23,8 +26,14 @@ def verdict_frame(run: RunFolder) -> pd.DataFrame:
     plan = Plan.load(run.plan)
     with RunStore(run.store) as store:
         rows = store.partitions()
-    found = read_diagnoses(run, [row for row in rows if row.state == DONE])
-    lines = [line for row in rows for line in _lines(row, plan, found.get(row.number))]
+    done = [row for row in rows if row.state == DONE]
+    found, lacking, folds = read_diagnoses(run, done), read_lacking(run, done), fold_names(run)
+    outputs, at = range(len(plan.outputs)), {row.number: number for number, row in enumerate(done)}
+    lines = []
+    for row in rows:
+        number = at.get(row.number)
+        missing = [] if number is None else [_missing(lacking, number, output, folds) for output in outputs]
+        lines += _lines(row, plan, found.get(row.number), missing)
     return pd.DataFrame(lines, columns=list(VERDICT_COLUMNS))
 
 
@@ -40,7 +49,24 @@ def read_diagnoses(run: RunFolder, rows: Sequence[PartitionRow]) -> dict[int, Di
     return found
 
 
-def _lines(row: PartitionRow, plan: Plan, diagnosis: Diagnosis | None) -> list[tuple[object, ...]]:
+@dataclass(frozen=True)
+class _Missing:
+    """What is missing of one output of an operator: all of it, and why; or members, in sentences to follow another."""
+
+    whole: Verdict | None
+    members: str
+
+
+def _missing(lacking: Lacking, number: int, output: int, folds: Sequence[str]) -> _Missing:
+    reason = lacking.reasons.get((number, output))
+    if reason is not None:
+        return _Missing(Verdict("no operator", f"No member has this output. {reason}"), "")
+    return _Missing(None, lacking_words(lacking.codes[number, :, output], folds))
+
+
+def _lines(
+    row: PartitionRow, plan: Plan, diagnosis: Diagnosis | None, missing: Sequence[_Missing]
+) -> list[tuple[object, ...]]:
     names = [variable.name for variable in plan.outputs]
     if row.scores is None or diagnosis is None:
         none = Verdict("no operator", row.error or f"It is {row.state}.")
@@ -60,9 +86,9 @@ def _lines(row: PartitionRow, plan: Plan, diagnosis: Diagnosis | None) -> list[t
             outside=diagnosis.outside,
             inputs=tuple(variable.name for variable in plan.inputs),
         )
-        verdict = judge_operator(evidence)
+        verdict = missing[number].whole or judge_operator(evidence)
         numbers = (int(n), effective, skill, low, high, float(diagnosis.outside[-1]))
-        lines.append((row.name, name, verdict.kind, verdict.reason, *numbers))
+        lines.append((row.name, name, verdict.kind, verdict.reason + missing[number].members, *numbers))
     return lines
 
 

@@ -1,0 +1,100 @@
+"""Which members a partition has, and which outputs they have: one rule for all learners."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motrain_app.design.splits import Folds
+
+MIN_ROWS = 10  # fewer training rows than this say nothing about a member
+Counts = NDArray[np.integer]
+_UNJUDGED, _JUDGED, _WELL_JUDGED = 1, 2, 3
+
+
+def wanted_members(atoms_with_rows: NDArray[np.bool_], folds: Folds) -> NDArray[np.bool_]:
+    """Return the members a partition should have: those with rows to judge them on, or the one without a jackknife.
+
+    A row of any output will do: a member of a fold in which one output is missing learns that output all the same.
+
+    Parameters
+    ----------
+    atoms_with_rows
+        bool, shape (n_atoms,).
+
+    Returns
+    -------
+    numpy.ndarray
+        bool, shape (n_members,).
+    """
+    if not folds.jackknife:
+        return np.ones(1, bool)
+    return np.asarray((folds.held_out & atoms_with_rows).any(axis=1))
+
+
+def learnable(counts: Counts, folds: Folds) -> NDArray[np.bool_]:
+    """Say which outputs a member can learn and be judged in, bool, [n_members, n_outputs].
+
+    Some other fold leaves `MIN_ROWS` rows of the output to learn from, and has one to judge it. A learner that sets no
+    rows aside to judge may know more.
+
+    Parameters
+    ----------
+    counts
+        Rows with each output by atom, [n_outputs, n_atoms].
+    """
+    found = np.zeros((folds.n_members, len(counts)), bool)
+    for member in np.flatnonzero(wanted_members(counts.sum(axis=0) > 0, folds)).tolist():
+        for holdout in folds.validators(member).tolist():
+            found[member] |= _served(folds, member, holdout, counts) >= _JUDGED
+    return found
+
+
+def choose_judge(folds: Folds, member: int, counts: Counts) -> int | None:
+    """Return the fold whose rows judge a member that learns all outputs together; None where none can.
+
+    It is the next one that serves every output: that leaves `MIN_ROWS` rows of it to learn from, and has as many to
+    judge it. Where none does, the one that serves them best. Each judges an output that the member learns: of a fold
+    that holds others alone, whoever is judged on it is judged on nothing.
+
+    Parameters
+    ----------
+    counts
+        Rows with each output by atom, [n_outputs, n_atoms].
+    """
+    best, found = 0, None
+    most = _WELL_JUDGED * np.count_nonzero(counts @ folds.train[member] >= MIN_ROWS)
+    for holdout in folds.validators(member).tolist():
+        served = _served(folds, member, holdout, counts)
+        if served.max() >= _JUDGED and served.sum() > best:
+            best, found = served.sum(), holdout
+            if best == most:
+                break
+    return found
+
+
+def _served(folds: Folds, member: int, holdout: int, counts: Counts) -> Counts:
+    """Return how a fold that judges a member serves each output, [n_outputs]; 0 where too little is left to learn."""
+    learnt, judging = counts @ folds.fit(member, holdout), counts @ folds.validation(member, holdout)
+    return np.where(learnt >= MIN_ROWS, _UNJUDGED + (judging > 0) + (judging >= MIN_ROWS), 0)
+
+
+def why_untrained(counts: Counts, folds: Folds) -> str:
+    """Say in words why no member could be trained.
+
+    Parameters
+    ----------
+    counts
+        Rows with each output by atom, [n_outputs, n_atoms]; the one with the most training rows is spoken of.
+    """
+    of_outputs = counts[:, ~(folds.test | folds.near_test)].sum(axis=1)
+    most = int(of_outputs.argmax())
+    training, count = int(of_outputs[most]), counts[most]
+    if training == 0:
+        return "It has no training row: every row is missing, filtered out, or a test row."
+    with_rows = [name for name, held in zip(folds.names, folds.held_out, strict=True) if count[held].sum()]
+    if folds.jackknife and len(with_rows) < 3:
+        return (
+            f"Its {training} training rows lie in {len(with_rows)} of the jackknife's folds ({', '.join(with_rows)}); "
+            "it needs three: one held out, one to validate, one to learn from."
+        )
+    leaves = "each fold" if folds.jackknife else "the last fifth of their times, which judges,"
+    return f"It has {training} training rows, too few: {leaves} must leave at least {MIN_ROWS} to learn from."

@@ -1,0 +1,112 @@
+"""Which members exist, and which outputs they have, is the same whoever trains them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from motrain_app.design import LeaveYearsOut
+from motrain_app.learning.estimators import BoostingOptions, fit_boosting
+from motrain_app.learning.membership import MIN_ROWS, choose_judge, learnable, why_untrained
+from motrain_app.learning.ridge import RidgeOptions, fit_ridge
+
+GAPS = {
+    "none": lambda year: np.zeros(year.shape, bool),
+    "one year": lambda year: year == 2012,
+    "all but two years": lambda year: year < 2013,
+    "all but one year": lambda year: year != 2011,
+    "two years, and a few rows of a third": lambda year: (
+        (year > 2012) | ((year == 2012) & (np.arange(len(year)) % 11 > 0))
+    ),
+}
+
+
+@pytest.fixture
+def gappy_block(make_block):
+    """Return a maker of a block of one partition, whose second output is missing where a rule says so."""
+
+    def make(gaps, other=GAPS["none"]):
+        block = make_block(partitions=1, gaps=0, jackknife=LeaveYearsOut(), test=None)
+        outputs, year = block.outputs.copy(), 2010 + block.folds.fold_of_atom[block.atom]
+        outputs[1, gaps(year)], outputs[0, other(year)] = np.nan, np.nan
+        return replace(block, outputs=outputs)
+
+    return make
+
+
+def _has(fitted):
+    """Which outputs each member has, [members, outputs]."""
+    return ~np.isnan(fitted.stack.arrays["output_mean"]) & fitted.present[0][:, None]
+
+
+@pytest.mark.parametrize("gaps", GAPS)
+def test_ridge_has_what_can_be_learnt_and_judged(gappy_block, gaps):
+    block = gappy_block(GAPS[gaps])
+    rule = learnable(block.counts(0), block.folds)
+    for features in ("linear", "quadratic"):
+        np.testing.assert_array_equal(_has(fit_ridge(block, RidgeOptions(features=features))), rule)
+    assert rule[:, 0].all()
+
+
+def test_a_member_of_a_fold_that_lacks_an_output_learns_it_from_the_others(gappy_block):
+    block = gappy_block(GAPS["one year"])
+    assert _has(fit_ridge(block, RidgeOptions())).all()
+    assert _has(fit_boosting(block, BoostingOptions(max_iter=2))).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("gaps", GAPS)
+def test_a_network_has_what_can_be_learnt_and_judged(gappy_block, gaps):
+    pytest.importorskip("tensorflow", reason="the network needs TensorFlow")
+    from motrain_app.learning.network import fit_network
+    from motrain_app.learning.network_options import NetworkOptions
+
+    block = gappy_block(GAPS[gaps])
+    has, rule = _has(fit_network(block, NetworkOptions(hidden=(4,), epochs=2))), learnable(block.counts(0), block.folds)
+    assert (has >= rule).all()
+    if gaps != "all but one year":  # whoever learns all outputs together learns one with no row to judge it, too
+        np.testing.assert_array_equal(has, rule)
+
+
+def test_a_fold_that_holds_only_what_cannot_be_learnt_judges_nobody(gappy_block):
+    block = gappy_block(GAPS["all but one year"], other=lambda year: year == 2011)
+    counts = block.counts(0)
+    assert choose_judge(block.folds, 0, counts) == 2  # 2011 is the next one
+    assert choose_judge(block.folds, 0, counts[1:]) is None
+
+
+def test_the_fold_that_serves_every_output_judges(gappy_block):
+    block = gappy_block(GAPS["two years, and a few rows of a third"])
+    counts = block.counts(0)
+    assert 0 < counts[1, block.folds.held[2]].sum() < 2 * MIN_ROWS
+    judges = choose_judge(block.folds, 0, counts)
+    assert (counts[1] @ block.folds.fit(0, judges)) >= MIN_ROWS
+
+
+@pytest.mark.slow
+def test_who_is_judged_on_nothing_is_never_the_best(gappy_block):
+    pytest.importorskip("tensorflow", reason="the network needs TensorFlow")
+    from motrain_app.learning.network import fit_network
+    from motrain_app.learning.network_options import NetworkOptions
+
+    block = gappy_block(GAPS["all but one year"], other=lambda year: year == 2011)
+    search = {"space": {"learning_rate": [1e-6, 0.02]}}
+    trials = fit_network(block, NetworkOptions(hidden=(6,), epochs=30, batch=32, search=search)).trials
+    assert (trials["validation_loss"] > 0).all()
+    assert (trials["chosen"][0] == 1).all()
+
+
+def test_a_loss_without_a_judged_row_is_infinite():
+    pytest.importorskip("tensorflow", reason="the network needs TensorFlow")
+    from types import SimpleNamespace
+
+    from motrain_app.learning.network_program import _mean_over_outputs
+
+    settings = SimpleNamespace(place=SimpleNamespace(output_weight=np.ones((2, 2), np.float32)))
+    count = np.array([[0, 0], [3, 0]], np.float32)
+    assert np.asarray(_mean_over_outputs(np.ones((2, 2), np.float32), count, settings)).tolist() == [np.inf, 1.0]
+
+
+def test_of_several_outputs_the_one_with_the_most_rows_is_spoken_of(gappy_block):
+    block = gappy_block(lambda year: year < 2014, other=GAPS["all but one year"])
+    assert "lie in 2 of the jackknife's folds (2014, 2015)" in why_untrained(block.counts(0), block.folds)
