@@ -147,7 +147,7 @@ def test_bounds_hold_for_any_input(make_block):
 
 
 @pytest.mark.parametrize("high", [20.0, 200.0, 1e6, 1e30])
-def test_bounds_wider_than_the_data_cost_no_skill(make_block, high):
+def test_bounds_wider_than_the_data_cost_no_skill(make_block, tmp_path, high):
     """Also where the data are a small part of what is possible, as snow depth within 100 m."""
     block = make_block(partitions=1)
     depth = np.exp(0.4 * (block.outputs[:1] + 10))
@@ -157,8 +157,11 @@ def test_bounds_wider_than_the_data_cost_no_skill(make_block, high):
     loss = [fitted.trials["validation_loss"].mean() for fitted in (free, bounded)]
     assert loss[1] < 1.1 * loss[0] < 0.5
     x = np.random.default_rng(0).normal(size=(3, 100_000)) * 1e3 * np.array([[8.0], [0.05], [1.0]])
-    y = bounded.stack.member(0).predict(x)
-    assert 0 <= y.min() <= y.max() <= high
+    h = Operator("north", tuple(map(Variable, "abc")), (Variable("depth"),), (bounded.stack.member(0),))
+    again = Operator.load(h.save(tmp_path / "h.safetensors"))
+    assert again(x.T).tobytes() == h(x.T).tobytes()
+    for y in (h(x.T), np.asarray(to_keras(h)(x.T.astype(np.float32)))):
+        assert 0 <= y.min() <= y.max() <= high
 
 
 def test_training_bends_as_the_operator_does():
