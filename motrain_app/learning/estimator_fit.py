@@ -21,6 +21,13 @@ from motrain_app.operators.scaled import SCALERS
 
 Array = NDArray[np.float64]
 MakeEstimator = Callable[[int], Any]
+Problem = Callable[[Any], str | None]
+_GLANCED_AT = 256  # training rows that an estimator is tried on
+_ERROR_AT_MOST = 10.0  # root mean square there, in standard deviations; that of the mean is 1
+_DIVERGED = (
+    "What was learnt is off by more than ten standard deviations on its own training rows, or no number at all. Look "
+    "for extreme values, or choose hyper-parameters that learn less at a time."
+)
 
 
 @dataclass(frozen=True)
@@ -34,22 +41,31 @@ class _PartitionFit:
     estimators
         Bytes by member and output, empty where nothing was trained.
     rows
-        How many rows each learned from, [n_members, n_outputs].
+        How many rows each learned from, [n_members, n_outputs]; 0 where nothing was trained, or to no use.
+    problem
+        Why the first estimator of no use was of none.
     """
 
     scalers: dict[str, Array]
     estimators: list[list[bytes]]
     rows: NDArray[np.int64]
+    problem: str | None
 
 
 def fit_estimators(
-    block: Block, make: MakeEstimator, *, rows_at_most: int | None = None, differentiable: bool = False
+    block: Block,
+    make: MakeEstimator,
+    *,
+    rows_at_most: int | None = None,
+    differentiable: bool = False,
+    problem: Problem = lambda _: None,
 ) -> Fitted:
     """Train an estimator for each output of every member of every partition of a block.
 
     Inputs and outputs are standardised by the fold's own scalers: inputs by all of the member's training rows, an
     output by those that have it. No row is set aside, as nothing is chosen. Random numbers come from the seed that
-    `make` is given, which depends on the design's seed, the partition, the fold and the output alone.
+    `make` is given, which depends on the design's seed, the partition, the fold and the output alone. An estimator that
+    is absurd on its own training rows is not used; a partition without any other fails with that reason.
 
     Parameters
     ----------
@@ -59,6 +75,8 @@ def fit_estimators(
         With more training rows, so many of them are drawn, without replacement, by the same seed.
     differentiable
         Whether what it learns is smooth, so that differences make a Jacobian.
+    problem
+        Says of a fitted estimator why it is not to be used, where that is so.
 
     Raises
     ------
@@ -66,7 +84,7 @@ def fit_estimators(
         Where the estimator holds types that are on no list, so that it could not be read back.
     """
     with threadpool_limits(1):  # the worker's own limit came before scikit-learn, and holds for what was loaded then
-        fits = [_fit_partition(block, partition, make, rows_at_most) for partition in range(len(block))]
+        fits = [_fit_partition(block, partition, make, rows_at_most, problem) for partition in range(len(block))]
     estimators = [member for fit in fits for member in fit.estimators]
     scalers = {name: np.concatenate([fit.scalers[name] for fit in fits]) for name in SCALERS}
     rows = np.stack([fit.rows for fit in fits])
@@ -75,6 +93,7 @@ def fit_estimators(
         partition: why_untrained(block.counts(partition), block.folds)
         for partition in np.flatnonzero(~present.any(axis=1) & ~block.masked).tolist()
     }
+    errors |= {partition: words for partition in errors if (words := fits[partition].problem)}
     return Fitted(
         EstimatorStack.of(scalers, estimators, differentiable=differentiable), present, {"rows": rows}, errors
     )
@@ -86,12 +105,15 @@ def seeds_of_outputs(block: Block, partition: int, member: int) -> list[int]:
     return words
 
 
-def _fit_partition(block: Block, partition: int, make: MakeEstimator, rows_at_most: int | None) -> _PartitionFit:
+def _fit_partition(
+    block: Block, partition: int, make: MakeEstimator, rows_at_most: int | None, problem: Problem
+) -> _PartitionFit:
     wanted = wanted_members(block.counts(partition).sum(axis=0) > 0, block.folds) & ~block.masked[partition]
     scalers = _scalers(block, partition)
     trained = wanted[:, None] & np.isfinite(scalers["output_mean"])
     rows = np.zeros(trained.shape, np.int64)
     estimators = [[b""] * trained.shape[1] for _ in wanted]
+    found: list[str] = []
     for member in np.flatnonzero(trained.any(axis=1)).tolist():
         seeds = seeds_of_outputs(block, partition, member)
         for output in np.flatnonzero(trained[member]).tolist():
@@ -99,11 +121,25 @@ def _fit_partition(block: Block, partition: int, make: MakeEstimator, rows_at_mo
                 raise Stopped
             mine = _sample(_training_rows(block, partition, member, output), rows_at_most, seeds[output])
             x, y = _standardised(block, mine, output, {name: values[member] for name, values in scalers.items()})
-            estimators[member][output] = dump_estimator(make(seeds[output]).fit(x, y))
+            estimator = make(seeds[output]).fit(x, y)
+            words = problem(estimator) or _absurd(estimator, x, y)
+            if words:
+                found.append(words)
+                scalers["output_mean"][member, output] = np.nan
+                continue
+            estimators[member][output] = dump_estimator(estimator)
             rows[member, output] = len(mine)
     for values in scalers.values():
-        values[~trained.any(axis=1)] = np.nan
-    return _PartitionFit(scalers, estimators, rows)
+        values[~rows.any(axis=1)] = np.nan
+    return _PartitionFit(scalers, estimators, rows, found[0] if found else None)
+
+
+def _absurd(estimator: Any, x: Array, y: Array) -> str | None:
+    """Say so where an estimator is of no use even for some of the rows, standardised, that it has learnt from."""
+    some = slice(None, None, max(1, len(y) // _GLANCED_AT))
+    with np.errstate(over="ignore", invalid="ignore"):
+        square = np.mean((np.asarray(estimator.predict(x[some]), np.float64) - y[some]) ** 2)
+    return None if square <= _ERROR_AT_MOST**2 else _DIVERGED
 
 
 def _scalers(block: Block, partition: int) -> dict[str, Array]:

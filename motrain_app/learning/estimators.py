@@ -3,6 +3,7 @@
 This module is NumPy; scikit-learn is imported inside the functions that train, that is, in a worker.
 """
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,12 +29,16 @@ class SvrOptions:
     rows_at_most
         Rows that a fit learns from. Its time grows with their square or cube: 0.2 s at 2,500 rows, 1 s at 5,000,
         minutes at 50,000. With more training rows, so many of them are drawn at random, by the design's seed.
+    max_iter
+        Steps of the solver at most, of 5 to 50 µs each: with a large C it may need more than anybody waits for. A
+        member that needs more is not used, and a partition without any other fails with that reason.
     """
 
     C: float = 1.0
     epsilon: float = 0.1
     gamma: float | None = None
     rows_at_most: int = 5000
+    max_iter: int = 1_000_000
 
     def __post_init__(self) -> None:
         refuse(
@@ -42,6 +47,7 @@ class SvrOptions:
                 positive("epsilon", self.epsilon, zero=True),
                 None if self.gamma is None else positive("gamma", self.gamma),
                 whole("rows_at_most", self.rows_at_most),
+                whole("max_iter", self.max_iter),
             ]
         )
 
@@ -88,7 +94,7 @@ class BoostingOptions:
     max_iter
         Trees. All are grown: stopping early would set rows aside at random, beside those that they resemble.
     learning_rate
-        Share of each tree's step that is taken.
+        Share of each tree's step that is taken; above 1 the trees would undo each other.
     max_leaf_nodes, min_samples_leaf
         Leaves of a tree at most, and rows that a leaf holds at least.
     l2_regularization
@@ -105,7 +111,7 @@ class BoostingOptions:
         refuse(
             [
                 whole("max_iter", self.max_iter),
-                positive("learning_rate", self.learning_rate),
+                share("learning_rate", self.learning_rate),
                 whole("max_leaf_nodes", self.max_leaf_nodes, 2),
                 whole("min_samples_leaf", self.min_samples_leaf),
                 positive("l2_regularization", self.l2_regularization, zero=True),
@@ -149,15 +155,27 @@ def fit_svr(block: Block, options: SvrOptions) -> Fitted:
     ----------
     Smola & Schölkopf (2004): A tutorial on support vector regression. Statistics and Computing 14.
     """
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.svm import SVR
 
+    def problem(fitted: SVR) -> str | None:
+        if not fitted.fit_status_:
+            return None
+        return (
+            f"The support vectors were not found in {options.max_iter:,} steps of the solver. Choose a smaller C or a "
+            "larger epsilon, or more steps: max_iter."
+        )
+
     gamma = 1 / len(block.inputs) if options.gamma is None else float(options.gamma)
-    return fit_estimators(
-        block,
-        lambda seed: SVR(C=options.C, epsilon=options.epsilon, gamma=gamma),
-        rows_at_most=options.rows_at_most,
-        differentiable=True,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # which `problem` says
+        return fit_estimators(
+            block,
+            lambda seed: SVR(C=options.C, epsilon=options.epsilon, gamma=gamma, max_iter=options.max_iter),
+            rows_at_most=options.rows_at_most,
+            differentiable=True,
+            problem=problem,
+        )
 
 
 def fit_forest(block: Block, options: ForestOptions) -> Fitted:

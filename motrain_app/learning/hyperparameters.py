@@ -4,7 +4,11 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from motrain_app.design.errors import DesignError
+
+_SINGLE = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 
 
 def refuse(problems: Iterable[str | None]) -> None:
@@ -30,6 +34,15 @@ def positive(name: str, value: Any, *, zero: bool = False) -> str | None:
     """Say what is wrong where a value is no finite number above zero (or zero, where that is allowed)."""
     fine = is_number(value) and (value > 0 or (zero and value == 0))
     return None if fine else f"{name} is {value!r}; it must be a number above zero."
+
+
+def single(name: str, value: Any, *, zero: bool = False) -> str | None:
+    """Say what is wrong where a value is no number above zero (or zero) that float32 holds with all its digits."""
+    problem = positive(name, value, zero=zero)
+    if problem or value == 0 or _SINGLE[0] <= value <= _SINGLE[1]:
+        return problem
+    least, most = _SINGLE
+    return f"{name} is {value!r:.40}; networks compute in float32, which holds {least:.1e} to {most:.1e}."
 
 
 def share(name: str, value: Any) -> str | None:

@@ -27,8 +27,8 @@ def log_emphasis(observed: ArrayLike, emphasis: float, power: float) -> Float64:
     Raises
     ------
     DesignError
-        Where y^c is no finite number: of negative values with a power that is no whole number, and of zeros with a
-        negative one.
+        Where y^c is no finite number: of negative values with a power that is no whole number, of zeros with a negative
+        one, and where b·y^c is beyond what float32 holds, in which networks compute.
 
     Examples
     --------
@@ -50,4 +50,12 @@ def log_emphasis(observed: ArrayLike, emphasis: float, power: float) -> Float64:
             f"{np.count_nonzero(y == 0)} observed values are zero, and y^{power:g} is infinite there. Choose a power "
             "above zero, or emphasis=0."
         )
-    return np.asarray(emphasis * y**power)
+    with np.errstate(over="ignore"):
+        weights = np.asarray(emphasis * y**power)
+    beyond = np.abs(weights) > np.finfo(np.float32).max
+    if beyond.any():
+        raise DesignError(
+            f"Of {np.count_nonzero(beyond)} observed values, the first of which is {y[beyond].flat[0]:g}, "
+            f"{emphasis:g}·y^{power:g} is too large to compute with. Choose a power nearer to zero, or emphasis=0."
+        )
+    return weights

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.operators import EnsembleMember, Member, Operator, OperatorError
+from motrain_app.operators.bounds import BENDS_IN_WIDTH, FELT_AT_MOST
 from motrain_app.operators.together import outputs_of
 
 DTYPES = ("float32", "float64")
@@ -144,25 +145,25 @@ class _Builder:
         )
 
     def _bent(self, y: Any, name: str, number: int) -> Any:
-        """Bend one output: stretched, through a logistic or a softplus, and stretched back."""
-        from keras import layers
+        """Bend one output: a softplus for each bound that it has, between clipping before and after."""
+        from keras import layers, ops
 
         low, high, scale = (
             float(values[number])  # type: ignore[index]
             for values in (self._member.output_low, self._member.output_high, self._member.output_scale)
         )
-        if np.isfinite(low) and np.isfinite(high):
-            curve, there = "sigmoid", (4 / (high - low), -2 * (high + low) / (high - low))
-            back = (high - low, low)
-        elif np.isfinite(low):
-            curve, there, back = "softplus", (1 / scale, -low / scale), (scale, low)
-        elif np.isfinite(high):
-            curve, there, back = "softplus", (-1 / scale, high / scale), (-scale, high)
-        else:
+        bend = min(scale, (high - low) / BENDS_IN_WIDTH)
+        near = ops.clip(y, low - FELT_AT_MOST * bend, high + FELT_AT_MOST * bend)
+        parts = [near]
+        for side, sign, limit in (("low", 1, low), ("high", -1, high)):
+            if np.isfinite(limit):
+                gone = self._rescale(near, f"{name}_{side}_there", *_arrays(-sign / bend, sign * limit / bend))
+                bent = layers.Activation("softplus", dtype=self._dtype, name=f"{self._prefix}_{name}_{side}")(gone)
+                parts.append(self._rescale(bent, f"{name}_{side}_back", *_arrays(sign * bend, 0.0)))
+        if not parts[1:]:
             return y
-        stretched = self._rescale(y, f"{name}_there", *(np.array([value]) for value in there))
-        bent = layers.Activation(curve, dtype=self._dtype, name=f"{self._prefix}_{name}_bend")(stretched)
-        return self._rescale(bent, f"{name}_back", *(np.array([value]) for value in back))
+        whole = layers.Add(dtype=self._dtype, name=f"{self._prefix}_{name}_bent")(parts)
+        return ops.clip(whole, *_held_by(low, high, self._dtype))
 
     def _scaled(self, states: Any) -> Any:
         """Standardise in two steps, so that 285 K ± 9 K loses no digits; what rounding the mean costs is given back."""
@@ -229,3 +230,18 @@ class _Builder:
         made = layer(value)
         layer.set_weights([scale, offset])
         return made
+
+
+def _arrays(*values: float) -> list[NDArray[np.float64]]:
+    return [np.array([value]) for value in values]
+
+
+def _held_by(low: float, high: float, dtype: str) -> tuple[float, float]:
+    """Return the nearest numbers of a type that lie within bounds, which float32 would round beyond them."""
+    kind = np.dtype(dtype).type
+    within = [kind(bound) for bound in (low, high)]
+    if within[0] < low:
+        within[0] = np.nextafter(within[0], kind(np.inf))
+    if within[1] > high:
+        within[1] = np.nextafter(within[1], kind(-np.inf))
+    return float(within[0]), float(within[1])

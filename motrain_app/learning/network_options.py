@@ -1,18 +1,28 @@
 """Hyper-parameters of the network, and the candidates of its search."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from motrain_app.design.errors import DesignError
-from motrain_app.learning.hyperparameters import each, is_number, one_of, positive, refuse, whole
-from motrain_app.learning.search import BUILT_AT_MOST, CANDIDATES_AT_MOST, Range, Rung, Search, rungs, search_from
+from motrain_app.learning.hyperparameters import each, is_number, one_of, refuse, single, whole
+from motrain_app.learning.search import (
+    BUILT_AT_MOST,
+    CANDIDATES_AT_MOST,
+    Choice,
+    Range,
+    Rung,
+    Search,
+    rungs,
+    search_from,
+)
 from motrain_app.operators.features import ACTIVATIONS
 
 SEARCHABLE = ("hidden", "layers", "first_width", "width", "activation", "learning_rate", "batch", "l2")
 _WHOLE = frozenset({"layers", "first_width", "width", "batch"})
 _ARCHITECTURE = ("layers", "first_width", "width")
 _LAYERS_AT_MOST = 64  # named by their number: a slip of the key would be a list that fills the memory
+_BATCH_AT_MOST = 8192  # rows of a call of a program, of which a step is a part; memory is taken for all of them
 _BATCHES = (16, 64, 256, 1024)  # what a range of batches is rounded to: every batch is a program of its own
 
 
@@ -27,7 +37,7 @@ class NetworkOptions:
     activation
         "tanh" or "relu".
     learning_rate, batch, epochs, l2
-        Of Adam; rows a step; passes at most; penalty on squared weights.
+        Of Adam; rows a step, 8192 at most; passes at most; penalty on squared weights.
     patience
         Epochs without a lower validation loss after which a slot stops; its best weights are kept.
     output_weights
@@ -61,18 +71,15 @@ class NetworkOptions:
         object.__setattr__(self, "search", search_from(self.search, SEARCHABLE))
         refuse(
             [
-                each("hidden", self.hidden, whole),
-                one_of("activation", self.activation, ACTIVATIONS),
-                positive("learning_rate", self.learning_rate),
-                *(whole(name, getattr(self, name)) for name in ("batch", "epochs", "patience", "together")),
-                positive("l2", self.l2, zero=True),
-                each("output_weights", self.output_weights, positive) if self.output_weights else None,
+                *(check(name, getattr(self, name)) for name, check in _CHECKS.items() if hasattr(self, name)),
+                *(whole(name, getattr(self, name)) for name in ("epochs", "patience", "together")),
+                each("output_weights", self.output_weights, single) if self.output_weights else None,
                 _number("emphasis", self.emphasis),
                 _number("emphasis_power", self.emphasis_power),
                 *(_bounds(name, getattr(self, name)) for name in ("low", "high")),
                 _crossed(self.low, self.high),
                 _two_architectures(self.search),
-                _whole_ranges(self.search),
+                *(_of_choice(name, choice) for name, choice in _space(self.search)),
             ]
         )
         if self.search is not None or self.together > 1:
@@ -105,7 +112,8 @@ class NetworkOptions:
                 "shorten its lists."
             )
         points = self.search.points(seed, _WHOLE)
-        drawn = [_with(own, point, rounded=_ranged(self.search, "batch")) for point in points]
+        batches = _batches(dict(self.search.space).get("batch"))
+        drawn = [_with(own, point, batches) for point in points]
         if self.search.candidates:
             drawn[0] = own
         found = tuple(dict.fromkeys(drawn))
@@ -141,26 +149,39 @@ class NetworkOptions:
         return rungs(candidates, self.epochs, 0 if self.search is None else self.search.halving, self.together)
 
 
-def _with(options: NetworkOptions, point: Mapping[str, Any], *, rounded: bool) -> NetworkOptions:
-    """Return options with the choices of one candidate."""
+def _with(options: NetworkOptions, point: Mapping[str, Any], batches: Sequence[int]) -> NetworkOptions:
+    """Return options with the choices of one candidate, its batch rounded to one of some, if there are any."""
     choices = {name: value for name, value in point.items() if name not in _ARCHITECTURE}
-    if rounded:
-        choices["batch"] = min(_BATCHES, key=lambda batch: abs(batch / choices["batch"] - choices["batch"] / batch))
+    if batches:
+        choices["batch"] = min(batches, key=lambda batch: abs(batch / choices["batch"] - choices["batch"] / batch))
     if any(name in point for name in _ARCHITECTURE):
         width = point.get("width", options.hidden[-1])
         first = point.get("first_width", point.get("width", options.hidden[0]))
-        layers = point.get("layers", len(options.hidden))
-        refuse([whole("layers", layers, most=_LAYERS_AT_MOST)])
-        choices["hidden"] = (first, *[width] * (layers - 1))
+        choices["hidden"] = (first, *[width] * (point.get("layers", len(options.hidden)) - 1))
     return replace(options, **choices)
 
 
-def _ranged(search: Search, name: str) -> bool:
-    return isinstance(dict(search.space).get(name), Range)
+def _batches(choice: Choice | None) -> tuple[int, ...]:
+    """Return the batches that a range is rounded to: a few if they lie within it, else powers of two; () of a list.
+
+    Examples
+    --------
+    >>> _batches(Range(10, 300)), _batches(Range(20, 40)), _batches(Range(33, 63)), _batches((33, 63))
+    ((16, 64, 256), (32,), (), ())
+    """
+    if not isinstance(choice, Range):
+        return ()
+    powers = (2**power for power in range(_BATCH_AT_MOST.bit_length()))
+    few, all_of_them = (tuple(one for one in some if choice.low <= one <= choice.high) for some in (_BATCHES, powers))
+    return few or all_of_them
+
+
+def _space(search: Search | None) -> tuple[tuple[str, Choice], ...]:
+    return () if search is None else search.space
 
 
 def _two_architectures(search: Search | None) -> str | None:
-    named = {name for name, _ in search.space} if search is not None else set()
+    named = {name for name, _ in _space(search)}
     if "hidden" in named and named.intersection(_ARCHITECTURE):
         return "search: hidden says the whole architecture; leave layers, first_width and width out."
     return None
@@ -177,15 +198,22 @@ def _bounds(name: str, values: Any) -> str | None:
     return next((problem for value in values if value is not None and (problem := _number(name, value))), None)
 
 
-def _whole_ranges(search: Search | None) -> str | None:
-    """Say where a range of whole numbers has an end that is none, or none of use."""
-    ends = (
-        (f"search: an end of {name}", end, _LAYERS_AT_MOST if name == "layers" else 10**9)
-        for name, choice in (search.space if search is not None else ())
-        if name in _WHOLE and isinstance(choice, Range)
-        for end in (choice.low, choice.high)
+def _of_choice(name: str, choice: Choice) -> str | None:
+    """Say what is wrong with a value of a list, whether or not it is drawn, or with an end of a range."""
+    if not isinstance(choice, Range):
+        return _first_problem(name, f"search: {name}", choice)
+    ends = [_as_whole(end) if name in _WHOLE else end for end in (choice.low, choice.high)]
+    problem = _first_problem(name, f"search: an end of {name}", ends)
+    if problem or name != "batch" or _batches(choice):
+        return problem
+    return (
+        f"search: batch goes from {choice.low:g} to {choice.high:g}; batches that are drawn are powers of two, and "
+        f"none lies between. Widen the range, or give a list: [{ends[0]}, {ends[1]}]."
     )
-    return next((problem for name, end, most in ends if (problem := whole(name, _as_whole(end), most=most))), None)
+
+
+def _first_problem(name: str, words: str, values: Sequence[Any]) -> str | None:
+    return next((problem for value in values if (problem := _CHECKS[name](words, value))), None)
 
 
 def _as_whole(end: float) -> float:
@@ -200,3 +228,15 @@ def _crossed(low: Any, high: Any) -> str | None:
         if below is not None and above is not None and not below < above:
             return f"low and high of output {number} are {below} and {above}; low must be below high."
     return None
+
+
+_CHECKS: Mapping[str, Callable[[str, Any], str | None]] = {
+    "hidden": lambda name, value: each(name, value, whole),
+    "layers": lambda name, value: whole(name, value, most=_LAYERS_AT_MOST),
+    "first_width": whole,
+    "width": whole,
+    "activation": lambda name, value: one_of(name, value, ACTIVATIONS),
+    "learning_rate": single,
+    "batch": lambda name, value: whole(name, value, most=_BATCH_AT_MOST),
+    "l2": lambda name, value: single(name, value, zero=True),
+}

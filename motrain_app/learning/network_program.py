@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 
 from motrain_app.learning.network_stack import Call, RowTensors, Settings, State
 from motrain_app.learning.network_tensorflow import tf
+from motrain_app.operators.bounds import BENDS_IN_WIDTH, FELT_AT_MOST
 
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-7  # of Kingma & Ba (2015), as in Keras
+_BEND_AT_LEAST = 1e-6  # between bounds that are one and the same in float32
 _EXPONENT_AT_MOST = 60.0  # of a row's weight: e^60 times the mean weight is no number to learn from
 
 
@@ -219,20 +221,12 @@ class _Batch(NamedTuple):
 
 
 def bound(z: Any, low: Any, high: Any) -> tuple[Any, Any]:
-    """Return z bent into its bounds, and the derivative; where there is none it is left as it is.
-
-    Between two bounds a logistic curve with slope one in their middle; above or below a single one a softplus, which
-    far from it is z itself.
-    """
-    two = tf.math.is_finite(low) & tf.math.is_finite(high)
-    below, above = tf.where(tf.math.is_finite(low), low, 0.0), tf.where(tf.math.is_finite(high), high, 0.0)
-    width = tf.where(two, high - low, 1.0)
-    share = tf.sigmoid(4 * (z - (below + above) / 2) / width)
-    over, under = below + tf.math.softplus(z - below), above - tf.math.softplus(above - z)
-    only_low, only_high = tf.math.is_finite(low) & ~two, tf.math.is_finite(high) & ~two
-    value = tf.where(two, below + width * share, tf.where(only_low, over, tf.where(only_high, under, z)))
-    one_sided = tf.where(only_low, tf.sigmoid(z - below), tf.where(only_high, tf.sigmoid(above - z), 1.0))
-    return value, tf.where(two, 4 * share * (1 - share), one_sided)
+    """Return z bent into its bounds, and the derivative, as `motrain_app.operators.bounds.Bounds` with a scale of 1."""
+    bend = tf.minimum(1.0, tf.maximum((high - low) / BENDS_IN_WIDTH, _BEND_AT_LEAST))
+    near = tf.clip_by_value(z, low - FELT_AT_MOST * bend, high + FELT_AT_MOST * bend)
+    lifted, lowered = (tf.math.softplus(gone / bend) for gone in (low - near, near - high))
+    share = tf.sigmoid((z - low) / bend) * tf.sigmoid((high - z) / bend)
+    return near + bend * lifted - bend * lowered, -share * tf.math.expm1((low - high) / bend)
 
 
 def _of_slots(values: Any, place: Any, mean: Any, scale: Any) -> Any:

@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 
 from motrain_app.learning.block import Block, Stopped
 from motrain_app.learning.initial_weights import initial_layers
+from motrain_app.learning.network_feed import Feed
 from motrain_app.learning.network_options import NetworkOptions
 from motrain_app.learning.network_program import Program
 from motrain_app.learning.network_stack import (
-    Call,
-    Calls,
     OfPlace,
     Rows,
     Settings,
@@ -96,7 +95,7 @@ class Race:
     ) -> None:
         self._block, self._places, self._n_candidates = block, places, len(candidates)
         self._rows, self._of_place = rows.tensors(), of_place
-        self._judges = rows_of(block, places.judge)
+        self._feed = Feed(rows_of(block, places.judge), block.padded_rows)
         self._shuffle = Shuffle(block)
         self._fields = [_field(block, places, group, candidates, of_place) for group in groups]
         self._epoch = 0
@@ -117,9 +116,9 @@ class Race:
                     return
             if self._block.stopped():
                 raise Stopped
-            order = rows_of(self._block, self._places.fit, self._shuffle.next())
+            self._feed.begin_epoch(rows_of(self._block, self._places.fit, self._shuffle.next()))
             for stack in stacks:
-                stack.epoch(order)
+                stack.epoch(self._feed)
             self._epoch += 1
         self._unpack(stacks)
 
@@ -151,7 +150,7 @@ class Race:
             slots, size = field.slots(running), field.group.stack_slots(self._block.stack_slots)
             for begin in range(0, len(slots), size):
                 mine = slots[begin : begin + size]
-                packed.append(_Stack(field, mine, size, self._rows, self._of_place, self._judges))
+                packed.append(_Stack(field, mine, size, self._rows, self._of_place))
         return packed
 
     def _unpack(self, stacks: Sequence["_Stack"]) -> None:
@@ -162,46 +161,23 @@ class Race:
 class _Stack:
     """Some slots of a field in the program's hands."""
 
-    def __init__(
-        self,
-        field: _Field,
-        slots: NDArray[np.int64],
-        size: int,
-        rows: Any,
-        of_place: OfPlace,
-        judges: NDArray[np.int32],
-    ) -> None:
+    def __init__(self, field: _Field, slots: NDArray[np.int64], size: int, rows: Any, of_place: OfPlace) -> None:
         self._field, self._slots, self._rows = field, slots, rows
         padded = np.concatenate([slots, np.repeat(slots[:1], size - len(slots))])
         self._place = field.place(padded)
         self._settings = as_tensors(field.settings(padded, of_place))
         self._state = as_tensors(field.take(padded, len(slots)))
-        self._judging = list(Calls(judges, self._place, field.group.batch))
 
-    def epoch(self, order: NDArray[np.int32]) -> None:
-        """Train one epoch and judge it.
-
-        Parameters
-        ----------
-        order
-            The rows of each place in the order of this epoch, [places, n].
-        """
-        first, *others = self._judging
-        training = Calls(order, self._place, self._field.group.batch)
-        for number, call in enumerate(training, start=1):
-            last = number == len(training)
-            self._advance(call, first if last else first._replace(steps=0), ends=last and not others)
-        for number, judge in enumerate(others, start=1):
-            self._advance(call._replace(steps=0), judge, ends=number == len(others))
+    def epoch(self, feed: Feed) -> None:
+        """Train one epoch and judge it."""
+        program = self._field.program
+        for train, judge, ends in feed.calls(self._place, self._field.group.batch):
+            self._state = program.advance(self._state, self._settings, self._rows, train, judge, ends=ends)
 
     def put_back(self) -> None:
         """Write what has become of the slots into their field."""
         for whole, mine in zip(_arrays(self._field.state), _arrays(self._state), strict=True):
             whole[self._slots] = np.asarray(mine)[: len(self._slots)]
-
-    def _advance(self, train: Call, judge: Call, *, ends: bool = False) -> None:
-        program = self._field.program
-        self._state = program.advance(self._state, self._settings, self._rows, train, judge, ends=ends)
 
 
 def _arrays(state: State) -> list[Any]:

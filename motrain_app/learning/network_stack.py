@@ -152,7 +152,7 @@ class Call(NamedTuple):
         How many of the steps have any.
     """
 
-    rows: Any
+    rows: NDArray[np.int32]
     steps: int
 
 
@@ -167,11 +167,13 @@ class Calls(Sequence[Call]):
         Of each slot.
     batch
         Rows of a step.
+    at_most
+        Rows of a place at most. It is the same for all blocks of a run, as the length of calls is part of a program.
     """
 
-    def __init__(self, rows: NDArray[np.int32], place: NDArray[np.int64], batch: int) -> None:
+    def __init__(self, rows: NDArray[np.int32], place: NDArray[np.int64], batch: int, at_most: int) -> None:
         self._rows, self._place, self._batch = rows, place, batch
-        self._steps = steps_of_call(batch)
+        self._steps = steps_of_call(batch, at_most)
         there = np.unique(place)
         self._length = int((rows[there] >= 0).sum(axis=1).max(initial=0))
 
@@ -187,4 +189,4 @@ class Calls(Sequence[Call]):
         padded = np.full((len(self._place), size), -1, np.int32)
         padded[:, : part.shape[1]] = part
         ordered = np.ascontiguousarray(padded.reshape(-1, self._steps, self._batch).swapaxes(0, 1))
-        return Call(tf.constant(ordered), -(-part.shape[1] // self._batch))
+        return Call(ordered, -(-part.shape[1] // self._batch))

@@ -21,6 +21,8 @@ _SLOWER = 2.0  # than `step_seconds` says of a fast core: measured 1.3 to 2.4 fo
 _CALL_SECONDS = 1e-3  # of a call of a stack, whatever it does
 _COMPILING_SECONDS = 1.5
 _BYTES_A_PARAMETER = 48  # measured: four times float32 (weight, both moments of Adam, best weight), and copies of them
+_BYTES_A_STACK = 14_000  # measured: of some fifty tensors, whatever they hold
+_SLOTS_OF_STACK = 8  # which every stack has of a block with as many members, if its networks are not large
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,11 +197,13 @@ def network_work(options: NetworkOptions, seed: int, *, n_inputs: int, n_outputs
 
 def network_bytes(options: NetworkOptions, seed: int, *, n_inputs: int, n_outputs: int, rows: NDArray[np.int64]) -> int:
     """Return the memory that a member takes with all its candidates, as wide as they are padded, whatever its rows."""
-    parameters = 0
+    n_bytes = 0
     for group in group_candidates(options.candidates(seed)):
         widths = (n_inputs, *group.hidden, n_outputs)
-        parameters += len(group.members) * sum((before + 1) * after for before, after in pairwise(widths))
-    return parameters * _BYTES_A_PARAMETER
+        parameters = sum((before + 1) * after for before, after in pairwise(widths))
+        of_stack = _BYTES_A_STACK // group.stack_slots(_SLOTS_OF_STACK)
+        n_bytes += len(group.members) * (parameters * _BYTES_A_PARAMETER + of_stack)
+    return n_bytes
 
 
 def check_network(options: NetworkOptions, n_outputs: int, seed: int) -> None:

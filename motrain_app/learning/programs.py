@@ -44,9 +44,9 @@ class Group:
         return max(1, min(at_most, math.ceil(_SECONDS_A_STEP_OF_ALL / seconds)))
 
 
-def steps_of_call(batch: int) -> int:
-    """Return how many steps a call of a program has at most."""
-    return max(1, _ROWS_OF_CALL // batch)
+def steps_of_call(batch: int, rows: int = _ROWS_OF_CALL) -> int:
+    """Return how many steps a call of a program has at most, where no slot has more than so many rows."""
+    return max(1, min(_ROWS_OF_CALL // batch, -(-rows // batch)))
 
 
 def step_seconds(hidden: Sequence[int], batch: int, both_ends: int) -> float:

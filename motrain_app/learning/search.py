@@ -42,14 +42,16 @@ class Range:
         --------
         >>> Range(1, 100, log=True).at(0.5, is_whole=True)
         7
+        >>> Range(0.01, 0.01, log=True).at(0.3, is_whole=False)
+        0.01
         """
         if is_whole:  # each whole number gets an equal part, also those at the ends
             low, high = (math.log(end) if self.log else end for end in (self.low - 0.5, self.high + 0.5))
             value = low + share * (high - low)
             return min(max(round(math.exp(value) if self.log else value), int(self.low)), int(self.high))
-        if self.log:
-            return float(math.exp(math.log(self.low) + share * (math.log(self.high) - math.log(self.low))))
-        return float(self.low + share * (self.high - self.low))
+        low, high = (math.log(end) if self.log else end for end in (self.low, self.high))
+        value = low + share * (high - low)
+        return float(min(max(math.exp(value) if self.log else value, self.low), self.high))
 
 
 Choice = tuple[Any, ...] | Range
@@ -117,7 +119,7 @@ class Search:
         return [tuple({repr(value): value for value in choice}.values()) for choice in lists]
 
     def points(self, seed: int, whole_numbers: frozenset[str]) -> list[dict[str, Any]]:
-        """Return the choices of each candidate, by name; equal ones once.
+        """Return the choices of each candidate, by name; of a draw from short lists, equal ones as often as drawn.
 
         Parameters
         ----------

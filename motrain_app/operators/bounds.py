@@ -7,21 +7,23 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.floating]
 Float64 = NDArray[np.float64]
+BENDS_IN_WIDTH = 8.0  # two bounds this near to each other still leave a slope of nearly one, 0.96, in their middle
+FELT_AT_MOST = 40.0  # bends beyond a bound, where e^-40 of one is left: less than rounding
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bounds:
     """Bends values into their bounds: [n, 1] each, in the unit of the values [n, rows].
 
-    Between two bounds a logistic curve with slope one in their middle; above or below a single one a softplus, which
-    far from it leaves a value as it is.
+    With s(x) = log(1 + e^x) and the bend t, y becomes y + t s((low − y) / t) − t s((y − high) / t). Each bound acts in
+    its neighbourhood alone, so that a value is left as it is where both are far, however wide they are.
 
     Attributes
     ----------
     low, high
         Infinite where there is none.
     scale
-        Over how much a single bound makes itself felt.
+        Over how much a bound makes itself felt, where the other is far; less between narrow ones.
     """
 
     low: Array
@@ -36,30 +38,24 @@ class Bounds:
         >>> one = np.ones((1, 1))
         >>> Bounds(0 * one, np.inf * one, one).value(np.array([[-40.0, 0.0, 40.0]])).round(3)
         array([[ 0.   ,  0.693, 40.   ]])
+        >>> Bounds(0 * one, 100 * one, one).value(np.array([[-40.0, 0.0, 40.0, 1e9]])).round(3)
+        array([[  0.   ,   0.693,  40.   , 100.   ]])
         """
-        two, low, high = self._kinds()
-        with np.errstate(invalid="ignore", over="ignore"):
-            inside = self.low + (self.high - self.low) * self._share(y)
-            over = self.low + self.scale * np.logaddexp(0, (y - self.low) / self.scale)
-            under = self.high - self.scale * np.logaddexp(0, (self.high - y) / self.scale)
-        bent = np.where(two, inside, np.where(low, over, np.where(high, under, y)))
-        return np.clip(bent, self.low, self.high)
+        with np.errstate(invalid="ignore", over="ignore"):  # gaps, and bounds too wide for a difference
+            bend = self._bend()
+            near = np.clip(y, self.low - FELT_AT_MOST * bend, self.high + FELT_AT_MOST * bend)
+            lifted, lowered = (np.logaddexp(0, gone / bend) for gone in (self.low - near, near - self.high))
+            return np.clip(near + bend * lifted - bend * lowered, self.low, self.high)
 
     def slope(self, y: Float64) -> Float64:
         """Return the derivative of the bent values by the values."""
-        two, low, high = self._kinds()
-        with np.errstate(invalid="ignore", over="ignore"):
-            share = self._share(y)
-            over, under = (_logistic(distance / self.scale) for distance in (y - self.low, self.high - y))
-        one_sided = np.where(low, over, np.where(high, under, 1.0))
-        return np.where(np.isnan(y), np.nan, np.where(two, 4 * share * (1 - share), one_sided))
+        with np.errstate(invalid="ignore", over="ignore"):  # gaps, and bounds too wide for a difference
+            bend = self._bend()
+            share = _logistic((y - self.low) / bend) * _logistic((self.high - y) / bend)
+            return -share * np.expm1((self.low - self.high) / bend)
 
-    def _kinds(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
-        low, high = np.isfinite(self.low), np.isfinite(self.high)
-        return low & high, low & ~high, high & ~low
-
-    def _share(self, y: Float64) -> Float64:
-        return _logistic(4 * (y - (self.low + self.high) / 2) / (self.high - self.low))
+    def _bend(self) -> Array:
+        return np.minimum(self.scale, (self.high - self.low) / BENDS_IN_WIDTH)
 
 
 def _logistic(value: Float64) -> Float64:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from motrain_app.learning import Block, Fitted
 from motrain_app.learning.membership import learnable, wanted_members, why_untrained
 
-NOTHING, TOO_FEW, NOT_A_NUMBER = 0, 1, 2  # lacks nothing; too few rows; could learn, but its loss was never a number
+NOTHING, TOO_FEW, DIVERGED = 0, 1, 2  # lacks nothing; too few rows; could learn, but what it learnt is no number
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Lacking:
     ----------
     codes
         int8, [n_partitions, n_members, n_outputs]: `NOTHING`, or why there is no such output, `TOO_FEW` or
-        `NOT_A_NUMBER`. A fold without a row lacks nothing, nor does a partition that failed: that has its own reason.
+        `DIVERGED`. A fold without a row lacks nothing, nor does a partition that failed: that has its own reason.
     reasons
         By partition and output: why no member has the output.
     """
@@ -43,8 +43,10 @@ def find_lacking(block: Block, fitted: Fitted) -> Lacking:
     for partition in np.flatnonzero(fitted.present.any(axis=1) & ~has.all(axis=(1, 2))).tolist():
         counts, mine = block.counts(partition), has[partition]
         lacks = wanted_members(counts.sum(axis=0) > 0, block.folds)[:, None] & ~mine
-        lost = learnable(counts, block.folds) & ~fitted.present[partition, :, None]
-        codes[partition] = np.where(lacks, np.where(lost, NOT_A_NUMBER, TOO_FEW), NOTHING)
+        # A network has all outputs that its judge serves, or none; who sets no rows aside learns each by itself.
+        gone = ~mine if "rows" in fitted.trials else ~fitted.present[partition, :, None]
+        lost = learnable(counts, block.folds) & gone
+        codes[partition] = np.where(lacks, np.where(lost, DIVERGED, TOO_FEW), NOTHING)
         for output in np.flatnonzero(~mine.any(axis=0)).tolist():
             reasons[partition, output] = why_untrained(counts[output : output + 1], block.folds)
     return Lacking(codes, reasons)

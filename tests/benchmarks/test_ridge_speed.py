@@ -72,6 +72,7 @@ def test_all_folds_and_strengths_cost_a_fraction_of_refits(learner, make_block, 
         f"{theirs / ours:,.0f}",
     )
     assert theirs / ours > 20
+    assert learner != "ridge2" or ours < 20e-3
 
 
 def test_scores_with_intervals_cost_a_fraction_of_resampled_rows(seconds, table):

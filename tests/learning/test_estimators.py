@@ -231,6 +231,35 @@ def test_constant_inputs_and_outputs_are_no_obstacle(make_block, kind):
     np.testing.assert_allclose(y[1], 3.0, rtol=1e-6)
 
 
+def test_support_vectors_that_are_not_found_in_time_are_not_used_and_say_why(make_block):
+    block, steps = make_block(), 40
+    fitted = _fit(block, "svr", C=1e7, max_iter=steps)
+    assert not fitted.present.any()
+    assert set(fitted.errors) == {0, 1}
+    assert "not found in 40 steps of the solver. Choose a smaller C" in fitted.errors[0]
+    assert (fitted.trials["rows"] == 0).all()
+    assert _fit(block, "svr").present.all()
+    assert not _fit(block, "svr").errors
+
+
+def test_what_is_absurd_on_its_own_rows_is_not_used_and_says_why(make_block):
+    """Trees whose steps are fifty times too long undo each other, and end far beyond what float32 holds."""
+    block = make_block()
+    block = replace(block, outputs=block.outputs.copy())
+    block.outputs[0, block.rows(1)] = 3.0  # of which nothing can diverge
+
+    def wild(seed):
+        return HistGradientBoostingRegressor(max_iter=9, learning_rate=50, early_stopping=False)
+
+    fitted = fit_estimators(block, wild)
+    assert list(fitted.errors) == [0]
+    assert "off by more than ten standard deviations on its own training rows" in fitted.errors[0]
+    assert fitted.present.tolist() == [[False] * 5, [True] * 5]
+    predicted = fitted.stack.member(5).predict(block.inputs[:, :9].astype(float))
+    np.testing.assert_allclose(predicted[0], 3)
+    assert np.isnan(predicted[1]).all()
+
+
 def test_support_vectors_learn_from_so_many_rows_at_most(make_block):
     block = make_block(partitions=1, gaps=0.0)
     fitted = _fit(block, "svr", rows_at_most=50)
@@ -310,6 +339,8 @@ print(*set(answers))
         (Learner("svr", {"C": 0}), "C is 0; it must be a number above zero"),
         (Learner("svr", {"gamma": -1}), "gamma is -1"),
         (Learner("svr", {"epsilon": "x", "rows_at_most": 0}), "rows_at_most is 0"),
+        (Learner("svr", {"max_iter": -1}), "max_iter is -1"),
+        (Learner("boosting", {"learning_rate": 50}), "learning_rate is 50; it must be a share above 0 and up to 1"),
         (Learner("svr", {"kernel": "poly"}), "no hyper-parameter 'kernel'"),
         (Learner("forest", {"max_features": 1.5}), "share above 0 and up to 1"),
         (Learner("forest", {"max_depth": 0}), "max_depth is 0"),

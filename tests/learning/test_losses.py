@@ -56,6 +56,16 @@ def test_zeros_have_no_negative_power():
         log_emphasis(Y, 1, -1)
 
 
+@pytest.mark.parametrize(
+    ("y", "emphasis", "power"), [(1e10, 1, 40), (1e10, -0.5, 4), (1e10, 1e30, 1), (1e-200, 2, -2), (-1e200, 1, 3)]
+)
+def test_a_weight_beyond_what_networks_compute_with_is_refused(y, emphasis, power):
+    with pytest.raises(DesignError, match=r"Of 1 observed values, .* is too large to compute with"):
+        log_emphasis([1.0, np.nan, y], emphasis, power)
+    with pytest.raises(DesignError, match="too large"):
+        log_emphasis(y, emphasis, power)
+
+
 @pytest.mark.parametrize(("emphasis", "power"), [(np.nan, 1), (1, np.inf)])
 def test_what_is_no_number_is_refused(emphasis, power):
     with pytest.raises(DesignError, match="must be finite numbers"):

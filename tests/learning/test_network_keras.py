@@ -40,6 +40,12 @@ KINDS = {
         "output_low": np.array([-12.0, -np.inf, 240.0]),
         "output_high": np.array([np.inf, 1e-4, 260.0]),
     },
+    "widely bounded": {
+        "hidden": (7,),
+        "activation": "tanh",
+        "output_low": np.array([-1e3, -1e30, 0.0]),
+        "output_high": np.array([-10.1, 1e30, 1e6]),
+    },
 }
 TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
 
@@ -87,6 +93,17 @@ def test_a_model_gives_what_its_operator_gives(kind, dtype):
     assert_same(to_keras(h, dtype=dtype)(x), h(x), dtype)
     member = h.members[1]
     assert_same(to_keras(member, dtype=dtype)(x), member.predict(x.T).T, dtype)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_a_model_keeps_within_its_bounds_far_from_all_states_too(dtype):
+    member = make_member(0, **KINDS["bounded"], biases=(np.zeros(7), np.full(3, 0.1)))
+    wild = replace(member, activation="relu")
+    x = (MEAN + 1e6 * SCALE * np.random.default_rng(2).normal(size=(10_000, 4))).astype(dtype)
+    y = np.asarray(to_keras(wild, dtype=dtype)(x), np.float64)
+    assert (y >= member.output_low).all()
+    assert (y <= member.output_high).all()
+    np.testing.assert_allclose(y[:, 1:], wild.predict(x.T).T[:, 1:], rtol=1e-5, atol=1e-3)
 
 
 def test_members_of_different_kinds_are_averaged():

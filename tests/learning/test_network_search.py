@@ -14,6 +14,7 @@ from motrain_app.learning.network_options import NetworkOptions
 from motrain_app.learning.places import choose_places, rows_of
 from motrain_app.learning.search import stretches
 from motrain_app.operators import Operator, Variable
+from motrain_app.operators.bounds import Bounds
 
 pytestmark = pytest.mark.slow
 OWN = {"hidden": (5,), "epochs": 9, "patience": 9, "batch": 64}
@@ -143,6 +144,36 @@ def test_bounds_hold_for_any_input(make_block):
         beside = np.eye(3)[:, [number]] * step[:, None]
         slope = (member.predict(near + beside) - member.predict(near - beside)) / (2 * step[number])
         np.testing.assert_allclose(member.jacobian(near)[:, number], slope, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("high", [20.0, 200.0, 1e6, 1e30])
+def test_bounds_wider_than_the_data_cost_no_skill(make_block, tmp_path, high):
+    """Also where the data are a small part of what is possible, as snow depth within 100 m."""
+    block = make_block(partitions=1)
+    depth = np.exp(0.4 * (block.outputs[:1] + 10))
+    block = replace(block, outputs=depth)
+    options = NetworkOptions(**{**OWN, "epochs": 30, "learning_rate": 0.01})
+    free, bounded = (fit_network(block, one) for one in (options, replace(options, low=(0.0,), high=(high,))))
+    loss = [fitted.trials["validation_loss"].mean() for fitted in (free, bounded)]
+    assert loss[1] < 1.1 * loss[0] < 0.5
+    x = np.random.default_rng(0).normal(size=(3, 100_000)) * 1e3 * np.array([[8.0], [0.05], [1.0]])
+    h = Operator("north", tuple(map(Variable, "abc")), (Variable("depth"),), (bounded.stack.member(0),))
+    again = Operator.load(h.save(tmp_path / "h.safetensors"))
+    assert again(x.T).tobytes() == h(x.T).tobytes()
+    for y in (h(x.T), np.asarray(to_keras(h)(x.T.astype(np.float32)))):
+        assert 0 <= y.min() <= y.max() <= high
+
+
+def test_training_bends_as_the_operator_does():
+    from motrain_app.learning.network_program import bound
+
+    z = np.linspace(-50, 50, 1001, dtype=np.float32)[None, :]
+    for low, high in [(-np.inf, np.inf), (-2, np.inf), (-np.inf, 2), (-0.5, 0.5), (-3, 1e30), (-1e6, 4)]:
+        ends = [np.full((1, 1), value) for value in (low, high)]
+        value, slope = bound(z, *(end.astype(np.float32) for end in ends))
+        expected = Bounds(*ends, np.ones((1, 1)))
+        np.testing.assert_allclose(value, expected.value(z.astype(float)), rtol=1e-5, atol=2e-5)
+        np.testing.assert_allclose(slope, expected.slope(z.astype(float)), atol=1e-5)
 
 
 def test_an_output_that_counts_more_is_learnt_better(make_block):

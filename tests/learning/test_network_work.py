@@ -1,6 +1,10 @@
 """What a search takes: counted by hand for small ones, and measured without touching anything."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +15,10 @@ from motrain_app.learning.network_options import NetworkOptions
 from motrain_app.learning.network_work import Pace, ProgramShape, Work, network_bytes, network_work, usual_pace
 from motrain_app.learning.programs import group_candidates, steps_of_call
 from motrain_app.learning.search import Rung
+from tests.conftest import PATIENCE
 
 FIT, JUDGE = np.array([300, 100]), np.array([64, 65])
+REMEMBERED_BYTES = 1 << 25  # of `motrain_app.learning.network_feed`, which imports TensorFlow
 SHAPE = ProgramShape("tanh", 64, (8,), n_inputs=3, n_outputs=2, slots=4)
 
 
@@ -118,8 +124,27 @@ def test_memory_counts_units_that_only_pad():
 
     widths = [16, 32, 64, 128, 256, 512, 1024]
     alone = [bytes_of([[width, width]]) for width in widths]
-    assert alone[0] == 4 * 48 * (9 * 16 + 17 * 16 + 17 * 3)
+    parameters = 9 * 16 + 17 * 16 + 17 * 3
+    assert 4 * 48 * parameters < alone[0] < 4 * 60 * parameters
     assert bytes_of([[width, width] for width in widths]) == sum(alone) - alone[0] + alone[1]  # six programs, not seven
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [{}, {"hidden": (2,)}, {"batch": 2048}], ids=["usual", "narrow", "long batch"])
+def test_many_candidates_of_many_folds_take_the_memory_that_is_reckoned(options):
+    """Of a process of its own, as a worker is: nothing else says what is kept of five thousand slots."""
+    pytest.importorskip("tensorflow", reason="the network needs TensorFlow")
+    done = subprocess.run(
+        [sys.executable, Path(__file__).parent / "memory_of_search.py", repr(options)],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    reckoned, measured = map(float, done.stdout.split())
+    assert measured < 1.3 * reckoned + REMEMBERED_BYTES + 2e7
+    assert reckoned < 1.5 * measured  # nor is anything refused in vain
 
 
 @pytest.mark.slow

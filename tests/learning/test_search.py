@@ -61,6 +61,21 @@ def test_whole_numbers_of_a_range_stay_in_it(low, span, log, share):
     assert low <= value <= low + span
 
 
+@given(low=st.floats(1e-9, 1e9), ratio=st.floats(1, 1e3), log=st.booleans(), share=st.floats(0, 1))
+def test_numbers_of_a_range_stay_in_it_also_of_a_single_point(low, ratio, log, share):
+    assert low <= Range(low, low * ratio, log=log).at(share, is_whole=False) <= low * ratio
+    assert Range(low, low, log=log).at(share, is_whole=False) == low
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "batches"),
+    [(20, 40, {32}), (16, 1024, {16, 64, 256, 1024}), (17, 300, {64, 256}), (2000, 8192, {2048, 4096, 8192})],
+)
+def test_batches_of_a_range_lie_within_its_ends(low, high, batches):
+    found = _candidates({"batch": {"low": low, "high": high, "log": True}}, candidates=64)
+    assert {one.batch for one in found[1:]} == batches
+
+
 def test_each_whole_number_of_a_range_is_drawn_equally_often():
     shares = (np.arange(3000) + 0.5) / 3000
     drawn = [Range(2, 4).at(share, is_whole=True) for share in shares]
@@ -113,6 +128,20 @@ def test_a_value_named_twice_is_drawn_more_often():
         ({"space": {"layers": {"low": 1, "high": 10**9}}, "candidates": 4}, "64 is the most"),
         ({"space": {"batch": [1, True]}}, "batch is True"),
         ({"space": {"activation": [["tanh"]]}}, "activation is"),
+        ({"space": {"activation": ["tanh", "sigmoid"]}, "candidates": 1}, "search: activation is 'sigmoid'"),
+        ({"space": {"l2": [0.0] * 9 + [-1.0]}, "candidates": 2}, "search: l2 is -1.0"),
+        ({"space": {"hidden": [[4], []]}, "candidates": 1}, "hidden is .*at least one entry"),
+        ({"space": {"learning_rate": {"low": 0.0, "high": 0.1}}, "candidates": 2}, "an end of learning_rate is 0.0"),
+        (
+            {"space": {"l2": {"low": 0.0, "high": 1e300}}, "candidates": 2},
+            "an end of l2 is 1e.300; networks compute in",
+        ),
+        ({"space": {"activation": {"low": 0, "high": 1}}, "candidates": 2}, "an end of activation is 0"),
+        (
+            {"space": {"batch": {"low": 33, "high": 63}}, "candidates": 2},
+            r"from 33 to 63; .* powers of two, and none lies between. .* \[33, 63\]",
+        ),
+        ({"space": {"batch": [64, 10**6]}}, "batch is 1000000; 8,192 is the most"),
         ({"space": {"l2": [0.0]}, "halving": 1}, "drops nothing"),
         ({"space": {"l2": [0.0]}, "halves": 2}, "has no 'halves'"),
         ({"space": {"l2": list(np.linspace(0, 1, 600))}}, "512 are the most"),
@@ -148,6 +177,10 @@ def test_a_search_that_is_far_too_large_is_not_even_listed(search):
         ({"hidden": [10**10]}, "hidden is 10000000000; 1,000,000,000 is the most"),
         ({"emphasis": 10**400}, "emphasis is 1000"),
         ({"learning_rate": 10**400}, "learning_rate is 1000"),
+        ({"learning_rate": 1e39}, r"learning_rate is 1e\+39; networks compute in float32"),
+        ({"learning_rate": 1e-40}, "learning_rate is 1e-40; networks compute in float32, which holds 1.2e-38"),
+        ({"l2": 1e300}, r"l2 is 1e\+300; networks compute in float32"),
+        ({"batch": 10**7}, "batch is 10000000; 8,192 is the most"),
         ({"low": ["0"], "high": [1.0]}, "low is '0'; it must be a number"),
         ({"low": [2.0], "high": [1.0]}, "low must be below high"),
         ({"activation": {}}, "activation is {}"),

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from safetensors import safe_open
 
-from motrain_app.design import Design
+from motrain_app.design import Design, Learner
 from motrain_app.runs import Run, create_run, drive_run, resume, start_driver
 from motrain_app.runs.control import Control
 from motrain_app.runs.driver import Driver
@@ -101,6 +101,17 @@ def test_a_killed_driver_is_resumed_where_it_was_and_two_workers_give_the_same_f
     calm = create_run(many, tmp_path / "calm")
     drive_run(calm, workers=2)
     assert _files(calm.path) == _files(undisturbed)
+
+
+def test_two_workers_give_the_same_files_of_networks_as_one(design, tmp_path):
+    """Whose candidates stop at different epochs, and so change their places in the stacks."""
+    search = {"space": {"width": [3, 6], "learning_rate": [0.01, 0.1]}, "halving": 2}
+    learner = Learner("network", {"hidden": [4], "epochs": 12, "patience": 2, "batch": 32, "search": search})
+    alone, shared = (create_run(design(learner=learner), tmp_path / name) for name in ("alone", "shared"))
+    assert drive_here(alone) == "done"
+    drive_run(shared, workers=2)
+    assert len(_files(alone.path)) > 1
+    assert _files(shared.path) == _files(alone.path)
 
 
 def test_killed_workers_are_replaced_and_their_blocks_trained_again(many, undisturbed, tmp_path):

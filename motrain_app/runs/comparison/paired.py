@@ -14,9 +14,9 @@ from motrain_app.skill import (
     bootstrap,
     cell_areas,
     discoveries,
+    loss_difference,
     moments,
     moments_by_group,
-    mse_difference,
     rmse_change,
 )
 
@@ -151,7 +151,7 @@ def _change(daily: Moments, seed: int) -> tuple[float, ...]:
         return (0.0, *[np.nan] * 6)
     daily = daily[filled[0] : filled[-1] + 1]
     total = daily.merged()
-    result = bootstrap(daily, [rmse_change, mse_difference], replicates=REPLICATES, rng=seed)
+    result = bootstrap(daily, [rmse_change, loss_difference], replicates=REPLICATES, rng=seed)
     percent = [100 * float(end[0]) for end in (result.value, result.low, result.high)]
     rmse = (float(np.sqrt(mse)) for mse in (total.mse, total.baseline_mse))
     return (float(total.n), *rmse, *percent, float(result.p[1]))

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 from motrain_app.design.splits import make_folds
 from motrain_app.runs.blockfile import BlockFile
 from motrain_app.runs.folder import RunFolder
-from motrain_app.runs.lacking import NOT_A_NUMBER, TOO_FEW, Lacking
+from motrain_app.runs.lacking import DIVERGED, TOO_FEW, Lacking
 from motrain_app.runs.plan import Plan
 from motrain_app.runs.store import DONE, PartitionRow, RunStore, by_file
 
 _NAMED = 3
 _WHY = {
-    NOT_A_NUMBER: "its loss was never a number; look for extreme values, or lower the learning rate",
+    DIVERGED: "what was learnt is no number, or absurd; look for extreme values, or learn less at a time",
     TOO_FEW: "too few rows are left to learn from, or to judge",
 }
 
