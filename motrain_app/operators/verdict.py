@@ -73,12 +73,18 @@ def judge_operator(evidence: Evidence) -> Verdict:
     'Skill over climatology is −0.10 to 0.40: it may be none.'
     """
     if evidence.n == 0:
-        return Verdict("thin", "No row was withheld from a member, so nothing is known of its skill.")
-    if np.isnan(evidence.skill_low) or evidence.n_effective < MIN_EFFECTIVE:
+        return Verdict("thin", "No withheld row was predicted, so nothing is known of its skill.")
+    if evidence.n_effective < MIN_EFFECTIVE:
         return Verdict(
             "thin",
             f"Its {evidence.n:,.0f} withheld rows are worth {evidence.n_effective:,.0f} independent ones: too few to "
             "tell.",
+        )
+    if np.isnan(evidence.skill_low):
+        return Verdict(
+            "thin",
+            f"Skill over climatology has no interval on {evidence.n:,.0f} withheld rows: they fill too few blocks of days, "
+            "observations do not vary, or predictions are infinite.",
         )
     if evidence.skill_low <= 0:
         ends = f"{evidence.skill_low:.2f} to {evidence.skill_high:.2f}".replace("-", "−")

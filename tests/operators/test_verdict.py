@@ -29,9 +29,9 @@ def test_a_good_operator_is_ready():
 @pytest.mark.parametrize(
     ("changes", "kind", "reason"),
     [
-        ({"n": 0}, "thin", "No row was withheld"),
+        ({"n": 0}, "thin", "No withheld row was predicted"),
         ({"n_effective": 12.0}, "thin", "4,000 withheld rows are worth 12 independent ones"),
-        ({"skill_low": np.nan}, "thin", "too few to tell"),
+        ({"skill_low": np.nan}, "thin", "has no interval on 4,000 withheld rows"),
         ({"skill_low": 0.0}, "no better than climatology", "0.00 to 0.40: it may be none"),
         ({"skill_low": -0.5, "skill_high": -0.1}, "no better than climatology", "−0.50 to −0.10: it has none"),
         ({"sensitivity": STEADY * [[1, 1], [1, -1], [1, 1]]}, "unstable", "sign of its derivative by WG1"),

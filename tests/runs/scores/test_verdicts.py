@@ -114,7 +114,7 @@ def test_test_rows_do_not_touch_a_verdict(data, run, tmp_path):
 def test_without_a_jackknife_nothing_is_known(data, tmp_path):
     frame = _trained(data, tmp_path, jackknife=None).verdicts()
     assert list(frame["verdict"][:4]) == ["thin"] * 4
-    assert frame["reason"][0] == "No row was withheld from a member, so nothing is known of its skill."
+    assert frame["reason"][0] == "No withheld row was predicted, so nothing is known of its skill."
 
 
 def _member(slope):
