@@ -83,8 +83,8 @@ def judge_operator(evidence: Evidence) -> Verdict:
     if np.isnan(evidence.skill_low):
         return Verdict(
             "thin",
-            f"Skill over climatology has no interval on {evidence.n:,.0f} withheld rows: they fill too few blocks of days, "
-            "observations do not vary, or predictions are infinite.",
+            f"Skill over climatology has no interval on {evidence.n:,.0f} withheld rows: too few blocks of "
+            "days, observations that do not vary, or predictions that are infinite.",
         )
     if evidence.skill_low <= 0:
         ends = f"{evidence.skill_low:.2f} to {evidence.skill_high:.2f}".replace("-", "−")
