@@ -189,10 +189,12 @@ def test_memory_does_not_grow_with_partitions(design, tmp_path, monkeypatch):
 
 def _peak(run):
     gc.collect()
+    gc.freeze()  # else garbage waits the longer the more other tests have left in memory
     tracemalloc.start()
     measure_partitioning(run, control=0)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
+    gc.unfreeze()
     return peak
 
 
