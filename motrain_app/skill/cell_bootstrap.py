@@ -73,7 +73,7 @@ def bootstrap_cells(
         for place, metric in enumerate(metrics):
             if metric.has_interval:
                 ends = bootstrap_interval(metric.function(drawn), blocks=effective, missing=missing)
-                found.low[mine, place], found.high[mine, place] = np.clip(ends, *metric.bounds)
+                found.low[mine, place], found.high[mine, place] = metric.interval(metric.function(cut.total), *ends)
         if daily.has_baseline:
             of_all, of_drawn = loss_difference(cut.total), loss_difference(drawn)
             found.p[mine] = bootstrap_p(of_all, of_drawn, blocks=effective, missing=missing)

@@ -86,7 +86,6 @@ def bootstrap_outputs(
         Of the random draws.
     """
     cuts = _cut(outputs, baselines) if replicates else [None] * len(outputs)
-    bounds = np.array([metric.bounds for metric in metrics]).reshape(-1, 2).T
     able = [i for i, cut in enumerate(cuts) if cut is not None and cut.effective >= MIN_BLOCKS]
     found = [_without(len(metrics), len(baselines), cut) for cut in cuts]
     if not able:
@@ -110,7 +109,7 @@ def bootstrap_outputs(
     ends = bootstrap_interval(
         values.reshape(-1, replicates), blocks=of_each(values, effective), missing=of_each(values, missing)
     )
-    low, high = (np.clip(end.reshape(values.shape[:2]).T, *bounds) for end in ends)
+    low, high = _ends(chosen, metrics, *(end.reshape(values.shape[:2]) for end in ends))
     difference, differences = compared
     p = bootstrap_p(
         difference.ravel(),
@@ -122,6 +121,19 @@ def bootstrap_outputs(
         one = blocks[place]
         found[i] = OutputIntervals(low[place], high[place], p[:, place], one.cut.days, one.effective)
     return found
+
+
+def _ends(
+    outputs: Sequence[PredictionSums], metrics: Sequence[Metric], low: FloatArray, high: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return the ends of intervals, [outputs, metrics], from percentiles, [metrics, outputs]."""
+    value = np.full(low.shape, np.nan)
+    distances = [i for i, metric in enumerate(metrics) if metric.is_distance]  # of the others it is not asked for
+    layouts, sums = [one.layouts for one in outputs], [one.by_cell for one in outputs]
+    value[distances] = evaluate([metrics[i] for i in distances], layouts, sums, [None] * len(outputs))
+    ends = [metric.interval(*of_metric) for metric, *of_metric in zip(metrics, value, low, high, strict=True)]
+    low, high = np.array(ends).reshape(len(metrics), 2, len(outputs)).T.swapaxes(0, 1)
+    return low, high
 
 
 def _without(n_metrics: int, n_baselines: int, blocks: _Blocks | None) -> OutputIntervals:

@@ -134,13 +134,18 @@ def r2(m: Moments) -> FloatArray:
     return _one_minus_ratio(m.mse, m.observed_variance)
 
 
-@metric(best=1.0, direction="max", unit="none", association=True, temporal=True, bounds=(-np.inf, 1.0))
+@metric(
+    best=1.0, direction="max", unit="none", association=True, temporal=True, bounds=(-np.inf, 1.0), is_distance=True
+)
 def kge(m: Moments) -> FloatArray:
     """Kling–Gupta efficiency.
 
     KGE = 1 − √((r − 1)² + (σₚ/σₒ − 1)² + ((⟨p⟩ − ⟨o⟩)/σₒ)²). Range (−∞, 1], best 1, without unit; the mean of the
     observed has no r and so no KGE. The bias is set against σₒ in place of ⟨o⟩: means near zero, and scales without a
     natural zero such as dB and °C, make the ratio of means arbitrary. NaN where observed or predicted is constant.
+
+    It is a distance from the best, so that noise alone lowers it: of predictions that have mean and spread of the
+    observed, a sample's value is too low, in a median over cells as well, whose interval may then lie below the truth.
 
     References
     ----------

@@ -72,6 +72,8 @@ class Metric:
         has no interval.
     bounds
         Lowest and highest value that it can take; no end of an interval lies beyond.
+    is_distance
+        Whether it is its best value minus a distance, which noise alone makes longer; see `interval`.
     over
         The baseline that it is bound to; empty where that is the best one, or none.
     """
@@ -86,6 +88,7 @@ class Metric:
     temporal: bool = False
     of: Of = "values"
     bounds: tuple[float, float] = (-np.inf, np.inf)
+    is_distance: bool = False
     over: str = ""
 
     @property
@@ -113,6 +116,22 @@ class Metric:
             return ""
         return output if self.unit == "output" else f"({output})²"
 
+    def interval(self, value: FloatArray, low: FloatArray, high: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the ends of an interval of the score from percentiles of its replicates.
+
+        A distance is longer in a sample than in truth, and once more in replicates of the sample: near its best value
+        a score that is one has percentiles that lie below the truth. So what is as far above the value as the lower
+        percentile is below it belongs to the interval, too (the basic bootstrap interval; Davison and Hinkley 1997,
+        section 5.2).
+
+        Parameters
+        ----------
+        value, low, high
+            In all rows, and percentiles of the replicates; any shape.
+        """
+        high = np.maximum(high, 2 * value - low) if self.is_distance else high
+        return np.clip(low, *self.bounds), np.clip(high, *self.bounds)
+
     def badness(self, values: ArrayLike) -> FloatArray:
         """Return numbers that are smaller for better values and keep NaN."""
         values = np.asarray(values, dtype=np.float64)
@@ -134,6 +153,7 @@ def metric(
     temporal: bool = False,
     of: Of = "values",
     bounds: tuple[float, float] = (-np.inf, np.inf),
+    is_distance: bool = False,
 ) -> Callable[[Score], Score]:
     """Register a function of `Moments` as a score under its own name; the options are those of `Metric`.
 
@@ -153,7 +173,7 @@ def metric(
         if known is not None and _origin(known.function) != _origin(function):
             raise ValueError(f"there is already a metric {name!r}, from {known.function.__module__}")
         _REGISTRY[name] = Metric(
-            name, function, best, direction, unit, needs_baseline, association, temporal, of, bounds
+            name, function, best, direction, unit, needs_baseline, association, temporal, of, bounds, is_distance
         )
         return function
 

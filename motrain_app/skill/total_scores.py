@@ -112,8 +112,8 @@ def score_total(
         run = _Bootstrap(replicates, key)
         cut = run.of_values(daily, metrics, baselines, best, low, high, p)
         _intervals_of_cells(sums, group, metrics, value, low, high, replicates=replicates, key=key)
-    lowest, highest = np.array([metric.bounds for metric in metrics]).reshape(-1, 2).T
-    low, high = np.clip([low, high], lowest, highest)
+    ends = [metric.interval(*one) for metric, *one in zip(metrics, value, low, high, strict=True)]
+    low, high = np.array(ends).reshape(n_metrics, 2).T
     return Scores(
         metrics=tuple(metric.name for metric in metrics),
         baselines=tuple(baselines),

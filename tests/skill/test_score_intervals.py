@@ -5,7 +5,7 @@ import pytest
 import scipy.stats
 from scipy.signal import lfilter
 
-from motrain_app.skill import score_outputs
+from motrain_app.skill import get_metric, score_outputs
 
 ERROR, BIAS = 0.5, 0.2
 R, RATIO = 1 / np.sqrt(1 + ERROR**2), np.sqrt(1 + ERROR**2)
@@ -60,3 +60,26 @@ def test_intervals_of_every_score_hold_the_truth_as_often_as_they_claim(memory, 
     assert blocks >= 40
     for name, share in found.items():
         assert 0.92 <= share <= 0.98, (name, share)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("error", [0.02, 0.1])
+def test_intervals_of_a_distance_hold_the_truth_also_where_noise_is_all_of_it(error):
+    """Percentiles of the KGE alone hold it in a quarter of all cases where errors are 2 %."""
+    days, found, rng = 1500, 0, np.random.default_rng(3)
+    time = np.datetime64("1990-01-01") + np.arange(days)
+    truth = 1 - np.hypot(1 / np.sqrt(1 + error**2) - 1, np.sqrt(1 + error**2) - 1)
+    for key in range(400):
+        observed, noise = autoregressive(days, 0.7, rng), autoregressive(days, 0.7, rng)
+        scores = score_outputs(observed, observed + error * noise, {}, time, metrics=["kge"], key=key, replicates=600)
+        assert scores.low[0, 0] <= scores.value[0, 0] <= scores.high[0, 0] <= 1
+        found += scores.low[0, 0] <= truth <= scores.high[0, 0]
+    assert found / 400 >= 0.92
+
+
+def test_the_interval_of_a_distance_reaches_as_far_up_as_down_but_not_beyond_the_best():
+    metric = get_metric("kge")
+    assert metric.interval(0.9, 0.85, 0.91) == (0.85, pytest.approx(0.95))
+    assert metric.interval(0.99, 0.95, 0.98) == (0.95, 1.0)
+    assert get_metric("kge_pooled").interval(0.9, 0.85, 0.91)[1] == pytest.approx(0.95)
+    assert get_metric("r").interval(0.9, 0.85, 0.91) == (0.85, 0.91)
