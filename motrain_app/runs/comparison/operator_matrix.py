@@ -11,22 +11,31 @@ from motrain_app.data.matching import on_sphere
 from motrain_app.runs.blockfile import BlockFile
 from motrain_app.runs.comparison.crossing import Predict, predict_by_members, read_withheld
 from motrain_app.runs.comparison.one_for_all import folds_of
-from motrain_app.runs.comparison.paired import PairedErrors, PairedRows
-from motrain_app.runs.comparison.run_comparison import Change
-from motrain_app.runs.comparison.withheld import Withheld, WithheldRows
+from motrain_app.runs.comparison.paired import PairedErrors, PairedRows, with_rows
+from motrain_app.runs.comparison.withheld import Withheld
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
+from motrain_app.runs.judging import REPLICATES
 from motrain_app.runs.plan import Plan
 from motrain_app.runs.staged_rows import StagedRows
 from motrain_app.runs.store import PartitionRow
-from motrain_app.skill import moments, r2, rmse
+from motrain_app.skill import Moments, bootstrap, get_metric, loss_difference, rmse_change
 
 if TYPE_CHECKING:
     from motrain_app.runs.run import Run
 
 MOST = 50  # partitions: 2,500 pairs are as many as a person can look at
 NEIGHBOURS = 9  # that are taken with one that is named
-Array = NDArray[np.float64]
+# What is said of each pair: what it is called, what it is, and what a number of it is multiplied by.
+_SAID = {
+    "rmse": (get_metric("rmse").function, "root-mean-square error out-of-fold", 1),
+    "r2_pooled": (
+        get_metric("r2_pooled").function,
+        "1 − MSE / variance of the observations, pooled over space and time",
+        1,
+    ),
+    "change": (rmse_change, "change of the RMSE to that of the partition's own operator, per cent", 100),
+}
 
 
 def cross_operators(run: "Run", partitions: str | Sequence[str] | None = None) -> xr.Dataset:
@@ -45,9 +54,9 @@ def cross_operators(run: "Run", partitions: str | Sequence[str] | None = None) -
     -------
     xarray.Dataset
         Over (operator, partition, output): rmse in the output's unit; r2_pooled, 1 − MSE / variance of observations;
-        change of the RMSE to that of the partition's own operator in per cent, on the rows that both predict, positive
-        where the partition's own is better, with its paired 95 % interval low, high; n, the rows that the operator
-        predicts.
+        change of the RMSE to that of the partition's own operator in per cent, positive where the partition's own is
+        better. Each has a 95 % interval beside it (rmse_low, rmse_high, …), all by the blocks that the paired change
+        needs; n are the rows, which both operators predict.
 
     Raises
     ------
@@ -61,28 +70,37 @@ def cross_operators(run: "Run", partitions: str | Sequence[str] | None = None) -
     chosen = _chosen(run, withheld, partitions)
     plan, staged, n = withheld.plan, StagedRows(folder.staged()), len(chosen)
     operators = [_of_partition(folder, row, plan) for row in chosen]
-    found = {
-        name: np.full((n, n, len(plan.outputs)), np.nan) for name in ("rmse", "r2_pooled", "change", "low", "high")
-    }
-    found["n"] = np.zeros((n, n, len(plan.outputs)), np.int64)
+    shape = n, n, len(plan.outputs)
+    found: dict[str, NDArray[np.generic]] = {name: np.full(shape, np.nan) for name in _names()}
+    found["n"] = np.zeros(shape, np.int64)
     for place, row in enumerate(chosen):
         rows = withheld.of_partition(row)
         inputs = read_withheld(staged, rows.key, folds)
         fold = folds.fold_of_atom[folds.atom_of_time[rows.key % len(plan.time)]].astype(np.int16)
         for other, operator in enumerate(operators):
             predicted = operator(inputs, fold) - plan.output_offset[:, None]
-            alone, change = moments(rows.observed, predicted), _change(run, plan, rows, predicted)
-            values = {"rmse": rmse(alone), "r2_pooled": r2(alone), "n": alone.n}
-            values |= {"change": change.value, "low": change.low, "high": change.high}
-            for name, value in values.items():
-                found[name][other, place] = value
+            both = PairedRows(rows.observed, predicted, rows.predicted, rows.key % len(plan.time))
+            daily = PairedErrors(plan.time, run.design.seed, plan.output_offset).daily(both)
+            for output in range(len(plan.outputs)):
+                for name, value in _judged(daily[output], run.design.seed).items():
+                    found[name][other, place, output] = value
     return _as_dataset(found, [row.name for row in chosen], withheld)
 
 
-def _change(run: "Run", plan: Plan, rows: WithheldRows, predicted: Array) -> Change:
-    """Return the change of the RMSE from that of the partition's own operator, of each output."""
-    paired = PairedErrors(plan.time, run.design.seed, plan.output_offset)
-    return paired.change(paired.daily(PairedRows(rows.observed, predicted, rows.predicted, rows.key % len(plan.time))))
+def _names() -> list[str]:
+    return [f"{name}{end}" for name in _SAID for end in ("", "_low", "_high")]
+
+
+def _judged(daily: Moments, seed: int) -> dict[str, float]:
+    """Return what is said of one pair and output, by name, from moments by day; nothing where no row is common."""
+    daily = with_rows(daily)
+    if not daily.shape[0]:
+        return {}
+    functions, _, factors = zip(*_SAID.values(), strict=True)
+    deciding = [rmse_change, loss_difference]
+    result = bootstrap(daily, functions, length_from=deciding, replicates=REPLICATES, rng=seed)
+    ends = np.stack([result.value, result.low, result.high], axis=1) * np.array(factors)[:, None]
+    return dict(zip(_names(), ends.ravel().tolist(), strict=True)) | {"n": int(daily.merged().n)}
 
 
 def _nearest(withheld: Withheld, name: str) -> list[str]:
@@ -129,16 +147,12 @@ def _of_partition(folder: RunFolder, row: PartitionRow, plan: Plan) -> Predict:
     return predict_by_members(members, len(plan.outputs))
 
 
-def _as_dataset(found: dict[str, Array], names: list[str], withheld: Withheld) -> xr.Dataset:
+def _as_dataset(found: dict[str, NDArray[np.generic]], names: list[str], withheld: Withheld) -> xr.Dataset:
     dims = ("operator", "partition", "output")
-    said = {
-        "rmse": "root-mean-square error out-of-fold",
-        "r2_pooled": "1 − MSE / variance of the observations, pooled over space and time",
-        "change": "change of the RMSE to that of the partition's own operator, per cent",
-        "low": "lower end of the 95 % interval of change",
-        "high": "upper end of the 95 % interval of change",
-        "n": "rows",
-    }
+    said = {name: long_name for name, (_, long_name, _) in _SAID.items()} | {"n": "rows"}
+    for name in _SAID:
+        said |= {f"{name}_low": f"lower end of the 95 % interval of {name}"}
+        said |= {f"{name}_high": f"upper end of the 95 % interval of {name}"}
     return xr.Dataset(
         {name: (dims, values, {"long_name": said[name]}) for name, values in found.items()},
         coords={

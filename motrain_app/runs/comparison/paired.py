@@ -144,12 +144,17 @@ def stack_changes(changes: Sequence[Change]) -> Change:
     return Change(**stacked, significant=discoveries(stacked["p"], level=LEVEL))
 
 
+def with_rows(daily: Moments) -> Moments:
+    """Return the moments of an output from its first day with a row to its last; of no day where there is none."""
+    filled = np.flatnonzero(daily.weight > 0)
+    return daily[filled[0] : filled[-1] + 1] if len(filled) else daily[:0]
+
+
 def _change(daily: Moments, seed: int) -> tuple[float, ...]:
     """Return n, both RMSE, change, its interval and p of one output from moments by day."""
-    filled = np.flatnonzero(daily.weight > 0)
-    if not len(filled):
+    daily = with_rows(daily)
+    if not daily.shape[0]:
         return (0.0, *[np.nan] * 6)
-    daily = daily[filled[0] : filled[-1] + 1]
     total = daily.merged()
     result = bootstrap(daily, [rmse_change, loss_difference], replicates=REPLICATES, rng=seed)
     percent = [100 * float(end[0]) for end in (result.value, result.low, result.high)]

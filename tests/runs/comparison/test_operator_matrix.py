@@ -43,14 +43,18 @@ def test_every_pair_is_judged_by_the_members_that_withheld_the_rows(run_of, data
                 assert float(pair["r2_pooled"]) == pytest.approx(
                     1 - np.mean(error**2) / observed.var(), rel=1e-4, abs=1e-5
                 )
-    own = run.skill().query("metric == 'rmse'").set_index(["partition", "output"])["value"]
+    own = run.skill().query("metric == 'rmse'").set_index(["partition", "output"])
     for name in run.partitions:
         for output in ("y", "bend"):
-            pair = got.sel(operator=name, partition=name, output=output)
-            assert float(pair["rmse"]) == pytest.approx(own[name, output], rel=1e-5)
+            pair, alone = got.sel(operator=name, partition=name, output=output), own.loc[(name, output)]
+            assert float(pair["rmse"]) == pytest.approx(alone["value"], rel=1e-5)
+            assert float(pair["rmse_low"]) == pytest.approx(alone["low"], rel=0.05), "but for the length of blocks"
+            assert float(pair["rmse_high"]) == pytest.approx(alone["high"], rel=0.05)
             assert float(pair["change"]) == pytest.approx(0, abs=1e-3)
-    assert (got["low"] <= got["change"] + 1e-9).all()
-    assert (got["change"] <= got["high"] + 1e-9).all()
+    for name in ("rmse", "r2_pooled", "change"):
+        assert (got[f"{name}_low"] <= got[name] + 1e-9).all()
+        assert (got[name] <= got[f"{name}_high"] + 1e-9).all()
+        assert got[f"{name}_low"].attrs["long_name"] == f"lower end of the 95 % interval of {name}"
     off = ~np.eye(4, dtype=bool)
     assert (got["change"].sel(output="y").values[off] > 1).all(), "each cell has a slope of its own"
 
