@@ -52,7 +52,7 @@ def _page_of(session: Session, services: Services, target: Target) -> pn.viewabl
     follower, starter = RunFollower(session, services), RunStarter(session, services)
     scores = RunScores(follower)
     partitions = PartitionsPage(session, stage, live, follower, scores)
-    training = TrainingPage(session, stage, services, follower, starter)
+    training = TrainingPage(session, stage, services, follower, starter, scores)
     pages = (
         DataPage(session, stage, services),
         partitions,

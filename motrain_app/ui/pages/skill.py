@@ -19,6 +19,7 @@ from motrain_app.ui.ready import Background, when_ready
 from motrain_app.ui.review_map import review_map
 from motrain_app.ui.run_banner import RunBanner
 from motrain_app.ui.run_follower import RunFollower
+from motrain_app.ui.run_remarks import RunRemarks
 from motrain_app.ui.run_scores import UNREADABLE, RunScores
 from motrain_app.ui.run_starter import RunStarter
 from motrain_app.ui.score_words import baseline_words, interval_words, score_words
@@ -92,6 +93,7 @@ class SkillPage:
         self._tools = (self._truth, self._projected, pn.HSpacer(), self._output, self._metric)
         self._review = pn.Column(sizing_mode="stretch_both", margin=8, css_classes=["mt-review-map"])
         self._headline = PaysHeadline(session, services, scores)
+        self._remarks = RunRemarks(services, follower, scores)
         self._words = pmui.Typography("", variant="body2", margin=(4, 12), css_classes=["mt-skill-words"])
         self._go = pmui.Button(
             label="Training", icon="model_training", variant="outlined", margin=(4, 12), css_classes=["mt-go-training"]
@@ -110,6 +112,7 @@ class SkillPage:
         session.param.watch(lambda *events: self._refresh(), ["page", "run", "output", "dark"])
         session.param.watch(lambda event: self._series.show(), "cell")
         follower.param.watch(lambda event: when_ready(self._take_news), "news")
+        follower.param.watch(lambda event: session.page == self.name and self._remarks.renew(), "state")
         self._refresh()
 
     def centre(self) -> pn.viewable.Viewable:
@@ -117,9 +120,10 @@ class SkillPage:
         return self._stage.view(*self._tools)
 
     def inspector(self) -> Sequence[Any]:
-        """Return the headline, the scores in words, and the button that opens the test."""
+        """Return the headline, the scores in words and what they hide, and the button that opens the test."""
         title = pmui.Typography("Skill", variant="h6", margin=(10, 12, 0, 12))
-        return [title, self._headline.view, self._banner.view, self._go, self._words, self._open, self._test]
+        scores = self._headline.view, self._banner.view, self._go, self._words, self._remarks.view
+        return [title, *scores, self._open, self._test]
 
     def drawer(self) -> pn.viewable.Viewable:
         """Return the series of the chosen cell beside the table of scores."""
@@ -162,11 +166,14 @@ class SkillPage:
             self._stage.show_nothing("nothing scored yet")
             self._stage.put(self._stage.map)
             return
-        for reading in (*self._readings, self._headline):
+        for reading in self._all_readings():
             reading()
 
+    def _all_readings(self) -> list[Background | PaysHeadline | RunRemarks]:
+        return [*self._readings, self._headline, self._remarks]
+
     def _forget(self) -> None:
-        for reading in (*self._readings, self._headline):
+        for reading in self._all_readings():
             reading.forget()
 
     def _take_news(self) -> None:
@@ -176,7 +183,7 @@ class SkillPage:
         if not self._table.view.visible:  # there was no score so far
             self._show()
             return
-        for reading in (*self._readings, self._headline):
+        for reading in self._all_readings():
             reading.renew()
         self._series.renew()
 

@@ -15,6 +15,7 @@ from motrain_app.ui.pages.partitions import output_select
 from motrain_app.ui.ready import Background
 from motrain_app.ui.run_banner import RunBanner
 from motrain_app.ui.run_follower import RunFollower
+from motrain_app.ui.run_scores import UNREADABLE, RunScores
 from motrain_app.ui.run_starter import REFUSALS, RunStarter
 from motrain_app.ui.services import Services
 from motrain_app.ui.session import Session
@@ -38,17 +39,23 @@ class TrainingPage:
 
     Parameters
     ----------
-    session, stage, services, follower, starter
-        The state, the map, who knows drivers, the run that is followed, and who starts another.
+    session, stage, services, follower, starter, scores
+        The state, the map, who knows drivers, the run that is followed, who starts another, and what is read from it.
     """
 
     name, title, icon = "training", "Training", "model_training"
 
     def __init__(
-        self, session: Session, stage: Stage, services: Services, follower: RunFollower, starter: RunStarter
+        self,
+        session: Session,
+        stage: Stage,
+        services: Services,
+        follower: RunFollower,
+        starter: RunStarter,
+        scores: RunScores,
     ) -> None:
         self._session, self._stage, self._services = session, stage, services
-        self._follower, self._starter = follower, starter
+        self._follower, self._starter, self._scores = follower, starter, scores
         wide = {"size": "small", "sizing_mode": "stretch_width", "margin": (6, 12)}
         self._learner = LearnerPanel(session, services, self.name)
         self._start = pmui.Button(label="Start", icon="play_arrow", variant="contained", css_classes=["mt-start"])
@@ -63,10 +70,11 @@ class TrainingPage:
         self._banner = RunBanner(session, follower, starter)
         self._output = output_select(session)
         self._failures = RowTable("mt-failures")
-        self._no_failure = pmui.Typography("", variant="body2", margin=(8, 16))
+        self._told = pmui.Typography("", variant="body2", margin=(8, 16), css_classes=["mt-told"])
         self._below = pn.Column(sizing_mode="stretch_both", margin=0)
         self._listing = False
         self._runs.param.watch(self._choose_run, "value")
+        self._lacking = Background(self._read_lacking, self._show_failures, self._show_unread, UNREADABLE)
         self._resuming = Background(self._go_on, lambda _: follower.look(), self._not_resumed, REFUSALS)
         self._start.on_click(lambda event: starter())
         self._stop.on_click(lambda event: self.stop())
@@ -101,7 +109,7 @@ class TrainingPage:
         ]
 
     def drawer(self) -> pn.viewable.Viewable:
-        """Return why partitions failed."""
+        """Return why partitions failed, and what members of the others lack."""
         return self._below
 
     def stop(self) -> None:
@@ -157,18 +165,26 @@ class TrainingPage:
         self._bar.value = round(100 * follower.share)
         words = "Starting…" if self._starter.busy else state_words(follower)
         self._state.object = words or "Nothing trained. Start trains one operator in each partition."
-        self._show_failures()
+        self._lacking()
 
-    def _show_failures(self) -> None:
-        run = self._session.run
-        counts = self._follower.counts
-        if run is None or not (counts.get("failed", 0) + counts.get("skipped", 0)):
-            self._no_failure.object = "No partition has failed." if counts else ""
-            self._below.objects = [self._no_failure]
-            return
-        rows = list(run.failures.items())[:FAILURES_AT_MOST]
-        self._failures.show(pd.DataFrame(rows, columns=["partition", "why it has no operator"]))
-        self._below.objects = [self._failures.view]
+    async def _read_lacking(self) -> list[str]:
+        """Return what members lack, once all are trained."""
+        if self._follower.busy or self._scores.run is None:
+            return []
+        return await self._scores.of("lack", lambda run: run.lack())
+
+    def _show_unread(self, error: Exception) -> None:
+        self._show_failures([str(error)])
+
+    def _show_failures(self, lacking: list[str]) -> None:
+        run, counts = self._session.run, self._follower.counts
+        failed = run is not None and counts.get("failed", 0) + counts.get("skipped", 0) > 0
+        said = [*([] if failed or not counts else ["No partition has failed."]), *lacking]
+        self._told.object = safe_text(" ".join(said), limit=2000)
+        if failed:
+            rows = list(run.failures.items())[:FAILURES_AT_MOST]
+            self._failures.show(pd.DataFrame(rows, columns=["partition", "why it has no operator"]))
+        self._below.objects = [*([self._told] if said else []), *([self._failures.view] if failed else [])]
 
     def _show_map(self) -> None:
         watch, session = self._follower.watch, self._session
