@@ -1,6 +1,6 @@
 """Score partitions of 5,000 rows and three outputs in turn; print the seconds on the wall. No test: a script.
 
-Arguments: partitions, replicates of the bootstrap (0 for none).
+Arguments: partitions, replicates of the bootstrap (0 for none), cells of a partition.
 """
 
 import sys
@@ -14,10 +14,14 @@ from motrain_app.skill import COVERAGE_LEVEL, OVER, judge_folds, metric_names, s
 ROWS, OUTPUTS = 5000, 3
 
 
-def main(partitions: int, replicates: int) -> float:
+def main(partitions: int, replicates: int, cells: int) -> float:
     """Score so many partitions whose errors last for days; return the seconds that it takes."""
     random = np.random.default_rng(0)
-    when = np.datetime64("2007-01-01T06") + np.sort(random.integers(0, 3650, ROWS)).astype("timedelta64[D]")
+    day = np.sort(random.integers(0, 3650, (cells, ROWS // cells))).ravel()
+    when, cell = (
+        np.datetime64("2007-01-01T06") + day.astype("timedelta64[D]"),
+        np.repeat(np.arange(cells), ROWS // cells),
+    )
     fold = when.astype("datetime64[Y]").astype(np.int64) - 37
     season = np.cos(2 * np.pi * (when - when[0]).astype("timedelta64[D]").astype(int) / 365.2425)
     pieces = []
@@ -32,9 +36,8 @@ def main(partitions: int, replicates: int) -> float:
         for number in range(partitions):
             observed, predicted, baselines = pieces[number % len(pieces)]
             within = judge_folds(observed - predicted, when, fold, level=COVERAGE_LEVEL)[0]
-            yield sum_outputs(
-                observed, predicted, baselines, when, within=within, metrics=metrics, key=0, replicates=replicates
-            )
+            options = {"cell": cell, "within": within, "metrics": metrics, "key": 0, "replicates": replicates}
+            yield sum_outputs(observed, predicted, baselines, when, **options)
 
     begin = time.perf_counter()
     assert sum(1 for _ in scores_of(summed())) == partitions
@@ -42,5 +45,5 @@ def main(partitions: int, replicates: int) -> float:
 
 
 if __name__ == "__main__":
-    main(4, int(sys.argv[2]))
+    main(4, *map(int, sys.argv[2:]))
     print(main(*map(int, sys.argv[1:])))

@@ -54,7 +54,7 @@ def cancelling_bias(seasons: SeasonBias, year: Array, outputs: tuple[Variable, .
     for number in np.flatnonzero(cancels(seasons, year)).tolist():
         value, low, high = (one[number] for one in (seasons.value, seasons.low, seasons.high))
         first, second = sorted(opposite_parts(seasons)[1][number].tolist())
-        digits = max(_digits(high[one] - low[one]) for one in (first, second))
+        digits = max(_digits(low[one], high[one]) for one in (first, second))
         unit = f" {outputs[number].unit}" if outputs[number].unit not in ("", "1") else ""
         said = {one: f"[{low[one]:.{digits}f}, {high[one]:.{digits}f}] in {PARTS[one]}" for one in (first, second)}
         found.append(
@@ -64,9 +64,13 @@ def cancelling_bias(seasons: SeasonBias, year: Array, outputs: tuple[Variable, .
     return found
 
 
-def _digits(width: float) -> int:
-    """Return how many digits behind the point tell the ends of an interval apart."""
-    return max(0, math.ceil(0.5 - math.log10(width))) if width > 0 else 3
+def _digits(low: float, high: float) -> int:
+    """Return how many digits behind the point tell the ends of an interval apart, and from zero where two more do."""
+    if not low < high:
+        return 3
+    digits = max(0, math.ceil(0.5 - math.log10(high - low)))
+    nearest = min(abs(low), abs(high))
+    return next((more for more in range(digits, digits + 3) if round(nearest, more)), digits)
 
 
 class _Sums:

@@ -24,6 +24,7 @@ def test_two_seasons_of_opposite_bias_are_told_with_their_intervals():
     assert said(CANCELLING, -0.01) == [
         "sig: bias +0.15 dB [0.11, 0.19] in DJF and -0.20 [-0.24, -0.16] in MAM cancel over the year (-0.01)."
     ]
+    assert "[-0.396, -0.004] in MAM" in said((CANCELLING[0], (-0.20, -0.396, -0.004), *CANCELLING[2:]), -0.01)[0]
     first, *others = CANCELLING
     assert "-0.20 dB [-0.24, -0.16] in DJF and +0.15" in said([others[0], first, *others[1:]], -0.01)[0]
 
