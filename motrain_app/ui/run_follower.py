@@ -1,5 +1,6 @@
 """The run that a session shows, followed while it is trained: its state, what is new, and what remains."""
 
+import sqlite3
 import time
 from typing import Any
 
@@ -65,6 +66,8 @@ class RunFollower(param.Parameterized):
         try:
             new = self.watch.look()
             entry = self._services.entry(run.path)
+        except sqlite3.OperationalError:  # the driver is just closing the store; the next look is a moment away
+            return
         except (RunError, OSError) as error:
             self.param.update(state="unreadable", reason=str(error))
             return

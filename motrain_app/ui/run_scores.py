@@ -1,6 +1,7 @@
 """What pages ask of a run's folder, read in a thread and kept while nothing is new."""
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ from motrain_app.runs.scores.cell_series import cell_series
 from motrain_app.ui.run_follower import RunFollower
 
 KEPT_AT_MOST = 32
-UNREADABLE = (RunError, OSError)  # what reading may raise
+UNREADABLE = (RunError, OSError, sqlite3.Error)  # what reading may raise
 
 
 class RunScores:

@@ -1,6 +1,7 @@
 """The line above a run's results: it offers to train what changed, unless something is being trained."""
 
 import asyncio
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import SimpleNamespace
@@ -128,3 +129,17 @@ def test_the_time_to_go_is_told_by_what_was_trained_not_by_what_was_taken_over(s
     assert follower._estimate("running") is None
     watch.counts = {"done": 210, "waiting": 90}
     assert follower._estimate("running") == pytest.approx(90)
+
+
+def test_a_store_that_the_driver_is_just_closing_is_looked_at_a_moment_later(shown, monkeypatch):
+    def locked(watch):
+        raise sqlite3.OperationalError("unable to open database file")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("motrain_app.ui.run_watch.RunWatch.look", locked)
+        shown.follower.look()
+        assert (shown.follower.state, shown.follower.reason) == ("done", "")
+        shown.session.param.trigger("run")
+        assert shown.follower.counts == {}
+    shown.follower.look()
+    assert shown.follower.counts == {"done": 2}
