@@ -63,7 +63,9 @@ def _leading_customary(ends: list[tuple[float, int]]) -> list[tuple[float, int]]
     """The outermost values as long as they are customary sentinels; one other value at least is left."""
     leading: list[tuple[float, int]] = []
     for value, count in ends[:-1]:
-        if not any(value == known or np.float32(value) == np.float32(known) for known in _CUSTOMARY):
+        with np.errstate(over="ignore"):  # beyond float32 it is infinite, and no customary one
+            single = np.float32(value)
+        if not any(value == known or single == np.float32(known) for known in _CUSTOMARY):
             break
         leading.append((value, count))
     return leading

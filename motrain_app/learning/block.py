@@ -104,10 +104,6 @@ class Block:
         of_partition = combine_ids(self.seed, self.ids)[:, None]
         return combine_ids(combine_ids(of_partition, np.array(self.fold_ids, np.uint64)), candidate)
 
-    def shuffler(self, partition: int) -> np.random.Generator:
-        """Return the generator of the order in which a partition's rows are learnt from: keyed by seed and id."""
-        return np.random.Generator(np.random.PCG64(np.random.SeedSequence([self.seed, int(self.ids[partition])])))
-
 
 class Stopped(Exception):  # noqa: N818 - not an error: a person asked for it
     """Raised by a learner that was asked to stop; nothing of the block is kept."""

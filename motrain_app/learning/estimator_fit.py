@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from motrain_app.learning.block import Block, Fitted, Stopped
-from motrain_app.learning.membership import MIN_ROWS, wanted_members, why_untrained
+from motrain_app.learning.membership import ERROR_AT_MOST, MIN_ROWS, wanted_members, why_untrained
 from motrain_app.learning.random_words import random_words
-from motrain_app.learning.scalers import input_range, mean_and_scale
+from motrain_app.learning.scalers import input_range, scaler_of
 from motrain_app.operators.estimator_file import dump_estimator
 from motrain_app.operators.estimator_stack import EstimatorStack
 from motrain_app.operators.scaled import SCALERS
@@ -23,7 +23,6 @@ Array = NDArray[np.float64]
 MakeEstimator = Callable[[int], Any]
 Problem = Callable[[Any], str | None]
 _GLANCED_AT = 256  # training rows that an estimator is tried on
-_ERROR_AT_MOST = 10.0  # root mean square there, in standard deviations; that of the mean is 1
 _DIVERGED = (
     "What was learnt is off by more than ten standard deviations on its own training rows, or no number at all. Look "
     "for extreme values, or choose hyper-parameters that learn less at a time."
@@ -139,16 +138,17 @@ def _absurd(estimator: Any, x: Array, y: Array) -> str | None:
     some = slice(None, None, max(1, len(y) // _GLANCED_AT))
     with np.errstate(over="ignore", invalid="ignore"):
         square = np.mean((np.asarray(estimator.predict(x[some]), np.float64) - y[some]) ** 2)
-    return None if square <= _ERROR_AT_MOST**2 else _DIVERGED
+    return None if square <= ERROR_AT_MOST**2 else _DIVERGED
 
 
 def _scalers(block: Block, partition: int) -> dict[str, Array]:
     """Return the scalers of the members of a partition; an output with too few rows has a NaN mean."""
     rows, folds = block.rows(partition), block.folds
     inputs, atom = block.inputs[:, rows], block.atom[rows]
-    input_scalers = mean_and_scale(inputs, atom, folds.train)
-    output_scalers = mean_and_scale(block.outputs[:, rows], atom, folds.train, min_rows=MIN_ROWS)
-    parts = (*input_scalers, *input_range(inputs, atom, folds), *output_scalers)
+    of_inputs = scaler_of(inputs, atom, folds.train)
+    of_outputs = scaler_of(block.outputs[:, rows], atom, folds.train, min_rows=MIN_ROWS)
+    low, high = input_range(inputs, atom, folds)
+    parts = (of_inputs.mean, of_inputs.scale, low, high, of_outputs.mean, of_outputs.scale)
     return dict(zip(SCALERS, parts, strict=True))
 
 

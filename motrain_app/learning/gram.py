@@ -184,12 +184,15 @@ class Coordinates:
         [n_sets, n_inputs]; the scale of a constant input is 1.
     output_mean, output_scale
         [n_sets, n_outputs].
+    varies
+        bool, [n_sets, n_inputs]: which inputs are not constant.
     """
 
     input_mean: Array
     input_scale: Array
     output_mean: Array
     output_scale: Array
+    varies: NDArray[np.bool_]
 
     def see(self, grams: Grams) -> Array:
         """Return Gram matrices, [n_sets, size, size], of [1, features of standardised inputs, standardised outputs]."""
@@ -208,20 +211,27 @@ class Coordinates:
 
     def take(self, number: NDArray[np.integer]) -> "Coordinates":
         """Return the coordinates of the sets of the given numbers."""
-        scalers = (self.input_mean, self.input_scale, self.output_mean, self.output_scale)
-        return Coordinates(*(array[number] for array in scalers))
+        inputs, outputs = (self.input_mean, self.input_scale), (self.output_mean, self.output_scale)
+        of_some = [array[number] for array in (*inputs, *outputs)]
+        return Coordinates(of_some[0], of_some[1], of_some[2], of_some[3], self.varies[number])
+
+    def features_vary(self, features: str) -> NDArray[np.bool_]:
+        """Say which features are of inputs that vary, [n_sets, n_features]."""
+        return np.asarray(FEATURE_MAPS[features].values(self.varies.T.astype(np.float64)).T > 0)
 
 
 def standardise(grams: Grams) -> Coordinates:
     """Return the scalers of each set of rows, which must have at least one row."""
-    mean, scale = (entry[:, 1:] for entry in _mean_and_scale(grams.input_sums, grams.centres))
+    mean, scale, varies = _mean_and_scale(grams.input_sums, grams.centres)
+    centre = 0.0 if grams.centres is None else grams.centres
+    output_mean, output_scale, _ = _mean_and_scale(grams.sums)
     outputs = slice(1 + grams.layout.n_features, None)
-    output_mean, output_scale = (entry[:, outputs] for entry in _mean_and_scale(grams.sums))
-    return Coordinates(mean if grams.centres is None else grams.centres + mean, scale, output_mean, output_scale)
+    of_outputs = output_mean[:, outputs], output_scale[:, outputs]
+    return Coordinates(centre + mean[:, 1:], scale[:, 1:], *of_outputs, varies[:, 1:])
 
 
-def _mean_and_scale(sums: Array, centres: Array | None = None) -> tuple[Array, Array]:
-    """Mean and population standard deviation of each entry of v; 1 where the entry is constant to rounding.
+def _mean_and_scale(sums: Array, centres: Array | None = None) -> tuple[Array, Array, NDArray[np.bool_]]:
+    """Mean and population standard deviation of each entry of v, 1 where it is constant to rounding, and if it is not.
 
     The mean is that of v: minus a centre where there is one. What is constant, the entry itself decides.
     """
@@ -232,4 +242,4 @@ def _mean_and_scale(sums: Array, centres: Array | None = None) -> tuple[Array, A
     if centres is not None:
         square = variance + (mean + np.pad(centres, ((0, 0), (1, 0)))) ** 2
     varies = variance > 1e-12 * square
-    return mean, np.where(varies, np.sqrt(np.where(varies, variance, 1.0)), 1.0)
+    return mean, np.where(varies, np.sqrt(np.where(varies, variance, 1.0)), 1.0), varies

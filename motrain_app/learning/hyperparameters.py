@@ -33,7 +33,7 @@ def whole(name: str, value: Any, least: int = 1, most: int = 10**9) -> str | Non
 def positive(name: str, value: Any, *, zero: bool = False) -> str | None:
     """Say what is wrong where a value is no finite number above zero (or zero, where that is allowed)."""
     fine = is_number(value) and (value > 0 or (zero and value == 0))
-    return None if fine else f"{name} is {value!r}; it must be a number above zero."
+    return None if fine else f"{name} is {value!r}; it must be {'zero or ' if zero else ''}a number above zero."
 
 
 def single(name: str, value: Any, *, zero: bool = False) -> str | None:

@@ -13,13 +13,20 @@ from motrain_app.learning.programs import Group
 from motrain_app.learning.random_words import random_uniforms
 
 
-def initial_layers(block: Block, group: Group, candidates: Sequence[NetworkOptions]) -> list[NDArray[np.float32]]:
+def initial_layers(
+    block: Block, group: Group, candidates: Sequence[NetworkOptions], varies: NDArray[np.bool_]
+) -> list[NDArray[np.float32]]:
     """Return weights and biases in turn: Glorot-uniform weights from each slot's own key, zero biases.
+
+    Weights of an input that is constant in all that a place learns from are zero, and stay so, as nothing ever moves
+    them: it would be left with whatever sensitivity it was drawn.
 
     Parameters
     ----------
     group
         Of candidates, which are numbers in `candidates`.
+    varies
+        bool, [places, n_inputs]: inputs that are not constant.
 
     Returns
     -------
@@ -42,4 +49,5 @@ def initial_layers(block: Block, group: Group, candidates: Sequence[NetworkOptio
         for number, (n_in, n_out) in enumerate(pairwise(widths)):
             uniform = random_uniforms(combine_ids(keys, number), n_out * n_in).reshape(-1, n_out, n_in)
             layers[2 * number][:, member, :n_out, :n_in] = np.sqrt(6 / (n_in + n_out)) * (2 * uniform - 1)
+    layers[0] *= varies[:, None, None, :]
     return [layer.reshape(-1, *layer.shape[2:]) for layer in layers]

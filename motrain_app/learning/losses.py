@@ -56,6 +56,7 @@ def log_emphasis(observed: ArrayLike, emphasis: float, power: float) -> Float64:
     if beyond.any():
         raise DesignError(
             f"Of {np.count_nonzero(beyond)} observed values, the first of which is {y[beyond].flat[0]:g}, "
-            f"{emphasis:g}·y^{power:g} is too large to compute with. Choose a power nearer to zero, or emphasis=0."
+            f"{emphasis:g}·y^{power:g} is too large to compute with. Choose a smaller emphasis, a power nearer to "
+            "zero, or emphasis=0."
         )
     return weights

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from motrain_app.design.splits import Folds
 
 MIN_ROWS = 10  # fewer training rows than this say nothing about a member
+ERROR_AT_MOST = 10.0  # root mean square, in standard deviations, of who has learnt anything; that of the mean is 1
 Counts = NDArray[np.integer]
 _UNJUDGED, _JUDGED, _WELL_JUDGED = 1, 2, 3
 

@@ -13,11 +13,11 @@ from scipy.special import logsumexp
 
 from motrain_app.learning.block import Block, Fitted
 from motrain_app.learning.losses import log_emphasis
-from motrain_app.learning.membership import MIN_ROWS, why_untrained
+from motrain_app.learning.membership import ERROR_AT_MOST, MIN_ROWS, why_untrained
 from motrain_app.learning.network_options import NetworkOptions
 from motrain_app.learning.places import Places, choose_places
 from motrain_app.learning.programs import group_candidates
-from motrain_app.learning.scalers import input_range, mean_and_scale
+from motrain_app.learning.scalers import input_range, scaler_of
 from motrain_app.operators.features import ACTIVATIONS
 from motrain_app.operators.scaled import SCALERS
 from motrain_app.operators.stack import MemberStack
@@ -39,17 +39,44 @@ def fit_network(block: Block, options: NetworkOptions) -> Fitted:
 
     candidates = options.candidates(block.seed)
     places = choose_places(block)
-    scalers = _scalers(block, places)
+    scalers, varies = _scalers(block, places)
     log_weight = _log_weight(block, options)
     of_place = _of_place(block, options, places, scalers, log_weight)
     rows = _padded_rows(block, log_weight)
-    race = Race(block, places, group_candidates(candidates), candidates, rows, of_place)
+    race = Race(block, places, group_candidates(candidates), candidates, rows, of_place, varies)
     running = np.repeat(places.present[:, None], len(candidates), axis=1)
     for rung in options.ladder(len(candidates)):
         running &= _best(race.loss(), running, rung.candidates)
         race.run(running, rung.epochs)
     order = np.where(running, race.loss(), np.inf).argsort(axis=1, kind="stable")
     return _fitted(block, candidates, places, scalers, race, order[:, : options.together])
+
+
+def _loss_at_most(block: Block, options: NetworkOptions, places: Places, scalers: Mapping[str, Array]) -> Array:
+    """Return the validation loss, [places], beyond which a network has learnt nothing but how to diverge.
+
+    A hundred times that of the mean of what it learnt from, on the same rows, or of a variance of 1 where these are
+    quieter: extreme values in the rows that judge are no fault of the network. Weights of rows say nothing of either.
+    """
+    if options.emphasis != 0:
+        return np.full(len(places.judge), np.inf)
+    n, weights = block.folds.n_members, np.asarray(options.output_weights or np.ones(len(block.outputs)))
+    of_mean = np.zeros(len(places.judge))
+    for partition in range(len(block)):
+        rows, mine = block.rows(partition), slice(partition * n, (partition + 1) * n)
+        judging = places.judge[mine].astype(np.float64)
+        values, atom = block.outputs[:, rows].astype(np.float64), block.atom[rows]
+        there = np.isfinite(values)
+        filled = np.where(there, values, 0.0)
+        count, first, second = (
+            judging @ np.stack([np.bincount(atom, row, judging.shape[1]) for row in part]).T
+            for part in (there, filled, filled**2)
+        )
+        mean, scale = scalers["output_mean"][mine], scalers["output_scale"][mine]
+        square = np.nan_to_num((second - 2 * mean * first + count * mean**2) / scale**2)
+        seen = weights * (count > 0)
+        of_mean[mine] = (seen * square / np.maximum(count, 1)).sum(axis=1) / np.maximum(seen.sum(axis=1), _TINY)
+    return ERROR_AT_MOST**2 * np.maximum(of_mean, 1.0)
 
 
 def _best(loss: NDArray[np.float32], running: NDArray[np.bool_], n: int) -> NDArray[np.bool_]:
@@ -60,18 +87,21 @@ def _best(loss: NDArray[np.float32], running: NDArray[np.bool_], n: int) -> NDAr
     return np.asarray(rank < n)
 
 
-def _scalers(block: Block, places: Places) -> dict[str, Array]:
-    """Return the scalers of all places; NaN where there is no member."""
+def _scalers(block: Block, places: Places) -> tuple[dict[str, Array], NDArray[np.bool_]]:
+    """Return the scalers of all places, NaN where there is no member, and which inputs vary, [places, n_inputs]."""
     parts: list[dict[str, Array]] = []
+    varies = []
     n = block.folds.n_members
     for partition in range(len(block)):
         rows = block.rows(partition)
         fit, atom = places.fit[partition * n : (partition + 1) * n], block.atom[rows]
-        input_mean, input_scale = mean_and_scale(block.inputs[:, rows], atom, fit)
-        output_mean, output_scale = mean_and_scale(block.outputs[:, rows], atom, fit, min_rows=MIN_ROWS)
+        of_inputs = scaler_of(block.inputs[:, rows], atom, fit)
+        of_outputs = scaler_of(block.outputs[:, rows], atom, fit, min_rows=MIN_ROWS)
         low, high = input_range(block.inputs[:, rows], atom, block.folds)
-        parts.append(dict(zip(SCALERS, (input_mean, input_scale, low, high, output_mean, output_scale), strict=True)))
-    return {name: np.concatenate([part[name] for part in parts]) for name in SCALERS}
+        values = (of_inputs.mean, of_inputs.scale, low, high, of_outputs.mean, of_outputs.scale)
+        parts.append(dict(zip(SCALERS, values, strict=True)))
+        varies.append(of_inputs.varies)
+    return {name: np.concatenate([part[name] for part in parts]) for name in SCALERS}, np.concatenate(varies)
 
 
 def _log_weight(block: Block, options: NetworkOptions) -> Array | None:
@@ -98,7 +128,8 @@ def _of_place(
     bounds = [
         _standardised(bound, scalers, block.offset, sign) for bound, sign in ((options.low, -1), (options.high, 1))
     ]
-    weights = np.broadcast_to(options.output_weights or 1.0, shape)
+    weights = np.asarray(options.output_weights or [1.0])
+    weights = np.broadcast_to(weights / weights.max(), shape)  # whose sum float32 holds, whatever they are
     values = [*(scalers[name] for name in _OF_PLACES), *bounds, mean_weight, weights]
     return OfPlace(*(np.asarray(value, np.float32) for value in values))
 
@@ -163,7 +194,9 @@ def _fitted(
     """Return the members: of each place the mean of its best candidates, [places, together], the very best first."""
     shape = (len(block), block.folds.n_members)
     loss, epochs = race.loss(), race.epochs()
-    sound = np.isfinite(np.take_along_axis(loss, best, axis=1))
+    at_most = _loss_at_most(block, candidates[0], places, scalers)
+    sound = np.take_along_axis(loss, best, axis=1) <= at_most[:, None]
+    sound &= np.isfinite(np.take_along_axis(loss, best, axis=1))
     trained = places.present & sound[:, 0]
     arrays: dict[str, NDArray[np.generic]] = {**scalers}
     for rank, (chosen, whole) in enumerate(zip(best.T, sound.T, strict=True)):
@@ -219,4 +252,8 @@ def _winners(
     return arrays | {"hidden": hidden, "activation": codes[chosen]}
 
 
-_DIVERGED = "Every member's loss became infinite. Lower the learning rate, or look for extreme values in the inputs."
+_TINY = float(np.finfo(np.float64).tiny)
+_DIVERGED = (
+    "Every member's loss became infinite, or a hundred times that of the mean. Lower the learning rate, or look for "
+    "extreme values in inputs and outputs."
+)

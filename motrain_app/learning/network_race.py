@@ -82,6 +82,8 @@ class Race:
         Their settings.
     rows, of_place
         The block's rows, padded; and what is fixed of each place, whatever the candidate.
+    varies
+        bool, [places, n_inputs]: inputs that are not constant in what a place learns from.
     """
 
     def __init__(
@@ -92,12 +94,13 @@ class Race:
         candidates: Sequence[NetworkOptions],
         rows: Rows,
         of_place: OfPlace,
+        varies: NDArray[np.bool_],
     ) -> None:
         self._block, self._places, self._n_candidates = block, places, len(candidates)
         self._rows, self._of_place = rows.tensors(), of_place
         self._feed = Feed(rows_of(block, places.judge), block.padded_rows)
         self._shuffle = Shuffle(block)
-        self._fields = [_field(block, places, group, candidates, of_place) for group in groups]
+        self._fields = [_field(block, places, group, candidates, of_place, varies) for group in groups]
         self._epoch = 0
 
     def run(self, running: NDArray[np.bool_], epochs: int) -> None:
@@ -200,9 +203,14 @@ def programs_compiled() -> int:
 
 
 def _field(
-    block: Block, places: Places, group: Group, candidates: Sequence[NetworkOptions], of_place: OfPlace
+    block: Block,
+    places: Places,
+    group: Group,
+    candidates: Sequence[NetworkOptions],
+    of_place: OfPlace,
+    varies: NDArray[np.bool_],
 ) -> _Field:
     some = [candidates[number] for number in group.members]
-    state = initial_state(initial_layers(block, group, candidates), np.repeat(places.present, len(some)))
+    state = initial_state(initial_layers(block, group, candidates, varies), np.repeat(places.present, len(some)))
     bounded = bool(np.isfinite(of_place.low).any() or np.isfinite(of_place.high).any())
     return _Field(group, some, _program(group.activation, bounded, some[0].emphasis != 0), state)

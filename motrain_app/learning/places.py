@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from motrain_app.design.identity import IdArray, combine_ids, id_of_text
 from motrain_app.design.splits import Folds
 from motrain_app.learning.block import Block
 from motrain_app.learning.membership import choose_judge, wanted_members
@@ -95,18 +96,33 @@ def rows_of(block: Block, atoms: NDArray[np.bool_], order: list[Rows] | None = N
 class Shuffle:
     """Gives every partition's rows in a new order each epoch, the same for all of its members and candidates.
 
+    A random word of each row decides, which depends on seed, partition id, atom, place within the atom and epoch. So
+    the rows of another atom, as of a fold that a member is not to see, change nothing in the order of its own.
+
     Parameters
     ----------
     block
-        Each of its partitions has a generator of its own.
+        Whose rows they are.
     """
 
     def __init__(self, block: Block) -> None:
-        self._random = [block.shuffler(partition) for partition in range(len(block))]
-        self._order = [np.arange(len(block.atom[block.rows(number)]), dtype=np.int32) for number in range(len(block))]
+        keys = combine_ids(combine_ids(block.seed, block.ids), _ORDER).tolist()
+        self._words = [_words_of(key, block.atom[block.rows(number)]) for number, key in enumerate(keys)]
+        self._epoch = 0
 
     def next(self) -> list[Rows]:
         """Return the rows of each partition, counted within it, in the order of the next epoch."""
-        for random, order in zip(self._random, self._order, strict=True):
-            random.shuffle(order)
-        return self._order
+        self._epoch += 1
+        return [np.argsort(combine_ids(words, self._epoch)).astype(np.int32) for words in self._words]
+
+
+_ORDER = id_of_text("order of rows")  # tells these words from those of initial weights
+
+
+def _words_of(key: int, atom: NDArray[np.integer]) -> IdArray:
+    """Return a word for each row of a partition: of its atom, and of its place among the rows of that."""
+    order = np.argsort(atom, kind="stable")
+    ordered = atom[order]
+    within = np.empty(len(atom), np.uint64)
+    within[order] = np.arange(len(atom)) - np.searchsorted(ordered, ordered)
+    return combine_ids(combine_ids(key, atom.astype(np.uint64)), within)

@@ -72,7 +72,7 @@ def check_programs(candidates: Sequence[NetworkOptions]) -> None:
     if len(kinds) > PROGRAMS_AT_MOST:
         raise DesignError(
             f"The search needs {len(kinds)} programs, one for every activation, batch and number of layers together; "
-            f"{PROGRAMS_AT_MOST} are the most. Give it fewer batches."
+            f"{PROGRAMS_AT_MOST} are the most. Give it fewer of what differs most."
         )
 
 

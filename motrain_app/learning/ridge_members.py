@@ -185,6 +185,7 @@ class NormalEquations:
         covariance = gram[:, features, features] - mean[:, :, None] * mean[:, None, :]
         variance = np.diagonal(covariance, axis1=1, axis2=2)
         varies = variance > 1e-12 * np.diagonal(gram[:, features, features], axis1=1, axis2=2)
+        varies &= coordinates.features_vary(grams.layout.features)  # of a constant, rounding alone would be left
         unit = np.where(varies, np.sqrt(np.where(varies, variance, 1.0)), np.inf)
         normal = covariance / (unit[:, :, None] * unit[:, None, :])
         return cls(normal, gram[:, features, outputs] / unit[:, :, None], mean, unit, coordinates, grams.centres)

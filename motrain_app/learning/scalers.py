@@ -1,17 +1,41 @@
 """Scalers and ranges of training rows, from sums by atom: rows outside a set cannot change a bit of them."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.design.splits import Folds
 
 Array = NDArray[np.float64]
+_CONSTANT = 1e-12  # of the mean square; float32, in which values may have been kept, tells no more
 
 
-def mean_and_scale(
+@dataclass(frozen=True)
+class Scaler:
+    """Mean and population standard deviation of several sets of rows.
+
+    Attributes
+    ----------
+    mean
+        [n_sets, n]; NaN where there are too few values.
+    scale
+        Likewise; 1 where the values are constant or there are too few.
+    varies
+        bool, likewise: whether there are enough, and they are not constant.
+    """
+
+    mean: Array
+    scale: Array
+    varies: NDArray[np.bool_]
+
+
+def scaler_of(
     values: NDArray[np.floating], atom: NDArray[np.integer], which: NDArray[np.bool_], *, min_rows: int = 1
-) -> tuple[Array, Array]:
-    """Return mean and population standard deviation of several sets of rows.
+) -> Scaler:
+    """Return the scaler of several sets of rows.
+
+    Squares are summed about the mean of their atom, so that a constant is one however many rows there are.
 
     Parameters
     ----------
@@ -23,25 +47,27 @@ def mean_and_scale(
         bool, [n_sets, n_atoms].
     min_rows
         Sets with fewer values have a NaN mean.
-
-    Returns
-    -------
-    mean, scale : numpy.ndarray
-        [n_sets, n]; the scale is 1 where the values are constant or there are too few.
     """
     there = np.isfinite(values)
     filled = np.where(there, values, 0.0).astype(np.float64)
     n_atoms = which.shape[1]
-    sums = [np.stack([np.bincount(atom, row, n_atoms) for row in rows]) for rows in (there, filled, filled**2)]
+
+    def by_atom(rows: NDArray[np.generic]) -> Array:
+        return np.stack([np.bincount(atom, row, n_atoms) for row in rows])
+
+    count_of, sum_of = by_atom(there), by_atom(filled)
+    mean_of = sum_of / np.maximum(count_of, 1)
+    square_of = by_atom(np.where(there, filled - mean_of[:, atom], 0.0) ** 2)
     weights = which.astype(np.float64)
-    count, first, second = (weights @ by_atom.T for by_atom in sums)
+    count = weights @ count_of.T
     enough = count >= max(min_rows, 1)
     count = np.where(enough, count, 1)
-    mean, square = first / count, second / count
-    variance = square - mean**2
-    varies = enough & (variance > 1e-12 * square)
+    mean = weights @ sum_of.T / count
+    apart = (mean_of - mean[:, :, None]) ** 2  # [n_sets, n, n_atoms]: of an atom's mean from that of the set
+    variance = (weights @ square_of.T + np.einsum("sa,na,sna->sn", weights, count_of, apart)) / count
+    varies = enough & (variance > _CONSTANT * (variance + mean**2))
     scale = np.where(varies, np.sqrt(np.where(varies, variance, 1.0)), 1.0)
-    return np.where(enough, mean, np.nan), scale
+    return Scaler(np.where(enough, mean, np.nan), scale, varies)
 
 
 def input_range(inputs: NDArray[np.floating], atom: NDArray[np.integer], folds: Folds) -> tuple[Array, Array]:

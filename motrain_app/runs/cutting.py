@@ -17,6 +17,7 @@ STACK_SLOTS = 32  # of a stack at most: it costs as little a slot as a larger on
 CANDIDATES_OF_BLOCK = 2000  # at all places together: some seconds of work
 _BYTES_A_VALUE = 32  # of a row: float32 as read, float64 as worked on, and their copies
 _BYTES_JUDGED, _BYTES_JUDGED_MORE = 700, 64  # of a row, while one output is scored; for each output besides
+_MOST = 1 << 60  # bytes that are counted
 _BYTES_OF_ORDER = 8  # of a row, for each member of a learner that pads: which rows it takes next
 
 
@@ -62,8 +63,13 @@ def needs(
         candidates=len(kind.candidates(options, seed)),
         bytes_a_row=(n_inputs + 3 * n_outputs) * _BYTES_A_VALUE + (_BYTES_OF_ORDER * members if kind.pads else 0),
         bytes_a_judged_row=_BYTES_JUDGED + n_outputs * _BYTES_JUDGED_MORE,
-        bytes_of_members=np.broadcast_to(members * np.asarray(of_member, np.int64), rows.shape),
+        bytes_of_members=np.broadcast_to(members * _whole(of_member, _MOST // members), rows.shape),
     )
+
+
+def _whole(n_bytes: Any, most: int) -> NDArray[np.int64]:
+    """Return whole numbers of bytes, of which no more are told than int64 holds: any such number is too many."""
+    return np.asarray(np.minimum(np.asarray(n_bytes, np.float64), most), np.int64)
 
 
 def refuse_beyond_memory(rows: NDArray[np.int64], names: tuple[str, ...], need: Needs) -> None:

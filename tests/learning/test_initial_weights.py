@@ -18,7 +18,8 @@ def _layers(block, candidates):
     """Return the layers of the one group, [partitions, members, candidates, ...] each."""
     (group,) = group_candidates(candidates)
     slots = (len(block), block.folds.n_members, len(candidates))
-    return [layer.reshape(*slots, *layer.shape[1:]) for layer in initial_layers(block, group, candidates)]
+    varies = np.ones((slots[0] * slots[1], len(block.inputs)), bool)
+    return [layer.reshape(*slots, *layer.shape[1:]) for layer in initial_layers(block, group, candidates, varies)]
 
 
 def _numbers(layers, partition, member, candidate):

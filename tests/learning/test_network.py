@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("tensorflow", reason="the network needs TensorFlow")
 
-from motrain_app.design import LeaveRandomOut
+from motrain_app.design import LeaveRandomOut, LeaveYearsOut
 from motrain_app.learning.block import Stopped
 from motrain_app.learning.membership import MIN_ROWS
 from motrain_app.learning.network import fit_network
@@ -93,6 +93,80 @@ def test_a_fold_replaced_by_noise_leaves_its_own_member_bit_identical(make_block
         slot = partition * members + member
         assert _same(before, after, slice(slot, slot + 1))
         assert not _same(before, after, slice(slot - 2, slot - 1))
+
+
+def _without(block, gone):
+    """The block as if some of its rows had never been."""
+    kept = ~gone
+    rows = [int(kept[block.rows(partition)].sum()) for partition in range(len(block))]
+    return replace(
+        block,
+        inputs=block.inputs[:, kept],
+        outputs=block.outputs[:, kept],
+        atom=block.atom[kept],
+        row_start=np.cumsum([0, *rows]),
+    )
+
+
+def test_whether_a_fold_has_a_row_more_leaves_its_own_member_bit_identical(make_block):
+    """Nor does the order in which it learns from the others say how many rows it does not see."""
+    block, member = make_block(jackknife=LeaveYearsOut(embargo=20)), 2
+    members = block.folds.n_members
+    unseen = ~block.folds.train[member][block.atom]
+    before = fit_network(block, OPTIONS)
+    after = fit_network(_without(block, unseen & (np.arange(len(unseen)) % 7 == 0)), OPTIONS)
+    for partition in range(len(block)):
+        slot = partition * members + member
+        assert _same(before, after, slice(slot, slot + 1))
+        assert not _same(before, after, slice(slot - 2, slot - 1))
+        assert before.trials["validation_loss"][partition, member] == after.trials["validation_loss"][partition, member]
+
+
+def test_what_never_varied_has_no_sensitivity(make_block):
+    """It has no gradient, so nothing but chance would say what it does; nor does a peer without penalty forget it."""
+    block = make_block(partitions=2)
+    inputs = block.inputs.copy()
+    inputs[2, block.rows(0)] = np.float32(285.3)
+    fitted = fit_network(replace(block, inputs=inputs), replace(OPTIONS, l2=0.0))
+    for member, constant in ((0, True), (block.folds.n_members, False)):
+        model = fitted.stack.member(member)
+        x = inputs[:, block.rows(0 if constant else 1)][:, :5].astype(float)
+        moved = x + np.array([[0.0], [0.0], [1.0]])
+        assert (np.array_equal(model.predict(x), model.predict(moved))) == constant
+
+
+def test_who_diverged_to_a_finite_loss_is_no_member_and_no_part_of_one(make_block):
+    block = make_block(partitions=1)
+    both = fit_network(block, replace(OPTIONS, together=2, search={"space": {"learning_rate": [0.01, 1e6]}}))
+    loss = both.trials["validation_loss"]
+    assert (loss[..., 0] < 1).all()
+    assert (np.isfinite(loss[..., 1]) & (loss[..., 1] > 1e3)).any()
+    alone = fit_network(block, replace(OPTIONS, learning_rate=0.01))
+    x = block.inputs[:, :20].astype(float)
+    for member in range(block.folds.n_members):
+        np.testing.assert_allclose(
+            both.stack.member(member).predict(x), alone.stack.member(member).predict(x), rtol=0.5
+        )
+    wrecked = fit_network(block, replace(OPTIONS, learning_rate=1e6))
+    assert not wrecked.present.any()
+    assert "a hundred times that of the mean" in wrecked.errors[0]
+
+
+def test_one_extreme_value_in_the_rows_that_judge_is_no_fault_of_the_network(make_block):
+    block = make_block(partitions=1)
+    outputs = block.outputs.copy()
+    judged = rows_of(block, choose_places(block).judge)[0]
+    outputs[0, judged[judged >= 0][5]] = 1e4
+    fitted = fit_network(replace(block, outputs=outputs), OPTIONS)
+    assert fitted.trials["validation_loss"][0, 0, 0] > 100
+    assert fitted.present[0, 0]
+
+
+def test_weights_of_outputs_count_by_their_ratio_alone(make_block):
+    block = make_block(partitions=1)
+    few, many = (fit_network(block, replace(OPTIONS, output_weights=(w, 2 * w))) for w in (1.0, 1e38))
+    assert _same(few, many, slice(None))
+    assert np.isfinite(many.trials["validation_loss"]).all()
 
 
 def test_test_rows_touch_nothing(make_block, scrambled):

@@ -8,7 +8,7 @@ import pytest
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from motrain_app.design import DesignError, Learner, LeaveRandomOut
+from motrain_app.design import DesignError, Learner, LeaveRandomOut, LeaveYearsOut
 from motrain_app.learning import resolve_learner
 from motrain_app.learning.block import Stopped
 from motrain_app.learning.ridge import RidgeOptions, fit_ridge, grams_of_outputs
@@ -164,6 +164,26 @@ def test_gram_matrices_of_a_union_are_the_sum_of_the_parts(make_block):
     everything = grams.union(np.ones((1, block.folds.n_atoms), bool))
     assert shared == [0, 1]
     np.testing.assert_allclose(everything.sums[0], whole @ whole.T, rtol=1e-12)
+
+
+@pytest.mark.parametrize("features", ["linear", "quadratic"])
+@pytest.mark.parametrize("constant", [0.1, 0.35, 285.3])
+@pytest.mark.parametrize("jackknife", [None, LeaveYearsOut()], ids=["one", "years"])
+def test_what_never_varied_has_no_sensitivity_however_many_rows_there_are(make_block, features, constant, jackknife):
+    block, times = make_block(partitions=1, jackknife=jackknife), 400
+    many = replace(
+        block,
+        inputs=np.tile(np.concatenate([block.inputs, np.full_like(block.inputs[:1], constant)]), times),
+        outputs=np.tile(block.outputs, times),
+        atom=np.tile(block.atom, times),
+        row_start=block.row_start * times,
+    )
+    assert len(many.atom) > 100_000
+    fitted = fit_ridge(many, RidgeOptions(features=features))
+    x = many.inputs[:, :20].astype(float)
+    for member in range(many.folds.n_members):
+        said, moved = (fitted.stack.member(member).predict(x + np.eye(4)[:, 3:] * by) for by in (0.0, 1.0))
+        np.testing.assert_allclose(moved, said, rtol=1e-12)
 
 
 def test_collinear_and_constant_inputs_are_no_obstacle(make_block):
