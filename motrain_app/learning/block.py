@@ -123,9 +123,12 @@ class Fitted:
         What was tried and how it was judged on validation rows; named arrays with partitions first.
     errors
         By partition: why nothing could be trained.
+    unused
+        By partition, member and output: why what was trained is of no use.
     """
 
     stack: AnyStack
     present: NDArray[np.bool_]
     trials: Mapping[str, NDArray[np.generic]]
     errors: Mapping[int, str]
+    unused: Mapping[tuple[int, int, int], str] = field(default_factory=dict)

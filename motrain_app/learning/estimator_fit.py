@@ -41,14 +41,14 @@ class _PartitionFit:
         Bytes by member and output, empty where nothing was trained.
     rows
         How many rows each learned from, [n_members, n_outputs]; 0 where nothing was trained, or to no use.
-    problem
-        Why the first estimator of no use was of none.
+    unused
+        By member and output: why an estimator is of no use.
     """
 
     scalers: dict[str, Array]
     estimators: list[list[bytes]]
     rows: NDArray[np.int64]
-    problem: str | None
+    unused: dict[tuple[int, int], str]
 
 
 def fit_estimators(
@@ -92,10 +92,10 @@ def fit_estimators(
         partition: why_untrained(block.counts(partition), block.folds)
         for partition in np.flatnonzero(~present.any(axis=1) & ~block.masked).tolist()
     }
-    errors |= {partition: words for partition in errors if (words := fits[partition].problem)}
-    return Fitted(
-        EstimatorStack.of(scalers, estimators, differentiable=differentiable), present, {"rows": rows}, errors
-    )
+    errors |= {partition: next(iter(fits[partition].unused.values())) for partition in errors if fits[partition].unused}
+    unused = {(partition, *of): words for partition, fit in enumerate(fits) for of, words in fit.unused.items()}
+    stack = EstimatorStack.of(scalers, estimators, differentiable=differentiable)
+    return Fitted(stack, present, {"rows": rows}, errors, unused)
 
 
 def seeds_of_outputs(block: Block, partition: int, member: int) -> list[int]:
@@ -112,7 +112,7 @@ def _fit_partition(
     trained = wanted[:, None] & np.isfinite(scalers["output_mean"])
     rows = np.zeros(trained.shape, np.int64)
     estimators = [[b""] * trained.shape[1] for _ in wanted]
-    found: list[str] = []
+    unused: dict[tuple[int, int], str] = {}
     for member in np.flatnonzero(trained.any(axis=1)).tolist():
         seeds = seeds_of_outputs(block, partition, member)
         for output in np.flatnonzero(trained[member]).tolist():
@@ -123,14 +123,14 @@ def _fit_partition(
             estimator = make(seeds[output]).fit(x, y)
             words = problem(estimator) or _absurd(estimator, x, y)
             if words:
-                found.append(words)
+                unused[member, output] = words
                 scalers["output_mean"][member, output] = np.nan
                 continue
             estimators[member][output] = dump_estimator(estimator)
             rows[member, output] = len(mine)
     for values in scalers.values():
         values[~rows.any(axis=1)] = np.nan
-    return _PartitionFit(scalers, estimators, rows, found[0] if found else None)
+    return _PartitionFit(scalers, estimators, rows, unused)
 
 
 def _absurd(estimator: Any, x: Array, y: Array) -> str | None:

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.learning import Block, Fitted
-from motrain_app.learning.membership import learnable, wanted_members, why_untrained
+from motrain_app.learning.membership import MIN_ROWS, learnable, wanted_members, why_untrained
 
-NOTHING, TOO_FEW, DIVERGED = 0, 1, 2  # lacks nothing; too few rows; could learn, but what it learnt is no number
+NOTHING, TOO_FEW, DIVERGED = 0, 1, 2  # lacks nothing; too few rows; could learn, but what it learnt is of no use
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,14 @@ def find_lacking(block: Block, fitted: Fitted) -> Lacking:
     for partition in np.flatnonzero(fitted.present.any(axis=1) & ~has.all(axis=(1, 2))).tolist():
         counts, mine = block.counts(partition), has[partition]
         lacks = wanted_members(counts.sum(axis=0) > 0, block.folds)[:, None] & ~mine
-        # A network has all outputs that its judge serves, or none; who sets no rows aside learns each by itself.
-        gone = ~mine if "rows" in fitted.trials else ~fitted.present[partition, :, None]
-        lost = learnable(counts, block.folds) & gone
+        if "rows" in fitted.trials:  # who sets no rows aside to judge learns each output by itself
+            lost = (block.folds.train @ counts.T >= MIN_ROWS) & ~mine
+        else:  # all outputs that its judge serves, or none
+            lost = learnable(counts, block.folds) & ~fitted.present[partition, :, None]
         codes[partition] = np.where(lacks, np.where(lost, DIVERGED, TOO_FEW), NOTHING)
         for output in np.flatnonzero(~mine.any(axis=0)).tolist():
-            reasons[partition, output] = why_untrained(counts[output : output + 1], block.folds)
+            said = [fitted.unused.get((partition, member, output)) for member in range(block.folds.n_members)]
+            reasons[partition, output] = next(
+                (words for words in said if words), why_untrained(counts[output : output + 1], block.folds)
+            )
     return Lacking(codes, reasons)

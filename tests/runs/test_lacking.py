@@ -88,6 +88,33 @@ def test_an_output_that_no_member_has_is_no_operator_and_says_why(design, tmp_pa
     assert "bend: no member has it in 1 of 2 partitions: cell-0." in capfd.readouterr().err
 
 
+def test_an_output_whose_solver_did_not_end_says_so(design, tmp_path):
+    data = make_dataset(cells=1)
+    few = np.zeros(data["time"].size, bool)
+    few[::12] = True
+    data["bend"].values[0, ~few] = np.nan  # of so few rows it does
+    run = _trained(design(data=data, learner=Learner("svr", {"max_iter": 150})), tmp_path / "runs")
+    reasons = run.verdicts().set_index("output")["reason"]
+    assert reasons["y"].startswith("No member has this output. The support vectors were not found in 150 steps")
+    assert "No member" not in reasons["bend"]
+    assert run.lack() == ["y: no member has it in 1 of 1 partitions: cell-0."]
+
+
+def test_where_a_solver_did_not_end_in_one_fold_its_rows_are_not_said_to_be_too_few(design, tmp_path):
+    """Of an output that lies almost all in one year, who leaves out the other year learns from many rows."""
+    data = make_dataset(cells=1)
+    year, number = data["time"].dt.year.values, np.arange(data["time"].size)
+    some = (year == 2013) | ((year == 2010) & (number < 20))
+    data["bend"].values[0, ~some] = np.nan
+    data["y"].values[0, number % 12 > 0] = np.nan  # of so few rows the solver ends
+    run = _trained(design(data=data, learner=Learner("svr", {"max_iter": 60})), tmp_path / "runs")
+    (told,) = run.lack()
+    assert told.startswith(
+        "bend: in 1 of 1 partitions a fold has no member, as what was learnt is no number, absurd or "
+    )
+    assert told.endswith("cell-0 (2010, 2011, 2012).")
+
+
 def test_of_a_run_of_before_this_was_kept_nothing_is_told(design, tmp_path, monkeypatch):
     data = _without(make_dataset(cells=1), 0, bend=[2010, 2011, 2012, 2013])
     run = _trained(design(data=data), tmp_path / "runs")
@@ -114,7 +141,7 @@ def test_a_member_that_diverged_alone_is_told(design, tmp_path, capfd):
     assert (trials.loc[sorted(members), "chosen"]).all()
     (told,) = run.lack()
     assert told.startswith(
-        "y, bend: in 1 of 2 partitions a fold has no member, as what was learnt is no number, or absurd"
+        "y, bend: in 1 of 2 partitions a fold has no member, as what was learnt is no number, absurd or unfinished"
     )
     assert told.endswith(f"cell-0 ({', '.join(sorted(lost))}).")
     reasons = run.verdicts().set_index(["partition", "output"])["reason"]
