@@ -85,6 +85,11 @@ class StagedRows:
         """int64, shape (n_cells + 1,): the rows of the cell at staged position p are row_start[p]:row_start[p + 1]."""
         return self._array("row_start")
 
+    @property
+    def cells_with_rows(self) -> NDArray[np.int32]:
+        """Numbers of the cells that have a row."""
+        return self.cell_at[np.diff(self.row_start) > 0]
+
     @cached_property
     def cell_at(self) -> NDArray[np.int32]:
         """int32, shape (n_cells,): the dataset's cell at each staged position."""

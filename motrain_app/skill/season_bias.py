@@ -1,8 +1,9 @@
 """Whether biases of seasons cancel over the year: of two seasons, or of one and all others together.
 
-The interval of a season's bias is that of a mean over season-years, each of which counts as one draw: however long
-errors last within a season, another year's are independent of them. A season needs five of them. A bias that one season
-has, and the three others balance, may be too small to be told in any of these alone.
+The interval of a season's bias is that of a mean over season-years, each of which is one draw: however long errors last
+within a season, another year's are independent of them. Years with few rows count for less, as (Σw)²/Σw² in place of
+their number. A season needs five of them, worth four. A bias that one season has, and the three others balance, may be
+too small to be told in any of these alone.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ __all__ = ["CHANCE", "PARTS", "SeasonBias", "cancels", "opposite_parts", "season
 
 PARTS = (*SEASONS, *("the other seasons" for _ in SEASONS))  # of a year: each season, then all but each
 _PAIRS = np.array([*combinations(range(len(SEASONS)), 2), *((s, s + len(SEASONS)) for s in range(len(SEASONS)))])
-_MIN_YEARS = 5
+_MIN_YEARS, _MIN_WORTH = 5, 4.0
 CHANCE = 2 * len(_PAIRS) * 0.025**2  # that two parts seem to have biases of opposite sign, where none has one
 _SHARE = 0.5  # of a season's bias, below which that of the year hides it
 
@@ -35,7 +36,7 @@ class SeasonBias:
     ----------
     value, low, high
         Bias and its 95 % interval; shape (..., 8), see `PARTS`. NaN without a row, and in low and high where a season
-        has rows in under five years.
+        has rows in under five years, or in years so uneven that they are worth under four.
     """
 
     value: FloatArray
@@ -57,6 +58,9 @@ def season_bias(error: FloatArray, weight: FloatArray, season: NDArray[np.intege
     ----------
     Cochran, W. G. (1977): Sampling Techniques, 3rd ed., Wiley, section 6.3 (the variance of a ratio, here of clusters).
 
+    Satterthwaite, F. E. (1946): An approximate distribution of estimates of variance components. Biometrics Bulletin 2,
+    110–114, doi:10.2307/3002019 (of several seasons together).
+
     Examples
     --------
     >>> import numpy as np
@@ -71,16 +75,19 @@ def season_bias(error: FloatArray, weight: FloatArray, season: NDArray[np.intege
     years, total, sums = (weight > 0).astype(np.float64) @ of_season, weight @ of_season, error @ of_season
     mean = np.nan_to_num(divide(sums, total))
     departure = np.where(weight > 0, error - mean[..., season] * weight, 0.0)
-    square = departure**2 @ of_season * years / np.maximum(years - 1, 1)
+    worth = np.nan_to_num(divide(total**2, weight**2 @ of_season))
+    free = np.maximum(worth - 1, 1)  # degrees of freedom, where there is an interval
+    square = departure**2 @ of_season * (1 + 1 / free)
     others = 1 - np.eye(len(SEASONS))
 
     def with_others(of_seasons: FloatArray) -> FloatArray:
         return np.concatenate([of_seasons, of_seasons @ others], axis=-1)
 
-    whole, draws = with_others(total), with_others(np.maximum(years - 1, 0))
-    few = with_others(((years > 0) & (years < _MIN_YEARS)).astype(np.float64)) > 0
-    value, spread = divide(with_others(sums), whole), divide(np.sqrt(with_others(square)), whole)
-    half = np.where(few, np.nan, stdtrit(np.maximum(draws, 1), 0.975) * spread)
+    whole, of_all = with_others(total), with_others(square)
+    draws = divide(of_all**2, with_others(square**2 / free))
+    few = with_others(((years > 0) & ((years < _MIN_YEARS) | (worth < _MIN_WORTH))).astype(np.float64)) > 0
+    value, spread = divide(with_others(sums), whole), divide(np.sqrt(of_all), whole)
+    half = np.where(few, np.nan, stdtrit(np.maximum(np.nan_to_num(draws), 1), 0.975) * spread)
     return SeasonBias(value, value - half, value + half)
 
 

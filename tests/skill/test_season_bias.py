@@ -81,3 +81,18 @@ def test_under_five_years_a_season_has_no_interval_and_without_a_row_no_bias():
     np.testing.assert_array_equal(np.isnan(found.value), [False, True, *[False] * 6])
     few = [True, True, False, False, False, True, True, True]  # and what the first season is part of
     np.testing.assert_array_equal(np.isnan(found.low), few)
+
+
+def test_years_of_few_rows_are_no_draws_like_the_others():
+    """As many days each, or three in one year of five: intervals keep their level; with more such years there is none."""
+    rng = np.random.default_rng(6)
+    for rows in ([90, 90, 90, 90, 3], [30, 90, 60, 10, 90, 90]):
+        weight = np.repeat(np.array(rows, float), 4)
+        season = np.tile(np.arange(4), len(rows))
+        bias = rng.standard_normal((2000, len(weight)))  # of a year, whatever its number of rows
+        found = season_bias(bias * weight, np.broadcast_to(weight, bias.shape), season)
+        covered = ((found.low < 0) & (found.high > 0)).mean(axis=0)
+        assert (covered > 0.93).all()
+        assert cancels(found, (bias * weight).sum(axis=1) / weight.sum()).mean() < 1.5 * CHANCE
+    weight = np.repeat([90.0, 90.0, 3.0, 3.0, 3.0], 4)
+    assert np.isnan(season_bias(weight, weight, np.tile(np.arange(4), 5)).low).all()

@@ -19,23 +19,19 @@ from motrain_app.runs.judging import REPLICATES
 from motrain_app.runs.plan import Plan
 from motrain_app.runs.staged_rows import StagedRows
 from motrain_app.runs.store import PartitionRow
-from motrain_app.skill import Moments, bootstrap, get_metric, loss_difference, rmse_change
+from motrain_app.skill import Moments, bias, bootstrap, get_metric, loss_difference, rmse, rmse_change
 
 if TYPE_CHECKING:
     from motrain_app.runs.run import Run
 
 MOST = 50  # partitions: 2,500 pairs are as many as a person can look at
 NEIGHBOURS = 9  # that are taken with one that is named
-# What is said of each pair: what it is called, what it is, and what a number of it is multiplied by.
 _SAID = {
-    "rmse": (get_metric("rmse").function, "root-mean-square error out-of-fold", 1),
-    "r2_pooled": (
-        get_metric("r2_pooled").function,
-        "1 − MSE / variance of the observations, pooled over space and time",
-        1,
-    ),
-    "change": (rmse_change, "change of the RMSE to that of the partition's own operator, per cent", 100),
+    "rmse": "root-mean-square error out-of-fold",
+    "r2_pooled": "1 − MSE / variance of the observations, pooled over space and time",
+    "change": "change of the RMSE to that of the partition's own operator, per cent",
 }
+_SCORES = [get_metric(name).function for name in ("rmse", "r2_pooled")]
 
 
 def cross_operators(run: "Run", partitions: str | Sequence[str] | None = None) -> xr.Dataset:
@@ -55,8 +51,8 @@ def cross_operators(run: "Run", partitions: str | Sequence[str] | None = None) -
     xarray.Dataset
         Over (operator, partition, output): rmse in the output's unit; r2_pooled, 1 − MSE / variance of observations;
         change of the RMSE to that of the partition's own operator in per cent, positive where the partition's own is
-        better. Each has a 95 % interval beside it (rmse_low, rmse_high, …), all by the blocks that the paired change
-        needs; n are the rows, which both operators predict.
+        better. Each has a 95 % interval beside it (rmse_low, rmse_high, …); n are the rows, which both operators
+        predict.
 
     Raises
     ------
@@ -78,7 +74,8 @@ def cross_operators(run: "Run", partitions: str | Sequence[str] | None = None) -
         inputs = read_withheld(staged, rows.key, folds)
         fold = folds.fold_of_atom[folds.atom_of_time[rows.key % len(plan.time)]].astype(np.int16)
         for other, operator in enumerate(operators):
-            predicted = operator(inputs, fold) - plan.output_offset[:, None]
+            # Its own as they are kept: without the rounding of computing them anew.
+            predicted = rows.predicted if other == place else operator(inputs, fold) - plan.output_offset[:, None]
             both = PairedRows(rows.observed, predicted, rows.predicted, rows.key % len(plan.time))
             daily = PairedErrors(plan.time, run.design.seed, plan.output_offset).daily(both)
             for output in range(len(plan.outputs)):
@@ -96,11 +93,14 @@ def _judged(daily: Moments, seed: int) -> dict[str, float]:
     daily = with_rows(daily)
     if not daily.shape[0]:
         return {}
-    functions, _, factors = zip(*_SAID.values(), strict=True)
-    deciding = [rmse_change, loss_difference]
-    result = bootstrap(daily, functions, length_from=deciding, replicates=REPLICATES, rng=seed)
-    ends = np.stack([result.value, result.low, result.high], axis=1) * np.array(factors)[:, None]
-    return dict(zip(_names(), ends.ravel().tolist(), strict=True)) | {"n": int(daily.merged().n)}
+    # Errors that two operators share last longer than what tells these apart: each has blocks of its own length.
+    scores = bootstrap(daily, _SCORES, length_from=[bias, rmse], replicates=REPLICATES, rng=seed)
+    change = bootstrap(daily, [rmse_change, loss_difference], replicates=REPLICATES, rng=seed)
+    ends = [
+        np.stack([found.value[:n], found.low[:n], found.high[:n]], axis=1) * factor
+        for found, n, factor in ((scores, len(_SCORES), 1), (change, 1, 100))
+    ]
+    return dict(zip(_names(), np.concatenate(ends).ravel().tolist(), strict=True)) | {"n": int(daily.merged().n)}
 
 
 def _nearest(withheld: Withheld, name: str) -> list[str]:
@@ -149,7 +149,7 @@ def _of_partition(folder: RunFolder, row: PartitionRow, plan: Plan) -> Predict:
 
 def _as_dataset(found: dict[str, NDArray[np.generic]], names: list[str], withheld: Withheld) -> xr.Dataset:
     dims = ("operator", "partition", "output")
-    said = {name: long_name for name, (_, long_name, _) in _SAID.items()} | {"n": "rows"}
+    said = _SAID | {"n": "rows"}
     for name in _SAID:
         said |= {f"{name}_low": f"lower end of the 95 % interval of {name}"}
         said |= {f"{name}_high": f"upper end of the 95 % interval of {name}"}

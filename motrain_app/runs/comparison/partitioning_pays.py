@@ -11,12 +11,13 @@ from motrain_app.operators import Variable
 from motrain_app.runs.comparison.crossing import predict_by_members, predict_withheld
 from motrain_app.runs.comparison.one_for_all import OneForAll, Train, fit_for_all, folds_of, one_for_all, ridge_like
 from motrain_app.runs.comparison.paired import PairedErrors, PairedRows, RowWeights, stack_changes
-from motrain_app.runs.comparison.paying import MAX_ROWS, Payoff, Verdict
+from motrain_app.runs.comparison.paying import MAX_ROWS, Payoff, Verdict, payoffs_of
 from motrain_app.runs.comparison.random_partitions import Control, judge_random_partitions
 from motrain_app.runs.comparison.run_comparison import Change, change_frame
 from motrain_app.runs.comparison.withheld import Withheld
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
+from motrain_app.runs.staged_rows import StagedRows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,12 +68,7 @@ class PartitioningPays:
     @property
     def payoffs(self) -> tuple[Payoff, ...]:
         """The change over all partitions in words, one an output."""
-        one, wins = self.pooled, (self.by_partition.value < 0).sum(axis=0)
-        numbers = (values.tolist() for values in (one.value, one.low, one.high, one.n, wins, one.p))
-        return tuple(
-            Payoff(output.name, change, low, high, n, won, len(self.partitions), p)
-            for output, change, low, high, n, won, p in zip(self.outputs, *numbers, strict=True)
-        )
+        return payoffs_of(self.outputs, self.pooled, self.by_partition)
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:
@@ -228,13 +224,16 @@ def try_random_partitions(run: "Run", *, draws: int | None = None, one: OneForAl
 
 def why_none_at_random(run: "Run") -> str:
     """Say why partitions of a run are not held against random ones unless that is asked for; empty where they are."""
-    withheld = Withheld(RunFolder(run.path))
+    folder = RunFolder(run.path)
+    withheld = Withheld(folder)
     plan = withheld.plan
     if withheld.waiting:
         return "partitions are still to be trained"
     if withheld.trainable == 1:
         return "one partition alone cannot be dealt in another way"
-    if np.bincount(plan.region_of_cell[plan.region_of_cell >= 0]).max() == 1:
+    region = plan.region_of_cell[StagedRows(folder.staged()).cells_with_rows]
+    cells = np.bincount(region[region >= 0])
+    if np.count_nonzero(cells) > 1 and cells.max() == 1:
         return "cells can only be dealt in one way where each region is one"
     if DRAWS * plan.n_partitions * len(plan.outputs) > FITS_AT_MOST:
         return "that takes minutes for so many partitions; run.pays(control=39) does it"

@@ -1,14 +1,15 @@
 """Whether partitioning pays: a run beside one operator for all, trained on the same in the same way."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from motrain_app.design import Design, DesignError
+from motrain_app.operators import Variable
 from motrain_app.runs.comparison.comparing import compare_runs
 from motrain_app.runs.comparison.equal_rows import has_equal_rows
-from motrain_app.runs.comparison.run_comparison import change_words
+from motrain_app.runs.comparison.run_comparison import Change, change_words
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.siblings import runs_on
@@ -34,7 +35,7 @@ class Payoff:
     n
         Rows.
     wins, partitions
-        In how many of the partitions the RMSE is the lower one.
+        In how many of the partitions that have such rows the RMSE is the lower one.
     p
         Of no difference in mean squared error, two-sided; NaN without an interval.
     """
@@ -69,7 +70,7 @@ class Payoff:
         verdict = verdict or self.verdict
         subject = f"Whether partitioning pays{of} cannot be told"
         subject = subject if verdict == "cannot be told" else f"Partitioning {verdict}{of}"
-        return f"{subject}: {change_words(self.change, self.low, self.high)}."
+        return f"{subject}: {change_words(self.change, self.low, self.high) if self.n else 'no common row'}."
 
 
 def pays(run: "Run", one_for_all: "Run") -> tuple[Payoff, ...]:
@@ -81,12 +82,15 @@ def pays(run: "Run", one_for_all: "Run") -> tuple[Payoff, ...]:
         Where the two cannot be compared; see `motrain_app.runs.comparison.comparing.compare_runs`.
     """
     found = compare_runs(run, one_for_all)
-    pooled, partitions = found.pooled, len(found.partitions)
-    numbers = (values.tolist() for values in (pooled.value, pooled.low, pooled.high, pooled.n, found.wins, pooled.p))
-    return tuple(
-        Payoff(output.name, change, low, high, n, wins, partitions, p)
-        for output, change, low, high, n, wins, p in zip(found.outputs, *numbers, strict=True)
-    )
+    return payoffs_of(found.outputs, found.pooled, found.by_partition)
+
+
+def payoffs_of(outputs: Sequence[Variable], pooled: Change, by_partition: Change) -> tuple[Payoff, ...]:
+    """Return a payoff for each output, from the change over all partitions and that of each."""
+    wins, partitions = (by_partition.value < 0).sum(axis=0), (by_partition.n > 0).sum(axis=0)
+    columns = (pooled.value, pooled.low, pooled.high, pooled.n, wins, partitions, pooled.p)
+    numbers = zip(*(values.tolist() for values in columns), strict=True)
+    return tuple(Payoff(output.name, *of_output) for output, of_output in zip(outputs, numbers, strict=True))
 
 
 def find_one_for_all(

@@ -184,7 +184,7 @@ def judge_random_partitions(
         Where each partition holds one cell or time only, so that dealing changes nothing.
     """
     staged, plan = one.staged, withheld.plan
-    what, dealt = deal(plan, folds, staged.cell_at[np.diff(staged.row_start) > 0], draws=draws, seed=seed)
+    what, dealt = deal(plan, folds, staged.cells_with_rows, draws=draws, seed=seed)
     claims = Claims.of_plan(plan)
     ways = (claims, *dealt)
     coefficients = fit_dealt(

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 from motrain_app.design import Learner
 from motrain_app.runs import Run, RunError, create_run
@@ -50,13 +51,27 @@ def test_every_pair_is_judged_by_the_members_that_withheld_the_rows(run_of, data
             assert float(pair["rmse"]) == pytest.approx(alone["value"], rel=1e-5)
             assert float(pair["rmse_low"]) == pytest.approx(alone["low"], rel=0.05), "but for the length of blocks"
             assert float(pair["rmse_high"]) == pytest.approx(alone["high"], rel=0.05)
-            assert float(pair["change"]) == pytest.approx(0, abs=1e-3)
+            assert float(pair["change"]) == float(pair["change_low"]) == float(pair["change_high"]) == 0
     for name in ("rmse", "r2_pooled", "change"):
         assert (got[f"{name}_low"] <= got[name] + 1e-9).all()
         assert (got[name] <= got[f"{name}_high"] + 1e-9).all()
         assert got[f"{name}_low"].attrs["long_name"] == f"lower end of the 95 % interval of {name}"
     off = ~np.eye(4, dtype=bool)
     assert (got["change"].sel(output="y").values[off] > 1).all(), "each cell has a slope of its own"
+
+
+def test_intervals_of_errors_that_last_are_those_of_scores_however_short_lived_what_tells_operators_apart_is(
+    run_of, dataset
+):
+    data = dataset(cells=3, years=6)
+    lasting = lfilter([1.0], [1.0, -0.97], np.random.default_rng(5).standard_normal(data["y"].shape))
+    data["y"] = data["y"] + 3 * lasting
+    run = run_of(data=data)
+    got, own = run.cross().sel(output="y"), run.skill().query("metric == 'rmse' and output == 'y'")
+    width = (own["high"] - own["low"]).to_numpy()
+    for partition, of_score in zip(own["partition"], width.tolist(), strict=True):
+        matrix = got.sel(partition=partition)
+        assert (matrix["rmse_high"] - matrix["rmse_low"] > 0.8 * of_score).all()
 
 
 def test_rows_whose_fold_the_other_operator_lacks_have_no_prediction(run_of, dataset):

@@ -86,6 +86,35 @@ def test_why_there_is_no_control_is_told(run_of):
     assert run.pays(control=0).notes == (), "nobody wanted any"
 
 
+def test_cells_without_rows_are_none_that_could_be_dealt(run_of):
+    data = make_dataset(cells=4)
+    for name in ("y", "bend"):
+        data[name].values[[0, 2]] = np.nan
+    got = run_of(
+        data=data, regions=[box("south", 4, 38.5, 20, 40.6), the_rest()]
+    ).pays()  # two cells each, one of them empty
+    assert got.control is None
+    assert "can only be dealt in one way" in got.notes[-1]
+
+
+def test_times_are_dealt_where_there_is_one_cell_with_periods(run_of):
+    got = run_of(data=make_dataset(cells=1), regions=None, periods=SEASONS).pays()
+    assert got.control is not None
+    assert got.control.dealt == "times"
+    assert got.notes == ()
+
+
+def test_an_output_that_some_partitions_lack_counts_those_that_have_it(run_of):
+    data = make_dataset(cells=6)
+    west = data["lon"].values < 5.5
+    data["bend"].values[west] = np.nan
+    y, bend = run_of(data=data).pays(control=0).payoffs
+    assert (y.partitions, bend.partitions) == (2, 1)
+    data["bend"].values[:] = np.nan
+    (_, nothing) = run_of(data=data).pays(control=0).payoffs
+    assert nothing.sentence() == "Whether partitioning pays for bend cannot be told: no common row."
+
+
 @pytest.mark.parametrize(("high", "verdict"), [(-0.1, "pays"), (0.1, "cannot be told"), (np.nan, "cannot be told")])
 def test_partitioning_pays_where_it_does_so_beyond_random_partitions(run_of, monkeypatch, high, verdict):
     control = run_of().pays(control=2).control
