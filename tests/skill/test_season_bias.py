@@ -84,7 +84,7 @@ def test_under_five_years_a_season_has_no_interval_and_without_a_row_no_bias():
 
 
 def test_years_of_few_rows_are_no_draws_like_the_others():
-    """As many days each, or three in one year of five: intervals keep their level; with more such years there is none."""
+    """With three rows in one year of five intervals keep their level; with more such years there is none."""
     rng = np.random.default_rng(6)
     for rows in ([90, 90, 90, 90, 3], [30, 90, 60, 10, 90, 90]):
         weight = np.repeat(np.array(rows, float), 4)
