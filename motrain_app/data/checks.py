@@ -191,12 +191,12 @@ def _check_values(name: str, variable: xr.Variable, tally: Tally) -> Iterator[Pr
 def _check_sentinels(name: str, variable: xr.Variable, tally: Tally) -> Iterator[Problem]:
     for sentinel in find_sentinels(tally):
         value: Any = int(sentinel.value) if variable.dtype.kind in "iu" else sentinel.value
+        often = "once" if sentinel.count == 1 else f"{sentinel.count:,} times"
         yield Problem(
             "warning",
             "undeclared_sentinel",
-            f"The value {_text(sentinel.value, variable)} occurs {sentinel.count:,} times, far outside "
-            "all others: "
-            "it probably means missing",
+            f"The value {_text(sentinel.value, variable)} occurs {often}, "
+            "far outside all others: it probably means missing",
             where=shorten(name),
             count=sentinel.count,
             remedy="Declare it missing.",

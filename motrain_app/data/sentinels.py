@@ -18,6 +18,7 @@ _CUSTOMARY = (
 # A customary value must lie this many times the range of all others away from them, any other value many
 # times.
 _FAR, _ZERO_FAR, _VERY_FAR = 0.5, 1.5, 10.0
+_ABSURD = 1e4  # so many times the range of all others away, once is enough: it would decide every fit alone
 _FEWEST_REPEATS_CUSTOMARY, _FEWEST_REPEATS = 2, 3
 
 
@@ -30,7 +31,7 @@ class Sentinel:
 
 
 def find_sentinels(tally: Tally) -> list[Sentinel]:
-    """Exact values that are repeated and isolated far outside all others.
+    """Exact values that are isolated far outside all others, and repeated, or absurdly far.
 
     Examples
     --------
@@ -49,13 +50,14 @@ def find_sentinels(tally: Tally) -> list[Sentinel]:
         return []
     bottom, top = rest_low[0][0], rest_high[0][0]
     extent = max(top - bottom, abs(bottom) * 1e-6, abs(top) * 1e-6)
-    found = [
-        Sentinel(value, count)
-        for value, count in (*suspects_low, *suspects_high)
-        if count >= _FEWEST_REPEATS_CUSTOMARY
-        and max(bottom - value, value - top) > (_ZERO_FAR if value == 0 else _FAR) * extent
-        and bottom < top
-    ]
+
+    def is_far(value: float, count: int) -> bool:
+        far = _ZERO_FAR if value == 0 else _FAR
+        far = far if count >= _FEWEST_REPEATS_CUSTOMARY else _ABSURD
+        return bottom < top and max(bottom - value, value - top) > far * extent
+
+    suspects = (*suspects_low, *suspects_high)
+    found = [Sentinel(value, count) for value, count in suspects if is_far(value, count)]
     return found + _isolated(rest_low, top) + _isolated(rest_high, bottom)
 
 
@@ -77,5 +79,5 @@ def _isolated(ends: list[tuple[float, int]], other_end: float) -> list[Sentinel]
         return []  # so few distinct values are classes
     (value, count), (neighbour, _) = ends[0], ends[1]
     extent = abs(neighbour - other_end)
-    repeated = count >= _FEWEST_REPEATS and value != 0
-    return [Sentinel(value, count)] if repeated and abs(value - neighbour) > _VERY_FAR * extent > 0 else []
+    far = _VERY_FAR if count >= _FEWEST_REPEATS else _ABSURD
+    return [Sentinel(value, count)] if value != 0 and abs(value - neighbour) > far * extent > 0 else []

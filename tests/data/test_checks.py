@@ -66,6 +66,14 @@ class TestSentinels:
         values[2, 5:10] = -12345.678
         assert found(dataset(values))["undeclared_sentinel"].count == 5
 
+    @pytest.mark.parametrize("value", [1e30, -3.7e12, 1e39])
+    def test_one_value_that_would_decide_every_fit_is_found(self, value: float) -> None:
+        values = good()
+        values[1, 3] = value
+        problem = found(dataset(values))["undeclared_sentinel"]
+        assert problem.count == 1
+        assert "occurs once, far outside all others" in problem.what
+
     def test_a_sentinel_in_whole_numbers_is_a_whole_number(self) -> None:
         values = (good() * 10).astype(np.int32)
         values[0, :7] = -9999
