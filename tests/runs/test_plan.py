@@ -92,6 +92,12 @@ def test_more_candidates_than_a_workers_memory_holds_are_refused_before_anything
         planned(dataset(), learner=Learner("network", {"search": wide, "hidden": [8, 8]}))
 
 
+@pytest.mark.parametrize("hidden", [[10**6, 10**6], [10**9, 10**9], [10**9] * 7])
+def test_networks_of_more_bytes_than_a_number_holds_are_refused_like_any_that_is_too_large(planned, dataset, hidden):
+    with pytest.raises(RunError, match=r"need [\d,]+\.\d GB"):
+        planned(dataset(), learner=Learner("network", {"hidden": hidden}))
+
+
 def test_forests_that_no_worker_holds_are_refused_and_smaller_ones_make_smaller_blocks(planned, dataset):
     data = dataset(cells=96)
     with pytest.raises(RunError, match=r"has \d+ rows; its 4 members need \d+\.\d GB .* fewer or shallower trees"):
