@@ -17,6 +17,7 @@ from distributed import KilledWorker, wait
 from distributed.client import FutureCancelledError
 
 from motrain_app.data import fingerprint, open_dataset
+from motrain_app.design import DesignError
 from motrain_app.learning import resolve_learner
 from motrain_app.learning.registering import Registered
 from motrain_app.runs.cluster import Cluster
@@ -236,7 +237,9 @@ class Driver:
             ) from None
         elif error is not None:
             self._log(task, error)
-            self._retry(task, f"Training it raised {type(error).__name__}: {error}", deadly=False)
+            told = isinstance(error, DesignError | RunError)  # in words that are for whoever made the design
+            words = str(error) if told else f"Training it raised {type(error).__name__}: {error}"
+            self._retry(task, words, deadly=False)
         else:
             outcome: Outcome = future.result()
             if outcome.file is not None:

@@ -125,6 +125,20 @@ def test_of_a_run_of_before_this_was_kept_nothing_is_told(design, tmp_path, monk
 
 
 @pytest.mark.slow
+def test_a_partition_that_the_design_does_not_fit_is_told_in_its_own_words(design, tmp_path):
+    pytest.importorskip("tensorflow", reason="the network needs TensorFlow")
+    data = make_dataset(cells=2)
+    data[["y", "bend"]] = data[["y", "bend"]] + 100
+    data["y"].values[0, 3] = -1.0
+    weighted = Learner("network", {**NETWORK.options, "emphasis": 1.0, "emphasis_power": 0.5})
+    folder = create_run(design(data=data, learner=weighted), tmp_path / "runs")
+    assert drive_here(folder) == "done"
+    run = Run.open(folder.path)
+    assert list(run.failures) == ["cell-0"]
+    assert run.failures["cell-0"].startswith("1 observed values are negative")
+
+
+@pytest.mark.slow
 def test_a_member_that_diverged_alone_is_told(design, tmp_path, capfd):
     pytest.importorskip("tensorflow", reason="the network needs TensorFlow")
     data = make_dataset(cells=2, years=6, step=12)
