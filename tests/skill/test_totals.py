@@ -9,15 +9,17 @@ from motrain_app.skill import (
     BestBaselines,
     Piece,
     Totals,
+    bias,
     bootstrap,
     get_metric,
     metric_names,
     moments,
     moments_by_group,
     mse_difference,
+    rmse,
     score_outputs,
+    skill,
 )
-from motrain_app.skill.metrics import bias, rmse, skill
 
 METRICS = (*metric_names(), "r_pooled", "skill_over_mean")
 AT = {name: index for index, name in enumerate(METRICS)}

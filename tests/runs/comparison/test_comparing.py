@@ -295,12 +295,8 @@ def test_a_cell_counts_by_its_area_however_few_of_its_rows_are_common(tmp_path, 
         errors = [np.array([rows[key][1] - rows[key][0] for key in common]) for rows in (mine, theirs)]
         mse = [[np.mean(error[cell == one] ** 2) for one in range(4)] for error in errors]
         rmse, other_rmse = np.sqrt(np.average(mse, weights=area, axis=1))
-        for one, other in (
-            (found.pooled.rmse, found.pooled.other_rmse),
-            (turned.pooled.other_rmse, turned.pooled.rmse),
-        ):
-            assert one[number] == pytest.approx(rmse, rel=1e-6)
-            assert other[number] == pytest.approx(other_rmse, rel=1e-6)
+        for change, ends in ((found.pooled, (rmse, other_rmse)), (turned.pooled, (other_rmse, rmse))):
+            assert (change.rmse[number], change.other_rmse[number]) == pytest.approx(ends, rel=1e-6)
         assert found.pooled.value[number] == pytest.approx(100 * (rmse / other_rmse - 1), abs=1e-4)
         for one, end, other_end in (("value", "value", "value"), ("low", "low", "high"), ("high", "high", "low")):
             there, back = getattr(found.pooled, end)[number], getattr(turned.pooled, other_end)[number]
