@@ -84,7 +84,8 @@ def test_a_cell_counts_by_its_area_also_where_one_operator_for_all_lacks_most_of
         cell = np.array([cell for cell, _ in common])
         assert (cell == 0).sum() < 0.5 * sum(cell == 0 for cell, _ in mine)
         errors = [np.array([rows[key] for key in common]) for rows in (mine, theirs)]
-        rmse = np.sqrt([np.mean([np.mean(error[cell == one] ** 2) for one in range(4)]) for error in errors])
+        mse = [[np.mean(error[cell == one] ** 2) for one in range(4)] for error in errors]
+        rmse = np.sqrt(np.average(mse, weights=np.cos(np.deg2rad(data["lat"].values)), axis=1))
         for change in (got.pooled, got.control.own):
             assert (change.rmse[number], change.other_rmse[number]) == pytest.approx(tuple(rmse), rel=1e-5)
             assert change.n[number] == len(common)
