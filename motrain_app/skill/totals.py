@@ -18,7 +18,7 @@ from motrain_app.skill.moments import FloatArray
 from motrain_app.skill.pieces import OfOutput, Piece, Units, outputs_of
 from motrain_app.skill.registry import Metric, get_metric
 from motrain_app.skill.scores import Scores, unpack_scores
-from motrain_app.skill.series import BEST, Kind, Observed, series_of
+from motrain_app.skill.series import Kind, Observed, series_of
 from motrain_app.skill.summing import moments_by_group
 from motrain_app.skill.total_scores import TotalSums, score_total
 
@@ -100,12 +100,8 @@ class Totals:
         series = series_of(self._metrics, truth, predicted, within)
         for kind, (first, second) in series.items():
             sums.daily(kind).add(slots, first, second, weight=weight(first, second))
-        for name in {
-            *([BEST] if len(others) else []),
-            *(metric.over for metric in self._metrics if metric.over in self._baselines),
-        }:
-            against = others[self._baselines.index(name)] if name else reference
-            sums.daily(("values", name)).add(slots, observed, predicted, baseline=against, weight=weight(against))
+        for name, one in zip(self._baselines, others, strict=True):
+            sums.daily(("values", name)).add(slots, observed, predicted, baseline=one, weight=weight(one))
         if any(metric.of == "days" for metric in self._metrics):
             sums.unweighted.add(slots, observed, predicted)
         self._score_cells(sums.of_cells, series, units)
@@ -118,7 +114,7 @@ class Totals:
                 sums.best_daily(kind).add(slots, first, second, baseline=beside, weight=weight(first, second))
         kept = np.flatnonzero(np.isin(units.numbers(len(self._area)), self._sampled[output])[units.of_row])
         if len(kept):
-            columns = [observed, predicted, reference, np.full(len(rows), np.nan) if within is None else within]
+            columns = [observed, predicted, np.full(len(rows), np.nan) if within is None else within, *others]
             sums.sample.append((np.stack(columns)[:, kept], time[kept], piece.cell[rows][kept], group[kept]))
 
     def _score_cells(

@@ -190,6 +190,30 @@ def test_the_pieces_in_which_rows_come_do_not_matter():
     np.testing.assert_allclose(one.pack(), many.pack(), rtol=1e-6, atol=1e-9)
 
 
+def test_of_one_cell_the_total_has_the_intervals_of_its_partition():
+    """Its errors forget within days; those of a baseline last for weeks, which blocks of days are to hold."""
+    rng = np.random.default_rng(6)
+    piece = rows(1, gaps=False)
+    observed, predicted = (285 + 5 * rng.standard_normal((1, len(piece.time))) for _ in range(2))
+    slow = np.convolve(rng.standard_normal(len(TIME) + 59), np.ones(60) / 8, "valid")
+    slow = slow[(piece.time - TIME[0]).astype(int)]
+    baselines = np.stack([np.full(observed.shape, 285.0), observed + 20 * slow, observed + 30 * slow])
+    baselines[2, 0, ::3] = np.nan
+    names = ("mean", "slow", "gappy")
+    metrics = (*metric_names(), "skill_over_mean", "skill_over_slow", "skill_over_gappy")
+    metrics = tuple(name for name in metrics if name not in ("coverage", "n_effective"))
+    piece = Piece(observed, predicted, baselines, piece.time, piece.cell, piece.group)
+    options = {"metrics": metrics, "key": 3, "replicates": 300}
+    expected = score_outputs(observed, predicted, dict(zip(names, baselines, strict=True)), piece.time, **options)
+    scores = total(piece, baselines=names, **options)
+    assert expected.block_days[0] > 20
+    np.testing.assert_allclose(scores.block_days[0], expected.block_days)
+    np.testing.assert_allclose(scores.blocks[0], expected.blocks)
+    for name in ("value", "low", "high"):
+        np.testing.assert_allclose(getattr(scores, name)[0], getattr(expected, name), rtol=1e-5, atol=1e-8)
+    np.testing.assert_allclose(scores.p[0], expected.p, rtol=1e-3, atol=1e-12)
+
+
 def test_groups_are_scored_by_their_own_rows():
     piece = rows()
     season = (piece.time.astype("datetime64[M]").astype(int) + 1) % 12 // 3
@@ -233,9 +257,9 @@ def test_every_group_has_cells_for_the_intervals_of_its_medians():
     assert (scores.low < scores.value).all()
     assert (scores.value < scores.high).all()
     few = take(piece, group == 1)
-    alone = score_outputs(
-        few.observed, few.predicted, {}, few.time, cell=few.cell, metrics=names, key=0, replicates=100
-    )  # fmt: skip
+    beside = dict(zip(BASELINES, few.baselines, strict=True))
+    options = {"metrics": names, "key": 0, "replicates": 100}
+    alone = score_outputs(few.observed, few.predicted, beside, few.time, cell=few.cell, **options)
     np.testing.assert_allclose(scores.low[1], alone.low, rtol=1e-6)
     np.testing.assert_allclose(scores.high[1], alone.high, rtol=1e-6)
 
