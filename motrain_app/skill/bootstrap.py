@@ -35,7 +35,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, stdtr, stdtrit
 
-from motrain_app.skill.block_length import block_length
+from motrain_app.skill.block_length import BlockLength, block_length
 from motrain_app.skill.blocks import Draws, bootstrap_moments, group_blocks, influence, time_blocks
 from motrain_app.skill.moments import FloatArray, Moments
 from motrain_app.skill.registry import Score
@@ -47,6 +47,7 @@ __all__ = [
     "bootstrap_groups",
     "bootstrap_interval",
     "bootstrap_p",
+    "influences",
     "widening",
 ]
 
@@ -203,6 +204,7 @@ def bootstrap(
     statistics: Sequence[Score],
     *,
     length_from: Sequence[Score] | None = None,
+    length: BlockLength | None = None,
     replicates: int = 1000,
     level: float = 0.95,
     rng: Draws,
@@ -220,6 +222,8 @@ def bootstrap(
         Functions of `Moments`: metrics, or those of `motrain_app.skill.comparison`.
     length_from
         Statistics whose influence sets the length of the blocks and the widening; by default `statistics`.
+    length
+        The length itself, where it is known from more than these moments.
     replicates
         Number of replicates.
     level
@@ -248,8 +252,9 @@ def bootstrap(
     # Nothing to resample; nor where a prediction is infinite, in whatever replicate it may fall.
     if total.weight == 0 or not np.isfinite(total.sums).all():
         return Intervals(value, low, high, np.nan, 0.0, p)
-    deciding = statistics if length_from is None else length_from
-    length = block_length(influence(total, daily, deciding), daily.weight > 0)
+    if length is None:
+        deciding = statistics if length_from is None else length_from
+        length = block_length(influence(total, daily, deciding), daily.weight > 0)
     blocks = time_blocks(daily, days=float(length.days.max()))
     effective = float(blocks.effective)
     if statistics and effective >= MIN_BLOCKS:
@@ -259,6 +264,12 @@ def bootstrap(
         low, high = bootstrap_interval(values, blocks=effective, missing=missing, level=level)
         p = bootstrap_p(value, values, blocks=effective, missing=missing)
     return Intervals(value, low, high, blocks.days, effective, p)
+
+
+def influences(daily: Moments, statistics: Sequence[Score]) -> FloatArray:
+    """Return what each day adds to statistics, [statistics, days], from which `block_length` follows."""
+    total = daily.merged()
+    return influence(total, daily.rebased(total.shift[..., None]), statistics)
 
 
 def bootstrap_groups(

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from motrain_app.skill.bootstrap import Intervals, bootstrap
+from motrain_app.skill.block_length import BlockLength, block_length
+from motrain_app.skill.bootstrap import Intervals, bootstrap, influences
 from motrain_app.skill.comparison import loss_difference
 from motrain_app.skill.day_sums import DaySums
 from motrain_app.skill.medians import median_of_cells
@@ -41,8 +42,8 @@ class TotalSums:
     of_cells, of_cells_best
         Scores of each cell over time, of the prediction and of the best baseline.
     sample
-        Rows of some cells of each group: observed, predicted, best baseline and whether within the interval, [4, rows];
-        time, cell and group.
+        Rows of some cells of each group: observed, predicted, whether within the interval, and baselines,
+        [3 + baselines, rows]; time, cell and group.
     """
 
     n_days: int
@@ -90,6 +91,8 @@ def score_total(
     n_metrics, n_baselines = len(metrics), len(baselines)
     daily = {kind: one.of_group(group) for kind, one in sums.by_kind.items()}
     plain = daily.get(("values", None))
+    if best >= 0:
+        daily["values", BEST] = daily.get(("values", baselines[best]))
     value = np.array([_value(metric, daily, sums, sums.of_cells, group) for metric in metrics])
     if plain is not None and not np.isfinite(plain.sums).all():  # a median over cells would hide the infinite one
         value[[metric.temporal and metric.of != "ranks" for metric in metrics]] = np.nan
@@ -109,9 +112,10 @@ def score_total(
     p = np.full(n_baselines, np.nan)
     cut = _uncut()
     if replicates and plain is not None:
-        run = _Bootstrap(replicates, key)
-        cut = run.of_values(daily, metrics, baselines, best, low, high, p)
-        _intervals_of_cells(sums, group, metrics, value, low, high, replicates=replicates, key=key)
+        complete = [name for name, n in zip(baselines, sums.n_beside[:, group], strict=True) if n == plain.n.sum()]
+        run = _Bootstrap(replicates, key, _length(plain, [daily["values", name] for name in complete]))
+        cut = run.of_values(daily, metrics, baselines, complete, best, low, high, p)
+        _intervals_of_cells(sums, group, metrics, baselines, value, low, high, replicates=replicates, key=key)
     ends = [metric.interval(*one) for metric, *one in zip(metrics, value, low, high, strict=True)]
     low, high = np.array(ends).reshape(n_metrics, 2).T
     return Scores(
@@ -145,24 +149,42 @@ def _value(metric: Metric, daily: dict[Kind, Moments | None], sums: TotalSums, o
     return float(metric.function(found.merged()))
 
 
+@np.errstate(invalid="ignore")
+def _length(plain: Moments, beside: Sequence[Moments | None]) -> BlockLength | None:
+    """Return the length of blocks as a partition's scores have it; None where a prediction is infinite.
+
+    From the errors, their squares, and the loss differences to baselines without a gap, so that an interval does not
+    depend on which metrics were asked for.
+    """
+    if not np.isfinite(plain.sums).all():
+        return None
+    known = [one for one in beside if one is not None and np.isfinite(one.sums).all() and one.merged().baseline_mse > 0]
+    series = [influences(plain, [bias, rmse]), *(influences(one, [skill]) for one in known)]
+    return block_length(np.concatenate(series), plain.weight > 0)
+
+
 @dataclass(frozen=True, slots=True)
 class _Bootstrap:
+    """Draws blocks of days; `length` is that of all rows."""
+
     replicates: int
     key: int
+    length: BlockLength | None
 
     def __call__(
-        self, daily: Moments, statistics: Sequence[Callable[[Moments], FloatArray]], beside: bool
+        self, daily: Moments, statistics: Sequence[Callable[[Moments], FloatArray]], *, with_gaps: bool
     ) -> Intervals:
-        # Always from these, so that an interval does not depend on the other metrics that were asked for.
-        length_from = [bias, rmse, skill] if beside else [bias, rmse]
-        rng = np.random.default_rng(self.key)
-        return bootstrap(daily, statistics, length_from=length_from, replicates=self.replicates, rng=rng)
+        """Draw from the days of some moments; those beside a baseline with gaps have a length of their own."""
+        length = None if with_gaps else self.length
+        rng, own = np.random.default_rng(self.key), [bias, rmse, skill] if with_gaps else [bias, rmse]
+        return bootstrap(daily, statistics, length_from=own, length=length, replicates=self.replicates, rng=rng)
 
     def of_values(
         self,
         daily: dict[Kind, Moments | None],
         metrics: Sequence[Metric],
         baselines: Sequence[str],
+        complete: Sequence[str],
         best: int,
         low: FloatArray,
         high: FloatArray,
@@ -180,12 +202,12 @@ class _Bootstrap:
             moments = daily.get(kind)
             if moments is None:
                 continue
-            beside = kind[1] is not None
+            beside = baselines[best] if kind[1] == BEST else kind[1]
             statistics = [metrics[number].function for number in numbers] + ([loss_difference] if beside else [])
-            found = self(moments, statistics, beside)
+            found = self(moments, statistics, with_gaps=beside is not None and beside not in complete)
             low[numbers], high[numbers] = found.low[: len(numbers)], found.high[: len(numbers)]
-            if beside:
-                p[best if kind[1] == BEST else baselines.index(str(kind[1]))] = found.p[-1]
+            if beside is not None:
+                p[baselines.index(beside)] = found.p[-1]
             if kind == ("values", None):
                 cut = found
         return cut
@@ -200,6 +222,7 @@ def _intervals_of_cells(
     sums: TotalSums,
     group: int,
     metrics: Sequence[Metric],
+    baselines: Sequence[str],
     value: FloatArray,
     low: FloatArray,
     high: FloatArray,
@@ -216,8 +239,10 @@ def _intervals_of_cells(
     if not len(cell):
         return
     names = [metrics[number].name for number in temporal]
+    observed, predicted, within, *others = rows
+    beside = dict(zip(baselines, others, strict=True))  # they have a say in the length of the blocks
     found = score_outputs(
-        rows[0], rows[1], {}, time, metrics=names, key=key, cell=cell, within=rows[3], replicates=replicates
+        observed, predicted, beside, time, metrics=names, key=key, cell=cell, within=within, replicates=replicates
     )
     move = value[temporal] - found.value[0]
     low[temporal], high[temporal] = found.low[0] + move, found.high[0] + move

@@ -18,7 +18,7 @@ from motrain_app.skill.moments import FloatArray
 from motrain_app.skill.pieces import OfOutput, Piece, Units, outputs_of
 from motrain_app.skill.registry import Metric, get_metric
 from motrain_app.skill.scores import Scores, unpack_scores
-from motrain_app.skill.series import BEST, Kind, Observed, series_of
+from motrain_app.skill.series import Kind, Observed, series_of
 from motrain_app.skill.summing import moments_by_group
 from motrain_app.skill.total_scores import TotalSums, score_total
 
@@ -85,7 +85,7 @@ class Totals:
         sums = self._sums[output]
         observed, predicted = (values[output, rows].astype(np.float64) for values in (piece.observed, piece.predicted))
         time, group = piece.time[rows], piece.group[rows]
-        weight = (self._area[units.cell] / units.count)[units.of_row]
+        weight = partial(_weights, self._area[units.cell], units)
         best = self._best[group, output]
         others = piece.baselines[:, output, rows].astype(np.float64)
         reference = np.full(len(rows), np.nan)
@@ -99,13 +99,9 @@ class Totals:
         truth = Observed(observed, time, units.of_row)
         series = series_of(self._metrics, truth, predicted, within)
         for kind, (first, second) in series.items():
-            sums.daily(kind).add(slots, first, second, weight=weight)
-        for name in {
-            *([BEST] if len(others) else []),
-            *(metric.over for metric in self._metrics if metric.over in self._baselines),
-        }:
-            against = others[self._baselines.index(name)] if name else reference
-            sums.daily(("values", name)).add(slots, observed, predicted, baseline=against, weight=weight)
+            sums.daily(kind).add(slots, first, second, weight=weight(first, second))
+        for name, one in zip(self._baselines, others, strict=True):
+            sums.daily(("values", name)).add(slots, observed, predicted, baseline=one, weight=weight(one))
         if any(metric.of == "days" for metric in self._metrics):
             sums.unweighted.add(slots, observed, predicted)
         self._score_cells(sums.of_cells, series, units)
@@ -115,10 +111,10 @@ class Totals:
             for kind, (first, second) in of_best.items():
                 # The best baseline beside itself, so that its skill is 0.
                 beside = second if kind == ("values", None) else None
-                sums.best_daily(kind).add(slots, first, second, baseline=beside, weight=weight)
+                sums.best_daily(kind).add(slots, first, second, baseline=beside, weight=weight(first, second))
         kept = np.flatnonzero(np.isin(units.numbers(len(self._area)), self._sampled[output])[units.of_row])
         if len(kept):
-            columns = [observed, predicted, reference, np.full(len(rows), np.nan) if within is None else within]
+            columns = [observed, predicted, np.full(len(rows), np.nan) if within is None else within, *others]
             sums.sample.append((np.stack(columns)[:, kept], time[kept], piece.cell[rows][kept], group[kept]))
 
     def _score_cells(
@@ -170,3 +166,18 @@ class Totals:
         ]
         shape = (self._n_groups, len(self._sums), -1)
         return unpack_scores(np.array(found).reshape(shape), metrics=self._names, baselines=self._baselines)
+
+
+def _weights(area: FloatArray, units: Units, *series: FloatArray) -> FloatArray:
+    """Return what rows count, shape (rows): their unit's area over its rows without a gap in any of some series.
+
+    Parameters
+    ----------
+    area
+        Of each unit.
+    series
+        Shape (rows) each.
+    """
+    known = ~np.isnan(series).any(axis=0)
+    count = np.bincount(units.of_row, known, units.n)
+    return np.asarray((area / np.maximum(count, 1))[units.of_row])

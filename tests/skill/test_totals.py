@@ -5,7 +5,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from motrain_app.skill import BestBaselines, Piece, Totals, get_metric, metric_names, moments, score_outputs
+from motrain_app.skill import (
+    BestBaselines,
+    Piece,
+    Totals,
+    bias,
+    bootstrap,
+    get_metric,
+    metric_names,
+    moments,
+    moments_by_group,
+    mse_difference,
+    rmse,
+    score_outputs,
+    skill,
+)
 
 METRICS = (*metric_names(), "r_pooled", "skill_over_mean")
 AT = {name: index for index, name in enumerate(METRICS)}
@@ -76,6 +90,59 @@ def test_errors_are_area_weighted_means_over_cells_and_not_over_rows():
         assert scores.n[0, output] == scores.value[0, output, AT["n"]] == np.isfinite(error).sum()
 
 
+def test_of_a_baseline_with_gaps_cells_count_by_their_area_as_well():
+    """Also where it has few rows of a cell: in its skill, its p-value and interval, and in its own errors."""
+    piece, area = rows(), np.cos(np.deg2rad(np.arange(7) * 12.0))
+    gaps = np.random.default_rng(8).random(piece.baselines.shape) < np.linspace(0.95, 0.0, 7)[piece.cell]
+    piece = replace(piece, baselines=np.where(gaps, np.nan, piece.baselines))
+    metrics = ("rmse", "bias", "skill", "skill_over_mean", "skill_over_climatology")
+    scores = total(piece, area=area, metrics=metrics, n_pieces=3, replicates=300)
+    for output in range(2):
+        best = int(scores.baseline[0, output])
+        assert best == 1
+        for number, place in [(best, 2), (0, 3), (1, 4)]:
+            beside = piece.baselines[number, output] - piece.observed[output]
+            error = np.where(np.isnan(beside), np.nan, piece.predicted[output] - piece.observed[output])
+            beside = np.where(np.isnan(error), np.nan, beside)
+            mse = [np.average(cell_means(one**2, piece.cell), weights=area) for one in (error, beside)]
+            np.testing.assert_allclose(scores.value[0, output, place], 1 - mse[0] / mse[1], rtol=1e-10)
+            assert abs(1 - np.nanmean(error**2) / np.nanmean(beside**2) - scores.value[0, output, place]) > 0.01
+            low, high = scores.low[0, output, place], scores.high[0, output, place]
+            assert low < scores.value[0, output, place] < high
+        # Of the best baseline the errors themselves.
+        np.testing.assert_allclose(scores.baseline_value[0, output, 0], np.sqrt(mse[1]), rtol=1e-10)
+        bias = np.average(cell_means(beside, piece.cell), weights=area)
+        np.testing.assert_allclose(scores.baseline_value[0, output, 1], bias, rtol=1e-9)
+
+
+def test_the_interval_and_p_value_beside_a_baseline_with_gaps_are_those_of_rows_weighted_so():
+    piece = rows()
+    gaps = np.random.default_rng(8).random(piece.observed.shape) < np.linspace(0.95, 0.0, 7)[piece.cell]
+    piece = replace(piece, baselines=np.stack([np.where(gaps, np.nan, piece.baselines[1])]))
+    scores = total(piece, metrics=("skill",), baselines=("b",), replicates=300, key=2)
+    for output in range(2):
+        kept = np.flatnonzero(np.isfinite(piece.observed + piece.predicted + piece.baselines[0])[output])
+        cell, day = piece.cell[kept], (piece.time[kept] - TIME[0]).astype(int)
+        o, p, b = (values[output, kept] for values in (piece.observed, piece.predicted, piece.baselines[0]))
+        weight = (1 / np.bincount(cell))[cell]
+        daily = moments_by_group(o, p, day - day.min(), int(np.ptp(day)) + 1, baseline=b, weight=weight)
+        found = bootstrap(daily, [skill, mse_difference], length_from=[bias, rmse, skill], replicates=300, rng=2)
+        np.testing.assert_allclose(scores.low[0, output, 0], found.low[0], rtol=1e-6)
+        np.testing.assert_allclose(scores.high[0, output, 0], found.high[0], rtol=1e-6)
+        np.testing.assert_allclose(scores.p[0, 0, output], found.p[1], rtol=1e-4)
+
+
+def test_coverage_counts_cells_by_their_area_also_where_some_rows_have_no_interval():
+    piece, area, rng = rows(), np.arange(1.0, 8), np.random.default_rng(3)
+    within = (rng.random(piece.observed.shape) < np.linspace(0.5, 1, 7)[piece.cell]).astype(float)
+    within[rng.random(within.shape) < np.linspace(0.9, 0, 7)[piece.cell]] = np.nan
+    scores = total(replace(piece, within=within), area=area, metrics=("coverage",))
+    for output in range(2):
+        there = np.where(np.isfinite(piece.observed + piece.predicted), within, np.nan)[output]
+        expected = np.average(cell_means(there, piece.cell), weights=area)
+        np.testing.assert_allclose(scores.value[0, output, 0], expected, rtol=1e-12)
+
+
 def test_scores_over_time_are_medians_over_cells_and_a_pooled_one_is_named_so():
     piece = rows()
     scores = total(piece)
@@ -123,6 +190,30 @@ def test_the_pieces_in_which_rows_come_do_not_matter():
     np.testing.assert_allclose(one.pack(), many.pack(), rtol=1e-6, atol=1e-9)
 
 
+def test_of_one_cell_the_total_has_the_intervals_of_its_partition():
+    """Its errors forget within days; those of a baseline last for weeks, which blocks of days are to hold."""
+    rng = np.random.default_rng(6)
+    piece = rows(1, gaps=False)
+    observed, predicted = (285 + 5 * rng.standard_normal((1, len(piece.time))) for _ in range(2))
+    slow = np.convolve(rng.standard_normal(len(TIME) + 59), np.ones(60) / 8, "valid")
+    slow = slow[(piece.time - TIME[0]).astype(int)]
+    baselines = np.stack([np.full(observed.shape, 285.0), observed + 20 * slow, observed + 30 * slow])
+    baselines[2, 0, ::3] = np.nan
+    names = ("mean", "slow", "gappy")
+    metrics = (*metric_names(), "skill_over_mean", "skill_over_slow", "skill_over_gappy")
+    metrics = tuple(name for name in metrics if name not in ("coverage", "n_effective"))
+    piece = Piece(observed, predicted, baselines, piece.time, piece.cell, piece.group)
+    options = {"metrics": metrics, "key": 3, "replicates": 300}
+    expected = score_outputs(observed, predicted, dict(zip(names, baselines, strict=True)), piece.time, **options)
+    scores = total(piece, baselines=names, **options)
+    assert expected.block_days[0] > 20
+    np.testing.assert_allclose(scores.block_days[0], expected.block_days)
+    np.testing.assert_allclose(scores.blocks[0], expected.blocks)
+    for name in ("value", "low", "high"):
+        np.testing.assert_allclose(getattr(scores, name)[0], getattr(expected, name), rtol=1e-5, atol=1e-8)
+    np.testing.assert_allclose(scores.p[0], expected.p, rtol=1e-3, atol=1e-12)
+
+
 def test_groups_are_scored_by_their_own_rows():
     piece = rows()
     season = (piece.time.astype("datetime64[M]").astype(int) + 1) % 12 // 3
@@ -166,9 +257,9 @@ def test_every_group_has_cells_for_the_intervals_of_its_medians():
     assert (scores.low < scores.value).all()
     assert (scores.value < scores.high).all()
     few = take(piece, group == 1)
-    alone = score_outputs(
-        few.observed, few.predicted, {}, few.time, cell=few.cell, metrics=names, key=0, replicates=100
-    )  # fmt: skip
+    beside = dict(zip(BASELINES, few.baselines, strict=True))
+    options = {"metrics": names, "key": 0, "replicates": 100}
+    alone = score_outputs(few.observed, few.predicted, beside, few.time, cell=few.cell, **options)
     np.testing.assert_allclose(scores.low[1], alone.low, rtol=1e-6)
     np.testing.assert_allclose(scores.high[1], alone.high, rtol=1e-6)
 

@@ -4,7 +4,7 @@ Each row counts for both runs or for none, so that the interval is that of the p
 days are drawn with all their cells, for both runs the same. Test rows do not enter.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,12 +12,13 @@ import numpy as np
 from motrain_app.design import differences
 from motrain_app.operators import Variable
 from motrain_app.runs.comparison.common_axes import CommonAxes, match_axes
-from motrain_app.runs.comparison.paired import PairedErrors, PairedRows, RowWeights, stack_changes
+from motrain_app.runs.comparison.paired import PairedErrors, PairedPartition, PairedRows, RowWeights, judge_partitions
 from motrain_app.runs.comparison.paired_rows import Observations, pair_rows
-from motrain_app.runs.comparison.run_comparison import Change, RunComparison
+from motrain_app.runs.comparison.run_comparison import RunComparison
 from motrain_app.runs.comparison.withheld import Withheld
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
+from motrain_app.skill import cell_areas
 
 if TYPE_CHECKING:
     from motrain_app.runs.run import Run
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 def compare_runs(run: "Run", other: "Run", *, progress: Callable[[float], None] = lambda share: None) -> RunComparison:
     """Compare the out-of-fold errors of two runs on the rows (cell and time) that members of both withheld.
 
-    Partitions are read one block at a time, so that memory does not grow with their number. What is finished of each
+    Partitions are read one block at a time, so that memory does not grow with their number; twice, as a cell counts by
+    its area however many of its rows are common, and that is to be known first. What is finished of each
     run is compared; that there is more is told.
 
     Parameters
@@ -35,7 +37,7 @@ def compare_runs(run: "Run", other: "Run", *, progress: Callable[[float], None] 
         On the same observations. They may differ in partitions, folds, learner, inputs and filters, and in their files:
         rows are matched by place and time.
     progress
-        Called with the share of the first run's partitions done, 0 to 1.
+        Called with the share of the work done, 0 to 1.
 
     Raises
     ------
@@ -50,38 +52,53 @@ def compare_runs(run: "Run", other: "Run", *, progress: Callable[[float], None] 
     axes = match_axes(first.plan, second.plan, names)
     variables = tuple(first.plan.outputs[output] for output, _ in outputs)
     offset = first.plan.output_offset[[output for output, _ in outputs]]
-    observations = Observations(variables, offset)
-    judge, weights = PairedErrors(first.plan.time, run.design.seed, offset), RowWeights(first)
-    places = [output for output, _ in outputs]
-    partitions: list[str] = []
-    changes: list[Change] = []
-    done = 0
-    for block in first.blocks():
-        pairs = pair_rows([rows for _, rows in block], second, axes, outputs)
-        for (row, _), pair in zip(block, pairs, strict=True):
-            if pair is not None and observations.agree(pair):
-                cell, time = np.divmod(pair.key, len(first.plan.time))
-                rows = PairedRows(pair.observed, pair.predicted, pair.other_predicted, time)
-                judge.add(rows, weights.of(cell, places))
-                changes.append(judge.change(judge.daily(rows)))
-                partitions.append(row.name)
-        done += len(block)
-        progress(done / len(first.rows))
-    observations.refuse_where_they_differ(names)
-    if not partitions:
+    areas = cell_areas(first.plan.lat, first.plan.lon)
+    judge, weights = PairedErrors(first.plan.time, run.design.seed, offset), RowWeights(areas.weight, len(outputs))
+
+    def read() -> Iterator[list[PairedPartition | None]]:
+        return _partitions(first, second, axes, outputs, Observations(variables, offset), names)
+
+    found = judge_partitions(read, judge, weights, n_partitions=len(first.rows), progress=progress)
+    if found is None:
         raise RunError(_nothing_common(run, other))
     return RunComparison(
         run=run.path.name,
         other=other.path.name,
         outputs=variables,
-        partitions=tuple(partitions),
-        pooled=judge.change(),
-        by_partition=stack_changes(changes),
+        partitions=found.names,
+        pooled=found.pooled,
+        by_partition=found.by_partition,
         differences=tuple(differences(other.design, run.design)),
         partial=" ".join(_partial((first, second))),
-        weights=weights.how,
+        weights=areas.how,
         notes=tuple(_notes(folders, (first, second), axes)),
     )
+
+
+def _partitions(
+    first: Withheld,
+    second: Withheld,
+    axes: CommonAxes,
+    outputs: Sequence[tuple[int, int]],
+    observations: Observations,
+    names: str,
+) -> Iterator[list[PairedPartition | None]]:
+    """Yield the partitions of a run beside what another predicts, block by block; at the end refuse other observations.
+
+    Nothing more is yielded of them once any row differs.
+    """
+    for block in first.blocks():
+        pairs = pair_rows([rows for _, rows in block], second, axes, outputs)
+        some: list[PairedPartition | None] = []
+        for (row, _), pair in zip(block, pairs, strict=True):
+            if pair is None or not observations.agree(pair):
+                some.append(None)
+                continue
+            cell, time = np.divmod(pair.key, len(first.plan.time))
+            rows = PairedRows(pair.observed, pair.predicted, pair.other_predicted, time)
+            some.append(PairedPartition(row.name, cell, rows))
+        yield some
+    observations.refuse_where_they_differ(names)
 
 
 def _finished(folder: RunFolder) -> Withheld:

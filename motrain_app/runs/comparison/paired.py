@@ -1,18 +1,16 @@
 """Paired errors of two predictions of the same rows: summed by day as rows come in, judged by blocks of days."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.runs.comparison.run_comparison import LEVEL, Change
-from motrain_app.runs.comparison.withheld import Withheld
 from motrain_app.runs.judging import REPLICATES
 from motrain_app.skill import (
     Moments,
     bootstrap,
-    cell_areas,
     discoveries,
     loss_difference,
     moments,
@@ -42,39 +40,41 @@ class PairedRows:
     time: NDArray[np.integer]
 
     @property
+    def known(self) -> NDArray[np.bool_]:
+        """Which rows count for which output, [n_outputs, rows]."""
+        return np.asarray(~(np.isnan(self.observed) | np.isnan(self.one) | np.isnan(self.other)))
+
+    @property
     def any(self) -> bool:
         """Whether any row counts for any output."""
-        return not np.isnan(self.observed + self.one + self.other).all()
+        return bool(self.known.any())
 
 
 class RowWeights:
     """What a row counts where the rows of many cells are judged together: its cell's area over the cell's rows.
 
-    So each cell counts by its area, not by its rows, as in the scores of all partitions together.
+    So each cell counts by its area, not by its rows, as in the scores of all partitions together. All rows of a cell
+    are to be counted before its rows are weighed.
 
     Parameters
     ----------
-    withheld
-        The run whose rows they are. Of its rows those count that a member predicted.
+    area
+        Of each cell, relative to others; shape (n_cells,).
+    n_outputs
+        Each of which has its own rows.
     """
 
-    def __init__(self, withheld: Withheld) -> None:
-        plan = withheld.plan
-        areas = cell_areas(plan.lat, plan.lon)
-        n_cells, n_times = len(plan.lat), len(plan.time)
-        count = np.zeros((len(plan.outputs), n_cells))
-        for block in withheld.blocks():
-            for _, rows in block:
-                cell = rows.key // n_times
-                for output, known in enumerate(~np.isnan(rows.observed + rows.predicted)):
-                    count[output] += np.bincount(cell, known, n_cells)
-        self.how = areas.how
-        self._weight = np.where(count > 0, areas.weight / np.maximum(count, 1), 0.0)
+    def __init__(self, area: Array, n_outputs: int) -> None:
+        self._area, self._count = area, np.zeros((n_outputs, len(area)), np.int64)
 
-    def of(self, cell: NDArray[np.integer], outputs: Sequence[int] | None = None) -> Array:
-        """Return what rows of some cells count, [n_outputs, rows]; of some outputs alone where these are named."""
-        some = self._weight if outputs is None else self._weight[list(outputs)]
-        return some[:, cell]
+    def count(self, cell: NDArray[np.integer], known: NDArray[np.bool_]) -> None:
+        """Take in rows: their cells, shape (rows,), and which of them count, [n_outputs, rows]; see `PairedRows`."""
+        for count, there in zip(self._count, known, strict=True):
+            np.add.at(count, cell[there], 1)
+
+    def of(self, cell: NDArray[np.integer]) -> Array:
+        """Return what rows of some cells count, [n_outputs, rows]."""
+        return np.asarray(self._area[cell] / np.maximum(self._count[:, cell], 1))
 
 
 class PairedErrors:
@@ -135,6 +135,77 @@ class PairedErrors:
         return first, moments_by_group(
             observed, one, day - first, last - first + 1, baseline=other, weight=weight, about=self._about
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PairedPartition:
+    """The rows of a partition that have two predictions.
+
+    Attributes
+    ----------
+    name
+        Of the partition.
+    cell
+        Of each row, shape (rows,).
+    rows
+        Of which at least one counts.
+    """
+
+    name: str
+    cell: NDArray[np.integer]
+    rows: PairedRows
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """Partitions that have rows with two predictions: names, and the change over all of them and of each."""
+
+    names: tuple[str, ...]
+    pooled: Change
+    by_partition: Change
+
+
+def judge_partitions(
+    read: Callable[[], Iterable[Sequence[PairedPartition | None]]],
+    judge: PairedErrors,
+    weights: RowWeights,
+    *,
+    n_partitions: int,
+    progress: Callable[[float], None],
+) -> Judged | None:
+    """Judge the rows of partitions, all together and each alone; None where no partition has any.
+
+    They are read twice, as a row can only be weighed when it is known how many of its cell count: a cell may lie in
+    several partitions, and memory is not to grow with their number.
+
+    Parameters
+    ----------
+    read
+        Yields partitions some at a time, None in place of one without a row.
+    judge, weights
+        Into which nothing was taken yet.
+    n_partitions
+        That are read each time.
+    progress
+        Called with the share of both readings done, 0 to 1.
+    """
+
+    def parts(before: int) -> Iterator[PairedPartition]:
+        done = before
+        for some in read():
+            yield from (one for one in some if one is not None)
+            done += len(some)
+            progress(done / (2 * n_partitions))
+
+    for part in parts(0):
+        weights.count(part.cell, part.rows.known)
+    names: list[str] = []
+    changes: list[Change] = []
+    for part in parts(n_partitions):
+        judge.add(part.rows, weights.of(part.cell))
+        changes.append(judge.change(judge.daily(part.rows)))
+        names.append(part.name)
+    return Judged(tuple(names), judge.change(), stack_changes(changes)) if names else None
 
 
 def stack_changes(changes: Sequence[Change]) -> Change:

@@ -1,16 +1,17 @@
 """Whether partitioning pays, measured: a run's partitions against one operator for all, on every row it withheld."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from motrain_app.design import Folds
 from motrain_app.learning import resolve_learner
 from motrain_app.operators import Variable
 from motrain_app.runs.comparison.crossing import predict_by_members, predict_withheld
 from motrain_app.runs.comparison.one_for_all import OneForAll, Train, fit_for_all, folds_of, one_for_all, ridge_like
-from motrain_app.runs.comparison.paired import PairedErrors, PairedRows, RowWeights, stack_changes
+from motrain_app.runs.comparison.paired import PairedErrors, PairedPartition, PairedRows, RowWeights, judge_partitions
 from motrain_app.runs.comparison.paying import MAX_ROWS, Payoff, Verdict, payoffs_of
 from motrain_app.runs.comparison.random_partitions import Control, judge_random_partitions
 from motrain_app.runs.comparison.run_comparison import Change, change_frame
@@ -18,6 +19,7 @@ from motrain_app.runs.comparison.withheld import Withheld
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.staged_rows import StagedRows
+from motrain_app.skill import cell_areas
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,7 +115,8 @@ def measure_partitioning(
     """Measure what the partitions of a run gain over one operator for all; as `motrain_app.Run.pays`.
 
     Each row that a partition's member withheld is predicted by that member, and by the member of the one operator that
-    withheld the same fold. Partitions are read one block at a time, so that memory does not grow with their number.
+    withheld the same fold. Partitions are read one block at a time, so that memory does not grow with their number;
+    twice, as a cell counts by its area however many of its rows both predict.
 
     Parameters
     ----------
@@ -123,7 +126,7 @@ def measure_partitioning(
         Random partitions to judge; see `try_random_partitions`, also for None. They are held against an operator
         without static inputs also where `static` is asked for.
     progress
-        Called with the share of partitions done, 0 to 1.
+        Called with the share of the work done, 0 to 1.
 
     Raises
     ------
@@ -135,34 +138,41 @@ def measure_partitioning(
     plan, folds = withheld.plan, folds_of(run)
     _refuse(run, withheld, jackknife=folds.jackknife)
     one = one_for_all(run, static=static, max_rows=max_rows, train=train)
-    predict = predict_by_members(one.members, len(plan.outputs))
-    judge, weights = PairedErrors(plan.time, run.design.seed, plan.output_offset), RowWeights(withheld)
-    names: list[str] = []
-    changes: list[Change] = []
-    done = 0
-    for block in withheld.blocks():
-        parts = [rows for _, rows in block]
-        key = np.concatenate([rows.key for rows in parts])
-        theirs = predict_withheld(one.staged, key, folds, predict, len(plan.outputs)) - plan.output_offset[:, None]
-        edges = np.cumsum([len(rows.key) for rows in parts])[:-1]
-        for (row, rows), other in zip(block, np.split(theirs, edges, axis=1), strict=True):
-            cell, time = np.divmod(rows.key, len(plan.time))
-            paired = PairedRows(rows.observed, rows.predicted.astype(np.float64), other, time)
-            if paired.any:
-                judge.add(paired, weights.of(cell))
-                changes.append(judge.change(judge.daily(paired)))
-                names.append(row.name)
-        done += len(block)
-        progress(done / len(withheld.rows))
-    if not names:
+    areas = cell_areas(plan.lat, plan.lon)
+    judge = PairedErrors(plan.time, run.design.seed, plan.output_offset)
+    found = judge_partitions(
+        lambda: _partitions(withheld, one, folds),
+        judge,
+        RowWeights(areas.weight, len(plan.outputs)),
+        n_partitions=len(withheld.rows),
+        progress=progress,
+    )
+    if found is None:
         raise RunError(f"The members of {run.path.name} and of one operator for all withheld no row in common.")
     random = try_random_partitions(run, draws=control, one=None if static else one)
     notes = [withheld.partial_words] if withheld.partial_words else []
     if control is None and (why := why_none_at_random(run)):
         notes.append(f"No random partitions were tried: {why}.")
-    change = judge.change(), stack_changes(changes)
-    partial = withheld.partial_words
-    return PartitioningPays(plan.outputs, tuple(names), *change, one, random, partial, weights.how, tuple(notes))
+    judged = found.names, found.pooled, found.by_partition
+    return PartitioningPays(plan.outputs, *judged, one, random, withheld.partial_words, areas.how, tuple(notes))
+
+
+def _partitions(withheld: Withheld, one: OneForAll, folds: Folds) -> Iterator[list[PairedPartition | None]]:
+    """Yield the partitions of a run beside what one operator for all predicts, block by block; None without a row."""
+    plan = withheld.plan
+    n_outputs, n_times = len(plan.outputs), len(plan.time)
+    predict = predict_by_members(one.members, n_outputs)
+    for block in withheld.blocks():
+        parts = [rows for _, rows in block]
+        key = np.concatenate([rows.key for rows in parts])
+        theirs = predict_withheld(one.staged, key, folds, predict, n_outputs) - plan.output_offset[:, None]
+        edges = np.cumsum([len(rows.key) for rows in parts])[:-1]
+        some: list[PairedPartition | None] = []
+        for (row, rows), other in zip(block, np.split(theirs, edges, axis=1), strict=True):
+            cell, time = np.divmod(rows.key, n_times)
+            paired = PairedRows(rows.observed, rows.predicted.astype(np.float64), other, time)
+            some.append(PairedPartition(row.name, cell, paired) if paired.any else None)
+        yield some
 
 
 def payoffs_over_sums(run_folder: str) -> tuple[Payoff, ...]:

@@ -48,6 +48,7 @@ from motrain_app.runs.comparison.paired import PairedErrors, PairedRows, RowWeig
 from motrain_app.runs.comparison.row_sums import PIECE
 from motrain_app.runs.comparison.run_comparison import Change
 from motrain_app.runs.comparison.withheld import Withheld
+from motrain_app.skill import cell_areas
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -191,20 +192,28 @@ def judge_random_partitions(
         staged, ways, folds, options, claims=claims, by_time=what != "cells", n_partitions=plan.n_partitions
     )
     judges = [PairedErrors(plan.time, seed, plan.output_offset) for _ in ways]
-    weights = RowWeights(withheld)
+    area = cell_areas(plan.lat, plan.lon).weight
+    finished = np.zeros(plan.n_partitions, bool)
+    finished[[row.number for row in withheld.rows]] = True
     predict = predict_by_members(one.members, len(plan.outputs))
     fold_of_time = folds.fold_of_atom[folds.atom_of_time].astype(np.int16)
     for first, last in staged.chunks(PIECE):
         rows = staged.read(np.arange(first, last))
         rows = rows.take(np.flatnonzero(claims.keeps(rows.cell, rows.time) & (fold_of_time[rows.time] >= 0)))
+        rows = rows.take(np.flatnonzero(finished[claims.number(rows.cell, rows.time)]))
         if not len(rows.cell):
             continue
         fold, inputs = fold_of_time[rows.time], rows.inputs.astype(np.float64)
         theirs = predict(inputs + staged.input_offset[:, None], fold) - staged.output_offset[:, None]
-        weight = weights.of(rows.cell)
+        cells, place = np.unique(rows.cell, return_inverse=True)
         features = np.vstack([np.ones(len(fold)), FEATURE_MAPS[options.features].values(inputs)])
         for way, of_way, judge in zip(ways, coefficients, judges, strict=True):
             mine = np.einsum("rof,fr->or", of_way[way.number(rows.cell, rows.time), fold], features)
-            judge.add(PairedRows(rows.outputs, mine, theirs, rows.time), weight)
+            if way is claims:  # what the run's own cannot predict counts for none
+                theirs = np.where(np.isnan(mine), np.nan, theirs)
+            paired = PairedRows(rows.outputs, mine, theirs, rows.time)
+            weights = RowWeights(area[cells], len(plan.outputs))  # a piece has all rows of its cells
+            weights.count(place, paired.known)
+            judge.add(paired, weights.of(place))
     own, *random = (judge.change() for judge in judges)
     return Control(one.learner, what, tuple(output.name for output in plan.outputs), own, tuple(random))

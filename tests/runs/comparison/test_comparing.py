@@ -62,12 +62,12 @@ def rows_of(run: Run, output: str) -> dict[tuple[int, np.datetime64], tuple[floa
     return found
 
 
-def weights_of(run: Run, output: str, rows: list[tuple[int, np.datetime64]]) -> np.ndarray:
-    """Return what rows count among all: their cell's area over the rows that the run withheld there."""
-    withheld = Counter(cell for cell, _ in rows_of(run, output))
+def weights_of(run: Run, rows: list[tuple[int, np.datetime64]]) -> np.ndarray:
+    """Return what rows count among all: their cell's area over how many of them lie there."""
+    common = Counter(cell for cell, _ in rows)
     plan = Plan.load(RunFolder(run.path).plan)
     area = cell_areas(plan.lat, plan.lon).weight
-    return np.array([area[cell] / withheld[cell] for cell, _ in rows])
+    return np.array([area[cell] / common[cell] for cell, _ in rows])
 
 
 @pytest.mark.parametrize("other", ["everywhere", "west, seasons", "a alone, warm rows"])
@@ -88,7 +88,7 @@ def test_changes_are_those_of_the_common_rows(trained, first, other):
             *((name, found.by_partition, (place, number)) for place, name in enumerate(run.partitions)),
         ]:
             kept = np.ones(len(common), bool) if name is None else partition == name
-            weight = weights_of(run, output, common) if name is None else kept.astype(float)
+            weight = weights_of(run, common) if name is None else kept.astype(float)
             rmse, other_rmse = (np.sqrt(np.average((some - observed) ** 2, weights=weight)) for some in (ours, others))
             assert change.n[at] == kept.sum()
             assert change.rmse[at] == pytest.approx(rmse, rel=1e-5)
@@ -106,7 +106,7 @@ def test_the_interval_is_that_of_the_paired_bootstrap_in_days_with_all_cells_of_
     common = sorted(mine.keys() & theirs.keys())
     observed, ours, others = np.array([(*mine[key][:2], theirs[key][1]) for key in common]).T
     day = np.array([key[1] for key in common]).astype("datetime64[D]").astype(np.int64)
-    weight = weights_of(run, output, common)
+    weight = weights_of(run, common)
     daily = moments_by_group(observed, ours, day - day.min(), int(np.ptp(day)) + 1, baseline=others, weight=weight)
     rng = np.random.default_rng(run.design.seed)
     expected = bootstrap(daily, [rmse_change, mse_difference], replicates=REPLICATES, rng=rng)
@@ -268,6 +268,40 @@ def test_all_partitions_together_have_the_errors_that_their_scores_say(tmp_path)
         assert found.pooled.n.tolist() == scores["n"].tolist()
     assert found.frame().attrs["weights"] == scores.attrs["weights"]
     assert "cosine of the latitude" in scores.attrs["weights"]
+
+
+@pytest.mark.parametrize("regions", ["cells", None])
+def test_a_cell_counts_by_its_area_however_few_of_its_rows_are_common(tmp_path, regions):
+    """Of the first cell a tenth of the rows is common, and there the runs differ most."""
+    data = make_dataset(cells=4, years=6, step=2)
+    places = {"lat": ("space", [5.0, 5.0, 70.0, 70.0]), "lon": ("space", [0.0, 10.0, 0.0, 10.0])}
+    thinned = np.random.default_rng(5).random(data["y"].shape) < 0.1
+    thinned[1:] = True
+    data["kept"] = (("space", "time"), thinned.astype(float), {"units": "1"})
+    data.assign_coords(places).to_netcdf(tmp_path / "grid.nc")
+    design = Design(tmp_path / "grid.nc", ["a", "b"], ["y", "bend"], regions=regions, periods=SEASONS, learner="ridge")
+    runs = []
+    for one in (design, design.change(regions=None, periods=None, filters=["kept > 0.5"])):
+        created = create_run(one, tmp_path / "runs")
+        assert drive_here(created) == "done"
+        runs.append(Run.open(created.path))
+    found, turned = compare_runs(*runs), compare_runs(*runs[::-1])
+    area = np.cos(np.deg2rad(places["lat"][1]))
+    for number, output in enumerate(("y", "bend")):
+        mine, theirs = (rows_of(run, output) for run in runs)
+        common = sorted(mine.keys() & theirs.keys())
+        cell = np.array([cell for cell, _ in common])
+        assert (cell == 0).sum() < 0.2 * (cell == 1).sum()
+        errors = [np.array([rows[key][1] - rows[key][0] for key in common]) for rows in (mine, theirs)]
+        mse = [[np.mean(error[cell == one] ** 2) for one in range(4)] for error in errors]
+        rmse, other_rmse = np.sqrt(np.average(mse, weights=area, axis=1))
+        for change, ends in ((found.pooled, (rmse, other_rmse)), (turned.pooled, (other_rmse, rmse))):
+            assert (change.rmse[number], change.other_rmse[number]) == pytest.approx(ends, rel=1e-6)
+        assert found.pooled.value[number] == pytest.approx(100 * (rmse / other_rmse - 1), abs=1e-4)
+        for one, end, other_end in (("value", "value", "value"), ("low", "low", "high"), ("high", "high", "low")):
+            there, back = getattr(found.pooled, end)[number], getattr(turned.pooled, other_end)[number]
+            assert (1 + there / 100) * (1 + back / 100) == pytest.approx(1, rel=0.01), one
+    assert "cosine of the latitude" in found.frame().attrs["weights"]
 
 
 def test_an_infinite_prediction_is_no_gap(trained, monkeypatch):

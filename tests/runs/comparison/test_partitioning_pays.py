@@ -13,6 +13,7 @@ from distributed import Client, LocalCluster
 from motrain_app.data.sample import STATES, sample_regions, write_sample
 from motrain_app.design import Design, Learner, Period, box, the_rest
 from motrain_app.runs import Run, RunError, create_run, cutting
+from motrain_app.runs.comparison import partitioning_pays
 from motrain_app.runs.comparison.comparing import compare_runs
 from motrain_app.runs.comparison.partitioning_pays import (
     DRAWS,
@@ -58,6 +59,50 @@ def test_rows_that_a_sampled_operator_never_saw_are_judged_as_well(run_of):
     got = measure_partitioning(run, control=0, max_rows=300, train=trained)
     assert got.one_for_all.run is not None
     assert got.payoffs[0].n == int(run.skill().query("metric == 'rmse' and output == 'y'")["n"].sum())
+
+
+def test_a_cell_counts_by_its_area_also_where_one_operator_for_all_lacks_most_of_its_rows(run_of, monkeypatch):
+    """It has no member for 2010, in which most rows of the first cell lie; random partitions are judged likewise."""
+    data = make_dataset(cells=4)
+    year = data["time"].dt.year.values
+    scarce = (year > 2010) & (np.arange(len(year)) % 8 > 0)
+    for output in ("y", "bend"):
+        data[output][0] = np.where(scarce, np.nan, data[output][0] + 2 * data["b"][0] ** 2)
+    run = run_of(data=data)
+    everywhere = trained(run.design.change(regions=None), run.path.parent)
+    original = partitioning_pays.one_for_all
+
+    def lacking(*run, **options):
+        found = original(*run, **options)
+        return replace(found, members={number: member for number, member in found.members.items() if number != 0})
+
+    monkeypatch.setattr(partitioning_pays, "one_for_all", lacking)
+    got = measure_partitioning(run, control=2)
+    for number, output in enumerate(("y", "bend")):
+        mine, theirs = (errors_of(one, output) for one in (run, everywhere))
+        common = sorted(key for key in mine.keys() & theirs.keys() if key[1] >= np.datetime64("2011-01-01"))
+        cell = np.array([cell for cell, _ in common])
+        assert (cell == 0).sum() < 0.5 * sum(cell == 0 for cell, _ in mine)
+        errors = [np.array([rows[key] for key in common]) for rows in (mine, theirs)]
+        mse = [[np.mean(error[cell == one] ** 2) for one in range(4)] for error in errors]
+        rmse = np.sqrt(np.average(mse, weights=np.cos(np.deg2rad(data["lat"].values)), axis=1))
+        for change in (got.pooled, got.control.own):
+            assert (change.rmse[number], change.other_rmse[number]) == pytest.approx(tuple(rmse), rel=1e-5)
+            assert change.n[number] == len(common)
+        for draw in got.control.draws:
+            assert draw.n[number] == len(common)
+            assert draw.other_rmse[number] == pytest.approx(rmse[1], rel=1e-5)
+
+
+def errors_of(run, output):
+    """Return the errors of what members withheld, by cell and time."""
+    found = {}
+    for name in run.partitions:
+        got = run.predictions(name).sel(output=output)
+        cell = np.broadcast_to(got["cell"].values, got["time"].shape).tolist()
+        error = (got["predicted"] - got["observed"]).values
+        found |= {(at, time): one for at, time, one in zip(cell, got["time"].values, error, strict=True) if one == one}
+    return found
 
 
 def test_of_an_interrupted_run_the_finished_partitions_are_judged_and_it_is_told(run_of):
