@@ -139,7 +139,7 @@ def _nothing_common(run: "Run", other: "Run") -> str:
 
 
 def _partial(both: tuple[Withheld, Withheld]) -> list[str]:
-    return [one.partial_words for one in both if one.partial_words]
+    return list(dict.fromkeys(one.partial_words for one in both if one.partial_words))  # once of a run beside itself
 
 
 def _notes(folders: tuple[RunFolder, RunFolder], both: tuple[Withheld, Withheld], axes: CommonAxes) -> list[str]:
