@@ -194,7 +194,8 @@ class Run:
         such as one that the fold's members have never seen, takes those of its partition. "reference" is the variable
         of the file that the design names for the output, as it stands.
 
-        Scores over time (ubrmse, r, spearman, r2, kge, sd_ratio, anomaly_r) of several cells are the median over them.
+        Scores over time (ubrmse, r, spearman, r2, kge, sd_ratio, anomaly_r) of several cells are the median over those
+        of ten rows or more, NaN where there is none.
         """
         return skill_frame(
             self._folder, by=by, metrics=metrics, partitions=partitions, rows=rows, bins=bins, workers=workers

@@ -11,7 +11,7 @@ from motrain_app.skill.cell_medians import MAX_CELLS
 from motrain_app.skill.groups import evenly
 from motrain_app.skill.moments import FloatArray, divide
 from motrain_app.skill.pieces import Piece, outputs_of
-from motrain_app.skill.registry import best_indices
+from motrain_app.skill.registry import MIN_ROWS, best_indices
 
 __all__ = ["BestBaselines", "best_baselines"]
 
@@ -54,7 +54,7 @@ class BestBaselines:
         n_groups = self._error.shape[1]
         for output, rows, units in outputs_of(piece):
             area = self._area[units.cell]
-            self._units[output].append(units.numbers(len(self._area)))
+            self._units[output].append(units.numbers(len(self._area))[units.count >= MIN_ROWS])
             for number, values in enumerate(piece.baselines[:, output]):
                 error = values[rows].astype(np.float64) - piece.observed[output, rows]
                 known = ~np.isnan(error)
@@ -72,7 +72,9 @@ class BestBaselines:
         return best_baselines(divide(self._error, self._weight), (self._missing == 0) & (self._weight > 0))
 
     def sampled(self) -> list[IntArray]:
-        """Return the cells of each group that serve for the intervals of medians: at most `MAX_CELLS`, evenly taken.
+        """Return the cells of each group that serve for the intervals of medians, evenly taken from all.
+
+        They are at most `MAX_CELLS`, of those that have enough rows.
 
         Returns
         -------

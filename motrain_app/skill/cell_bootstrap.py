@@ -53,7 +53,7 @@ def bootstrap_cells(
     Parameters
     ----------
     daily
-        Moments of each day of each cell, [cells, days], beside a baseline or none.
+        Moments of each day of each cell, [cells, days], beside a baseline or none; no cell has an empty day at an end.
     metrics
         What is taken of them.
     length
@@ -73,7 +73,7 @@ def bootstrap_cells(
         for place, metric in enumerate(metrics):
             if metric.has_interval:
                 ends = bootstrap_interval(metric.function(drawn), blocks=effective, missing=missing)
-                found.low[mine, place], found.high[mine, place] = metric.interval(metric.function(cut.total), *ends)
+                found.low[mine, place], found.high[mine, place] = metric.interval(metric.of_cells(cut.total), *ends)
         if daily.has_baseline:
             of_all, of_drawn = loss_difference(cut.total), loss_difference(drawn)
             found.p[mine] = bootstrap_p(of_all, of_drawn, blocks=effective, missing=missing)

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.skill.block_length import BlockLength, block_length
+from motrain_app.skill.cell_days import CellDays
 from motrain_app.skill.moments import FloatArray, divide
 
-__all__ = ["CellDays", "CellLength", "cell_lengths"]
+__all__ = ["CellLength", "cell_lengths"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,6 +22,11 @@ class CellLength:
 
     days: FloatArray
     leakage: FloatArray
+
+    @classmethod
+    def unknown(cls, n_cells: int) -> CellLength:
+        """None known yet."""
+        return cls(*np.full((2, n_cells), np.nan))
 
     @classmethod
     def longest(cls, found: BlockLength) -> CellLength:
@@ -32,65 +38,40 @@ class CellLength:
         pairs = (self.days, other.days), (self.leakage, other.leakage)
         return CellLength(*(np.where(chosen, *pair) for pair in pairs))
 
+    def of(self, cells: NDArray[np.integer[Any]]) -> CellLength:
+        """Those of some cells."""
+        return CellLength(self.days[cells], self.leakage[cells])
 
-@dataclass(frozen=True, slots=True, eq=False)
-class CellDays:
-    """Which day of which cell a row belongs to.
-
-    Parameters
-    ----------
-    number
-        Cell times the number of days, plus day; shape (rows).
-    n_cells, n_days
-        How many there are.
-    """
-
-    number: NDArray[np.integer[Any]]
-    n_cells: int
-    n_days: int
-
-    def sums(self, values: FloatArray | NDArray[np.bool_]) -> FloatArray:
-        """Sums over each day, [cells, days]."""
-        found = np.bincount(self.number, values, self.n_cells * self.n_days)
-        return np.asarray(found, np.float64).reshape(self.n_cells, self.n_days)
+    def put(self, cells: NDArray[np.integer[Any]], found: CellLength) -> None:
+        """Write down those of some cells."""
+        self.days[cells], self.leakage[cells] = found.days, found.leakage
 
 
-def cell_lengths(
-    error: FloatArray, others: Mapping[str, FloatArray], day: CellDays
-) -> tuple[CellLength, dict[str, CellLength]]:
-    """Return the lengths of scores, and of the comparisons with each baseline.
+def cell_lengths(error: FloatArray, others: Mapping[str, FloatArray], days: CellDays) -> CellLength:
+    """Return the lengths in some cells: those of `motrain_app.skill.score_outputs` of each cell by itself.
 
-    They are those of `motrain_app.skill.score_outputs` of each cell by itself: from its errors, their squares and the
-    loss differences to the baselines that have all its rows. A comparison with one that misses some has its own.
+    They come from its errors, their squares and the loss differences to the baselines that have all its rows. For a
+    comparison with one that misses some, ask with the rows that it has, and it alone.
 
     Parameters
     ----------
     error
-        Of the prediction, shape (rows).
+        Of the prediction, shape (all rows).
     others
         Errors of the baselines, likewise; NaN for gaps.
-    day
-        Of the rows.
+    days
+        Of the cells.
     """
-    weight = day.sums(np.ones(len(error)))
-    of_error, of_square = day.sums(error), day.sums(np.square(error))
+    error = error[days.rows]
+    weight, of_error, of_square = (days.sums(one) for one in (np.ones(len(error)), error, np.square(error)))
     series = [_centred(of_error, weight), _centred(of_square, weight)]
-    incomplete: dict[str, tuple[NDArray[np.bool_], CellLength]] = {}
-    for name, other in others.items():
-        known = ~np.isnan(other)
-        theirs = day.sums(np.where(known, np.square(other), 0.0))
-        if known.all():
-            series.append(_difference(of_square, theirs))
-            continue
-        there = day.sums(known)
-        mine, squared = (day.sums(np.where(known, one, 0.0)) for one in (error, np.square(error)))
-        difference = _difference(squared, theirs)
-        its = block_length(_finite([_centred(mine, there), _centred(squared, there), difference]), there > 0)
-        whole = (there == weight).all(axis=1)
-        series.append(np.where(whole[:, None], difference, 0.0))
-        incomplete[name] = whole, CellLength.longest(its)
-    plain = CellLength.longest(block_length(_finite(series), weight > 0))
-    return plain, {name: plain.where(*incomplete[name]) if name in incomplete else plain for name in others}
+    for other in others.values():
+        theirs = other[days.rows]
+        known = ~np.isnan(theirs)
+        whole = (days.sums(known) == weight).all(axis=1)
+        of_theirs = days.sums(np.where(known, np.square(theirs), 0.0))
+        series.append(np.where(whole[:, None], _difference(of_square, of_theirs), 0.0))
+    return CellLength.longest(block_length(_finite(series), weight > 0))
 
 
 def _centred(sums: FloatArray, weight: FloatArray) -> FloatArray:

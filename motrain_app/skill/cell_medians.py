@@ -14,9 +14,9 @@ import numpy as np
 from motrain_app.skill.blocks import DayBlocks
 from motrain_app.skill.groups import evenly
 from motrain_app.skill.medians import median_of_cells
-from motrain_app.skill.moments import FloatArray, Moments
+from motrain_app.skill.moments import COUNT, FloatArray, Moments
 from motrain_app.skill.output_sums import PredictionSums
-from motrain_app.skill.registry import Metric
+from motrain_app.skill.registry import MIN_ROWS, Metric
 from motrain_app.skill.row_sums import Layout
 from motrain_app.skill.series import BEST, Kind, kind_of
 
@@ -40,7 +40,7 @@ def median_replicates(
     Parameters
     ----------
     one
-        Sums of a prediction.
+        Sums of a prediction, of which some cell has enough rows.
     metrics
         Those that are of time.
     cut
@@ -65,9 +65,10 @@ def median_replicates(
 
 
 def _pieces_of_cells(one: PredictionSums, cut: DayBlocks) -> FloatArray:
-    """Return the sums over the pieces of blocks, of some cells, [columns, cells, pieces]."""
+    """Return the sums over the pieces of blocks, of some cells of enough rows, [columns, cells, pieces]."""
     rows = one.rows.places
-    chosen = evenly(rows.n_cells, MAX_CELLS)
+    able = np.flatnonzero(one.by_cell[one.layouts["values", None].columns[COUNT]] >= MIN_ROWS)
+    chosen = able[evenly(len(able), MAX_CELLS)]
     place = np.full(rows.n_cells, len(chosen), np.int64)  # the last serves all others
     place[chosen] = np.arange(len(chosen))
     group = place[rows.cell] * cut.starts + cut.piece(rows.day)
@@ -90,4 +91,4 @@ def _first_order(metrics: Sequence[Metric], layout: Layout, pieces: FloatArray) 
     above, below = np.split(np.stack([metric.function(shifted) for metric in metrics]), 2, axis=1)
     slope = (above - below) / (2 * step)
     change = np.einsum("mkc,kcp->mcp", np.where(np.isfinite(slope), slope, 0.0), parts)
-    return np.stack([metric.function(total) for metric in metrics]), change
+    return np.stack([metric.of_cells(total) for metric in metrics]), change

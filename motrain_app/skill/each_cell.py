@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from motrain_app.skill.best_baselines import best_baselines
-from motrain_app.skill.cell_bootstrap import bootstrap_cells
-from motrain_app.skill.cell_lengths import CellDays, CellLength, cell_lengths
+from motrain_app.skill.cell_bootstrap import CellIntervals, bootstrap_cells
+from motrain_app.skill.cell_days import CellDays, days_of_cells
+from motrain_app.skill.cell_lengths import CellLength, cell_lengths
 from motrain_app.skill.moments import FloatArray, Moments
 from motrain_app.skill.registry import Metric, get_metric
 from motrain_app.skill.scores import Scores
@@ -19,9 +21,6 @@ from motrain_app.skill.series import BEST, Kind, Observed, is_degenerate, kind_o
 from motrain_app.skill.summing import moments, moments_by_group
 
 __all__ = ["score_each_cell"]
-
-_CELLS = 64  # resampled at a time: their replicates are some 10 MB
-_SLOTS = 500_000  # cells × days that are summed at a time: some 50 MB
 
 IntArray = NDArray[np.integer[Any]]
 
@@ -43,7 +42,8 @@ def score_each_cell(
 ) -> tuple[IntArray, Scores]:
     """Score each cell as `motrain_app.skill.score_outputs` scores a partition; options as there.
 
-    The blocks of the bootstrap are in each cell as long as its own errors, and comparisons, ask for.
+    The blocks of the bootstrap are in each cell as long as its own errors, and comparisons, ask for, and reach from its
+    own first day with a row to the last.
 
     Returns
     -------
@@ -135,8 +135,23 @@ class _Scored:
     block_days: FloatArray
     p: dict[str, FloatArray]  # by baseline
 
+    @classmethod
+    def empty(cls, n_cells: int, metrics: Sequence[Metric]) -> _Scored:
+        """Nothing known yet, but that there are no rows."""
+        value, low, high = (np.full((n_cells, len(metrics)), np.nan) for _ in range(3))
+        value[:, [metric.name == "n" or metric.of == "days" for metric in metrics]] = 0.0
+        return cls(value, low, high, np.zeros(n_cells), np.full(n_cells, np.nan), {})
 
-@dataclass(frozen=True, slots=True, eq=False)
+    def put(self, cells: IntArray, numbers: list[int], found: CellIntervals, over: str | None, *, plain: bool) -> None:
+        """Write down the intervals of some metrics in some cells, beside a baseline or none."""
+        self.low[cells[:, None], numbers], self.high[cells[:, None], numbers] = found.low, found.high
+        if over is not None:
+            self.p.setdefault(over, np.full(len(self.value), np.nan))[cells] = found.p
+        elif plain:
+            self.blocks[cells], self.block_days[cells] = found.blocks, found.block_days
+
+
+@dataclass(frozen=True, eq=False)
 class _Cells:
     """The rows of one output, cell after cell."""
 
@@ -151,6 +166,10 @@ class _Cells:
     @property
     def time(self) -> NDArray[np.datetime64]:
         return self.truth.time
+
+    @cached_property
+    def day(self) -> IntArray:
+        return self.time.astype("datetime64[D]").astype(np.int64)
 
     @property
     def place(self) -> IntArray:
@@ -177,43 +196,28 @@ class _Cells:
         replicates: int,
         key: int,
     ) -> _Scored:
-        value, low, high = (np.full((self.n_cells, len(metrics)), np.nan) for _ in range(3))
-        value[:, [metric.name == "n" or metric.of == "days" for metric in metrics]] = 0.0
-        blocks, block_days = np.zeros(self.n_cells), np.full(self.n_cells, np.nan)
-        p: dict[str, FloatArray] = {}
+        found = _Scored.empty(self.n_cells, metrics)
         if not len(self.time):
-            return _Scored(value, low, high, blocks, block_days, {})
-        day, n_days = np.zeros(len(self.time), np.int64), 1
-        if replicates or any(metric.of == "days" for metric in metrics):
-            day = self.time.astype("datetime64[D]").astype(np.int64)
-            day, n_days = day - day.min(), int(day.max() - day.min()) + 1
-        kinds = self._kinds(metrics, opponents, within)
-        step = max(1, min(_SLOTS // n_days, _CELLS if replicates else self.n_cells))
-        for first in range(0, self.n_cells, step):
-            last = min(first + step, self.n_cells)
-            rows = slice(*np.searchsorted(self.place, [first, last]))
-            group = (self.place[rows] - first) * n_days + day[rows]
-            lengths: dict[str | None, CellLength] = {}
-            if replicates:
-                lengths = self._lengths(opponents, best[first:last], rows, CellDays(group, last - first, n_days))
-            for series, over, numbers in kinds:
-                baseline = None if over is None else opponents[over]
-                against = None if baseline is None else baseline[rows]
-                daily = _daily(series[0][rows], series[1][rows], against, group, last - first, n_days)
-                total = daily.merged()
+            return found
+        lengths = self._lengths(opponents, best) if replicates else {}
+        for series, over, numbers in self._kinds(metrics, opponents, within):
+            its, against = [metrics[number] for number in numbers], None if over is None else opponents[over]
+            total = moments_by_group(*series, self.place, self.n_cells, baseline=against)
+            for number in numbers:
+                if metrics[number].of != "days":
+                    found.value[:, number] = metrics[number].of_cells(total)
+            if not replicates and all(metric.of != "days" for metric in its):
+                continue
+            rows = np.arange(len(self.time)) if against is None else np.flatnonzero(~np.isnan(against))
+            for days in days_of_cells(rows, self.day, self.place):
+                daily = _daily(*series, against, days)
                 for number in numbers:
-                    metric = metrics[number]
-                    value[first:last, number] = metric.function(daily if metric.of == "days" else total)
-                if not replicates:
-                    continue
-                its = [metrics[number] for number in numbers]
-                found = bootstrap_cells(daily, its, lengths[over], replicates=replicates, key=key)
-                low[first:last, numbers], high[first:last, numbers] = found.low, found.high
-                if over is not None:
-                    p.setdefault(over, np.full(self.n_cells, np.nan))[first:last] = found.p
-                elif series[1] is self.predicted:
-                    blocks[first:last], block_days[first:last] = found.blocks, found.block_days
-        return _Scored(value, low, high, blocks, block_days, p)
+                    if metrics[number].of == "days":
+                        found.value[days.cells, number] = metrics[number].function(daily)
+                if replicates:
+                    of_some = bootstrap_cells(daily, its, lengths[over].of(days.cells), replicates=replicates, key=key)
+                    found.put(days.cells, numbers, of_some, over, plain=series[1] is self.predicted)
+        return found
 
     def _kinds(
         self, metrics: Sequence[Metric], opponents: Mapping[str, FloatArray], within: FloatArray | None
@@ -232,24 +236,31 @@ class _Cells:
                 found.append((series[of, None], None, mine))
         return found
 
-    def _lengths(
-        self, opponents: Mapping[str, FloatArray], best: NDArray[np.intp], rows: slice, day: CellDays
-    ) -> dict[str | None, CellLength]:
-        """Return how long blocks must be in some cells: without a baseline, and beside each and the best."""
-        observed = self.observed[rows]
-        others = {name: values[rows] - observed for name, values in opponents.items() if name != BEST}
-        plain, beside = cell_lengths(self.predicted[rows] - observed, others, day)
-        of_best = plain
-        for number, one in enumerate(beside.values()):
-            of_best = of_best.where(best != number, one)
-        lengths: dict[str | None, CellLength] = {None: plain, BEST: of_best}
-        return lengths | dict(beside.items())
+    def _lengths(self, opponents: Mapping[str, FloatArray], best: NDArray[np.intp]) -> dict[str | None, CellLength]:
+        """Return how long blocks must be in each cell: without a baseline, and beside each and the best."""
+        others = {name: values - self.observed for name, values in opponents.items() if name != BEST}
+        plain = self._length(others, np.arange(len(self.time)))
+        lengths: dict[str | None, CellLength] = {None: plain, BEST: plain}
+        for number, (name, other) in enumerate(others.items()):
+            known = ~np.isnan(other)
+            whole = np.bincount(self.place, known, self.n_cells) == self.count
+            own = self._length({name: other}, np.flatnonzero(known & ~whole[self.place]))
+            lengths[name] = plain.where(whole, own)
+            lengths[BEST] = lengths[BEST].where(best != number, lengths[name])
+        return lengths
+
+    def _length(self, others: Mapping[str, FloatArray], rows: IntArray) -> CellLength:
+        """Return how long blocks must be in each cell that has some of these rows, beside others."""
+        found, error = CellLength.unknown(self.n_cells), self.predicted - self.observed
+        for days in days_of_cells(rows, self.day, self.place):
+            found.put(days.cells, cell_lengths(error, others, days))
+        return found
 
 
-def _daily(
-    first: FloatArray, second: FloatArray, baseline: FloatArray | None, group: IntArray, n_cells: int, n_days: int
-) -> Moments:
-    """Moments of each day of each cell, [cells, days]."""
+def _daily(first: FloatArray, second: FloatArray, baseline: FloatArray | None, days: CellDays) -> Moments:
+    """Moments of each day of each cell, [cells, days], from series over all rows."""
+    first, second = first[days.rows], second[days.rows]
+    baseline = None if baseline is None else baseline[days.rows]
     about = moments(first, second, baseline=baseline)
-    flat = moments_by_group(first, second, group, n_cells * n_days, baseline=baseline, about=about)
-    return Moments(*(part.reshape(len(part), n_cells, n_days) for part in (flat.sums, flat.shift)))
+    flat = moments_by_group(first, second, days.number, int(np.prod(days.shape)), baseline=baseline, about=about)
+    return Moments(*(part.reshape(len(part), *days.shape) for part in (flat.sums, flat.shift)))

@@ -95,7 +95,8 @@ def bootstrap_outputs(
     drawn = [
         _resampled(count, one.cut.overlapping(one.pieces))[:, None] for count, one in zip(counts, blocks, strict=True)
     ]
-    values = _replicates(chosen, blocks, counts, drawn, metrics, [best[i] for i in able])
+    known = _known(chosen, metrics, [best[i] for i in able])
+    values = _replicates(chosen, blocks, counts, drawn, metrics, [best[i] for i in able], known)
     # Of the losses of each baseline, whose null is a difference of zero.
     losses = [replace(_LOSS_DIFFERENCE, over=name) for name in baselines]
     layouts, whole = [one.layouts for one in chosen], [one.by_cell.sum(axis=1)[:, None] for one in chosen]
@@ -109,7 +110,9 @@ def bootstrap_outputs(
     ends = bootstrap_interval(
         values.reshape(-1, replicates), blocks=of_each(values, effective), missing=of_each(values, missing)
     )
-    low, high = _ends(chosen, metrics, *(end.reshape(values.shape[:2]) for end in ends))
+    both = [end.reshape(values.shape[:2]) for end in ends]
+    bounded = [metric.interval(*of_metric) for metric, *of_metric in zip(metrics, known, *both, strict=True)]
+    low, high = np.array(bounded).reshape(len(metrics), 2, len(chosen)).T.swapaxes(0, 1)
     difference, differences = compared
     p = bootstrap_p(
         difference.ravel(),
@@ -123,17 +126,13 @@ def bootstrap_outputs(
     return found
 
 
-def _ends(
-    outputs: Sequence[PredictionSums], metrics: Sequence[Metric], low: FloatArray, high: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Return the ends of intervals, [outputs, metrics], from percentiles, [metrics, outputs]."""
-    value = np.full(low.shape, np.nan)
-    distances = [i for i, metric in enumerate(metrics) if metric.is_distance]  # of the others it is not asked for
+def _known(outputs: Sequence[PredictionSums], metrics: Sequence[Metric], best: Sequence[str | None]) -> FloatArray:
+    """Return scores, [metrics, outputs]: of time, and those that are distances; nobody asks for the others."""
+    found = np.full((len(metrics), len(outputs)), np.nan)
+    asked = [i for i, metric in enumerate(metrics) if metric.temporal or metric.is_distance]
     layouts, sums = [one.layouts for one in outputs], [one.by_cell for one in outputs]
-    value[distances] = evaluate([metrics[i] for i in distances], layouts, sums, [None] * len(outputs))
-    ends = [metric.interval(*of_metric) for metric, *of_metric in zip(metrics, value, low, high, strict=True)]
-    low, high = np.array(ends).reshape(len(metrics), 2, len(outputs)).T.swapaxes(0, 1)
-    return low, high
+    found[asked] = evaluate([metrics[i] for i in asked], layouts, sums, best)
+    return found
 
 
 def _without(n_metrics: int, n_baselines: int, blocks: _Blocks | None) -> OutputIntervals:
@@ -218,6 +217,7 @@ def _replicates(
     drawn: Sequence[FloatArray],
     metrics: Sequence[Metric],
     best: Sequence[str | None],
+    known: FloatArray,
 ) -> FloatArray:
     """Return the replicates of all scores, [metrics, outputs, replicates]; NaN for those that have no interval."""
     layouts, n_cells = [one.layouts for one in outputs], outputs[0].rows.places.n_cells
@@ -225,10 +225,10 @@ def _replicates(
     of_cells = [i for i, metric in enumerate(metrics) if metric.temporal and n_cells > 1]
     pooled = [i for i, metric in enumerate(metrics) if metric.has_interval and i not in of_cells]
     found[pooled] = evaluate([metrics[i] for i in pooled], layouts, drawn, best)
-    if of_cells:
-        temporal = [metrics[i] for i in of_cells]
-        of_all = evaluate(temporal, layouts, [one.by_cell for one in outputs], best)
-        for place, (one, cut, count, name) in enumerate(zip(outputs, blocks, counts, best, strict=True)):
+    temporal = [metrics[i] for i in of_cells]
+    for place, (one, cut, count, name) in enumerate(zip(outputs, blocks, counts, best, strict=True)):
+        of_all = known[of_cells, place]
+        if not np.isnan(of_all).all():
             about = median_replicates(one, temporal, cut.cut, partial(_resampled, count), name)
-            found[of_cells, place] = of_all[:, place, None] + about
+            found[of_cells, place] = of_all[:, None] + about
     return found

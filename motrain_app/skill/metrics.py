@@ -2,7 +2,8 @@
 
 In the formulas o is observed, p predicted, e = p − o, ⟨ ⟩ the weighted mean over rows and σ² = ⟨(x − ⟨x⟩)²⟩.
 Rows with a gap in o or p do not count (see `motrain_app.skill.summing.moments`); without a row a score is
-NaN. Scores marked temporal are taken of each cell, and of several cells the median.
+NaN. Scores marked temporal are taken of each cell of ten rows or more, and of several cells the median; the functions
+themselves take what rows there are.
 """
 
 from __future__ import annotations
@@ -80,6 +81,10 @@ def ubrmse(m: Moments) -> FloatArray:
     ubRMSE = √⟨(e − ⟨e⟩)²⟩, the standard deviation of the error. Range [0, ∞), best 0, in the unit of the
     output.
 
+    Few rows flatter, as ⟨e⟩ is that of the same rows: of n independent ones ubRMSE² is too low by 1/n of itself on
+    average, and the median of ubRMSE over cells of so many by 5/(6n), so that over many such cells its interval may lie
+    below the truth. A cell of fewer than ten rows has none, and takes no part in the median.
+
     References
     ----------
     Entekhabi, D., Reichle, R. H., Koster, R. D., Crow, W. T. (2010): Performance metrics for soil moisture
@@ -94,6 +99,9 @@ def r(m: Moments) -> FloatArray:
 
     r = cov(o, p) / (σₒ σₚ). Range [−1, 1], best 1, without unit. NaN where observed or predicted is constant,
     rounding aside, and so for fewer than two rows.
+
+    Few rows flatter: of two |r| is 1, and the median over cells of few lies farther from 0 than the truth. A cell of
+    fewer than ten rows has none, and takes no part in the median.
 
     References
     ----------

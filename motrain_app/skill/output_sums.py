@@ -244,7 +244,7 @@ def evaluate(
     -------
     numpy.ndarray
         [metrics, predictions, ...]; NaN where a prediction lacks what the metric is of, and for the median over cells
-        of one that is infinite in any, unless of ranks.
+        of one that is infinite in any, unless of ranks. What is of time is NaN of cells with too few rows.
     """
     shape = sums[0].shape[1:]
     found = np.full((len(metrics), len(sums), *shape[1:]), np.nan)
@@ -257,7 +257,8 @@ def evaluate(
             moments[key] = _stacked(_of_kind(layouts, kind, best), sums if by_cell else pooled)
         stacked = moments[key]
         if stacked is not None:
-            values = metric.function(stacked)
+            # A replicate has rows more than once: whether they are too few is told by those that there are.
+            values = metric.of_cells(stacked) if len(shape) == 1 else metric.function(stacked)
             found[number] = median_of_cells(values) if by_cell else values
             if by_cell and metric.of != "ranks" and len(shape) == 1:  # a median would hide the cell
                 found[number, _are_infinite(layouts, sums)] = np.nan

@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from motrain_app.skill.moments import FloatArray, Moments
 
 __all__ = [
+    "MIN_ROWS",
     "OVER",
     "POOLED",
     "Metric",
@@ -37,6 +38,9 @@ Score = Callable[[Moments], FloatArray]
 Direction = Literal["min", "max", "zero"]
 Unit = Literal["output", "square", "none"]
 Of = Literal["values", "ranks", "anomalies", "intervals", "days"]
+# Rows under which a cell has no score over time: deviations are from means of the same rows, so that few flatter, in
+# all cells and replicates alike. One row has ubRMSE 0, two have |r| = 1; of ten the ubRMSE is still 9 % too low.
+MIN_ROWS = 10
 POOLED = "_pooled"  # ends the name of a temporal score that is taken over space and time at once
 OVER = "skill_over_"  # begins the name of the skill over one baseline
 
@@ -64,7 +68,8 @@ class Metric:
         Whether the score measures how two series vary together: it has no meaning for a prediction that is
         constant by construction, such as the mean that a fold leaves behind.
     temporal
-        Whether it is taken of each cell over time; the score of several cells is then the median over them.
+        Whether it is taken of each cell over time; the score of several cells is then the median over those of
+        `MIN_ROWS` rows or more.
     of
         What the moments are of: the "values"; pseudo-values of "ranks" (`motrain_app.skill.ranks`) as errors, of which
         there is but the mean; "anomalies" from the season (`motrain_app.skill.anomalies`); whether rows lie in their
@@ -116,13 +121,31 @@ class Metric:
             return ""
         return output if self.unit == "output" else f"({output})²"
 
+    def of_cells(self, m: Moments) -> FloatArray:
+        """Return the scores of rows that are a cell's: where the score is of time, NaN of fewer than `MIN_ROWS`.
+
+        Parameters
+        ----------
+        m
+            Of all rows of each cell, any shape.
+
+        Examples
+        --------
+        >>> from motrain_app.skill import moments
+        >>> two = moments([1.0, 2.0], [1.5, 1.7])
+        >>> float(get_metric("r").function(two)), float(get_metric("r").of_cells(two))
+        (1.0, nan)
+        """
+        values = self.function(m)
+        return np.where(m.n >= MIN_ROWS, values, np.nan) if self.temporal else values
+
     def interval(self, value: FloatArray, low: FloatArray, high: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the ends of an interval of the score from percentiles of its replicates.
 
         A distance is longer in a sample than in truth, and once more in replicates of the sample: near its best value
         a score that is one has percentiles that lie below the truth. So what is as far above the value as the lower
         percentile is below it belongs to the interval, too (the basic bootstrap interval; Davison and Hinkley 1997,
-        section 5.2).
+        section 5.2). A score of time has none where it has no value: a replicate of few rows may have one by chance.
 
         Parameters
         ----------
@@ -130,6 +153,8 @@ class Metric:
             In all rows, and percentiles of the replicates; any shape.
         """
         high = np.maximum(high, 2 * value - low) if self.is_distance else high
+        if self.temporal:
+            low, high = (np.where(np.isnan(value), np.nan, end) for end in (low, high))
         return np.clip(low, *self.bounds), np.clip(high, *self.bounds)
 
     def badness(self, values: ArrayLike) -> FloatArray:

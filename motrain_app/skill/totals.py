@@ -131,7 +131,7 @@ class Totals:
         for kind, metrics in temporal.items():
             by_unit = moments_by_group(*series[kind], units.of_row, units.n)
             for metric in metrics:
-                into.setdefault(metric.name, []).append((units.group, metric.function(by_unit)))
+                into.setdefault(metric.name, []).append((units.group, metric.of_cells(by_unit)))
 
     @np.errstate(invalid="ignore", over="ignore")
     def scores(

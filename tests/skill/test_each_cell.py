@@ -8,6 +8,7 @@ from motrain_app.skill.each_cell import score_each_cell
 METRICS = (*metric_names(), "r_pooled", "skill_over_mean")
 AT = {name: index for index, name in enumerate(METRICS)}
 DAYS = 1500
+TIME_OF_SHORT = np.datetime64("2013-06-01")
 
 
 def rows(n_cells, seed=0):
@@ -112,15 +113,17 @@ def test_blocks_are_as_long_as_the_memory_of_each_cell_and_so_intervals_are_thos
     memory = np.where(np.arange(n_cells) % 3 == 0, 0.9, 0.0)
     errors, others = (np.stack([slow((DAYS,), m, rng) for m in part]) for part in (memory, memory[::-1]))
     kept = rng.random(errors.shape) < np.linspace(1, 0.3, n_cells)[:, None]
-    kept[:, [0, -1]] = True  # each cell has rows from the first day to the last
+    for number in range(n_cells):  # records of several lengths, at the beginning, the end and between
+        kept[number, : 40 * (number % 5)] = False
+        kept[number, DAYS - 90 * (number % 3) :] = False
     gaps = np.where(rng.random(errors.shape) < 0.4, np.nan, 0.0)
     gaps[::2] = 0.0
-    gaps[:, [0, -1]] = 0.0
+    gaps[1, :700] = np.nan
     cell, day = np.nonzero(kept)
     time, observed = np.datetime64("2010-01-01") + day, rng.standard_normal((1, len(cell)))
     predicted = observed + errors[kept]
     baselines = {"mean": observed + others[kept], "reference": observed + (others[::-1] + gaps)[kept]}
-    names = ["rmse", "bias", "skill", "skill_over_reference", "r"]
+    names = ["rmse", "bias", "skill", "skill_over_reference", "r", "spearman", "n_effective"]
     _, scores = score_each_cell(observed, predicted, baselines, time, cell, metrics=names, key=3, replicates=300)
     assert scores.block_days[0, 0] > 3 * scores.block_days[1, 0]
     for number in range(n_cells):
@@ -129,9 +132,21 @@ def test_blocks_are_as_long_as_the_memory_of_each_cell_and_so_intervals_are_thos
         alone = score_outputs(
             observed[:, mine], predicted[:, mine], beside, time[mine], metrics=names, key=3, replicates=300
         )
-        for name in ("low", "high", "block_days", "blocks"):
-            np.testing.assert_allclose(getattr(scores, name)[number], getattr(alone, name), rtol=1e-6, atol=1e-9)
+        for name in ("value", "low", "high", "block_days", "blocks"):
+            np.testing.assert_allclose(getattr(scores, name)[number], getattr(alone, name), rtol=1e-9, atol=1e-12)
         np.testing.assert_allclose(scores.p[number, 1], alone.p[1], rtol=1e-6)
+
+
+def test_a_short_record_keeps_its_interval_beside_a_long_one():
+    rng, days = np.random.default_rng(4), (3650, 400)
+    cell = np.repeat([0, 1], days)
+    time = np.concatenate([np.datetime64("2005-01-01") + np.arange(days[0]), np.arange(days[1]) + TIME_OF_SHORT])
+    predicted = np.concatenate([slow((n,), 0.8, rng) for n in days])
+    _, scores = score_each_cell(np.zeros(len(cell)), predicted, {}, time, cell, metrics=["bias", "rmse"], key=0)
+    alone = score_outputs(np.zeros(400), predicted[cell == 1], {}, time[cell == 1], metrics=["bias", "rmse"], key=0)
+    assert np.isfinite(scores.low).all()
+    np.testing.assert_allclose([scores.low[1], scores.high[1]], [alone.low, alone.high], rtol=1e-9)
+    assert scores.block_days[1, 0] < 400 / 10
 
 
 def test_the_interval_of_a_slow_cell_covers_beside_many_fast_ones():
