@@ -59,7 +59,7 @@ def _loss_at_most(block: Block, options: NetworkOptions, places: Places, scalers
     quieter: extreme values in the rows that judge are no fault of the network. Weights of rows say nothing of either.
     """
     if options.emphasis != 0:
-        return np.full(len(places.judge), np.inf)
+        return np.full(len(places.judge), _FINITE)
     n, weights = block.folds.n_members, np.asarray(options.output_weights or np.ones(len(block.outputs)))
     of_mean = np.zeros(len(places.judge))
     for partition in range(len(block)):
@@ -76,7 +76,7 @@ def _loss_at_most(block: Block, options: NetworkOptions, places: Places, scalers
         square = np.nan_to_num((second - 2 * mean * first + count * mean**2) / scale**2)
         seen = weights * (count > 0)
         of_mean[mine] = (seen * square / np.maximum(count, 1)).sum(axis=1) / np.maximum(seen.sum(axis=1), _TINY)
-    return ERROR_AT_MOST**2 * np.maximum(of_mean, 1.0)
+    return np.minimum(ERROR_AT_MOST**2 * np.maximum(of_mean, 1.0), _FINITE)
 
 
 def _best(loss: NDArray[np.float32], running: NDArray[np.bool_], n: int) -> NDArray[np.bool_]:
@@ -196,7 +196,6 @@ def _fitted(
     loss, epochs = race.loss(), race.epochs()
     at_most = _loss_at_most(block, candidates[0], places, scalers)
     sound = np.take_along_axis(loss, best, axis=1) <= at_most[:, None]
-    sound &= np.isfinite(np.take_along_axis(loss, best, axis=1))
     trained = places.present & sound[:, 0]
     arrays: dict[str, NDArray[np.generic]] = {**scalers}
     for rank, (chosen, whole) in enumerate(zip(best.T, sound.T, strict=True)):
@@ -253,6 +252,7 @@ def _winners(
 
 
 _TINY = float(np.finfo(np.float64).tiny)
+_FINITE = float(np.finfo(np.float32).max)  # of losses
 _DIVERGED = (
     "Every member's loss became infinite, or a hundred times that of the mean. Lower the learning rate, or look for "
     "extreme values in inputs and outputs."
