@@ -10,6 +10,7 @@ import panel_material_ui as pmui
 from motrain_app.learning import LEARNER_KINDS, default_options
 from motrain_app.ui.escape import safe_text
 from motrain_app.ui.learner_text import explanations, label_of, text_of, value_of
+from motrain_app.ui.ready import put_value
 
 A_ROW = 2  # fields beside each other
 Change = Callable[[str, Any], None]
@@ -87,7 +88,7 @@ class OptionField:
     def show(self, value: Any) -> None:
         """Show a value; that is no gesture."""
         self._shown = self._on_screen(value)
-        self.view.value = self._shown
+        put_value(self.view, self._shown)
 
     def _on_screen(self, value: Any) -> Any:
         if isinstance(self.view, pmui.Switch):

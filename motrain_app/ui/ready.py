@@ -35,6 +35,16 @@ def one_message() -> AbstractContextManager[object]:
     return pn.io.hold() if pn.state.loaded else nullcontext()
 
 
+def put_value(field: Any, value: Any) -> None:
+    """Show another value in a field, over whatever was typed there.
+
+    What a text field is worth and what stands in it are two properties: if they came one after the other, what somebody
+    typed between them would stay, and Enter would not be told.
+    """
+    with one_message():
+        field.value = value
+
+
 async def with_lock(change: Callable[[], Any]) -> None:
     """Change the page after an ``await``, where the lock of its document is lost.
 

@@ -9,6 +9,7 @@ import panel_material_ui as pmui
 
 from motrain_app.design import Region
 from motrain_app.ui.escape import safe_text
+from motrain_app.ui.ready import put_value
 from motrain_app.ui.session import Session
 
 LISTED_AT_MOST = 30
@@ -91,7 +92,7 @@ class _Row:
     def show(self, region: Region, colour: str, words: str) -> None:
         """Show the region as it is; that is no gesture."""
         self._showing = True
-        self._name.value = region.name
+        put_value(self._name, region.name)
         self._colour.value = colour
         self._colour.disabled = region.kind in _RULES  # a rule has the colour that the shapes leave over
         self._colour.visible = region.kind not in _MANY
@@ -111,7 +112,7 @@ class _Row:
                 "error",
                 "Two regions cannot have the same name." if name else "A region needs a name.",
             )
-            self._name.value = region.name
+            put_value(self._name, region.name)
             return
         self._put(replace(region, name=name), f"Renamed {safe_text(region.name)} to {safe_text(name)}")
 

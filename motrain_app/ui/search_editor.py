@@ -11,6 +11,7 @@ from motrain_app.learning import LEARNER_KINDS, default_options
 from motrain_app.learning.presets import USUAL_SEARCH
 from motrain_app.ui.escape import safe_text
 from motrain_app.ui.learner_text import choice_of, label_of, text_of, text_of_choice, value_of
+from motrain_app.ui.ready import put_value
 from motrain_app.ui.table import TABLE_STYLE
 
 ROW_PIXELS, HEAD_PIXELS = 28, 32
@@ -88,9 +89,8 @@ class SearchEditor:
         ]
         self._table.height = len(self._names) * ROW_PIXELS + HEAD_PIXELS
         self._table.value = pd.DataFrame({HEADS[0]: list(map(label_of, self._names)), HEADS[1]: texts}, dtype=str)
-        self._candidates.value, self._halving.value = (
-            text_of(shown.get(name, 0)) for name in ("candidates", "halving")
-        )
+        put_value(self._candidates, text_of(shown.get("candidates", 0)))
+        put_value(self._halving, text_of(shown.get("halving", 0)))
         self._showing = False
 
     def _switched(self, event: Any) -> None:

@@ -137,6 +137,36 @@ def test_settings_are_typed_over_and_nonsense_is_told_and_changes_nothing(traini
     assert saved().options["search"]["candidates"] == 4
 
 
+# Types nonsense and Enter the moment that a field shows its setting again, many times; returns how often it was undone.
+TYPE_AT_ONCE = """(field) => new Promise((resolve) => {
+  const setting = field.value
+  const put = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set
+  let undone = -1, since = performance.now()
+  const look = () => {
+    if (field.value === setting) {
+      undone += 1
+      since = performance.now()
+      if (undone === 40) return resolve(undone)
+      put.call(field, "fast")
+      field.dispatchEvent(new Event("input", {bubbles: true}))
+      setTimeout(() => field.dispatchEvent(new KeyboardEvent("keydown", {key: "Enter", bubbles: true})), 0)
+    } else if (performance.now() - since > 5000) {
+      return resolve(undone)
+    }
+    setTimeout(look, 0)
+  }
+  look()
+})"""
+
+
+def test_nonsense_is_undone_however_soon_it_follows(training):
+    tab, saved, _ = training
+    choose(tab, ".mt-learner", "network")
+    _open_settings(tab)
+    assert tab.locator(".mt-option-learning_rate input").evaluate(TYPE_AT_ONCE) == 40
+    assert saved() == Learner("network")
+
+
 def test_everything_is_within_the_inspector_and_start_can_be_reached(training):
     tab, *_ = training
     choose(tab, ".mt-preset", PEER.name)

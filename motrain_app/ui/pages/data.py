@@ -10,7 +10,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from motrain_app.ui.escape import safe_text
-from motrain_app.ui.ready import Background
+from motrain_app.ui.ready import Background, put_value
 from motrain_app.ui.roles import INPUT, OUTPUT, RoleTable
 from motrain_app.ui.services import Services
 from motrain_app.ui.session import Session
@@ -102,7 +102,7 @@ class DataPage:
             return
         self._showing = True
         self._roles.roles = _roles(session)
-        self._filters.value = "; ".join(str(rule) for rule in session.design.filters)
+        put_value(self._filters, "; ".join(str(rule) for rule in session.design.filters))
         self._showing = False
         if session.dataset is not None:
             words = describe_dataset(str(session.design.data[0]).rsplit("/", 1)[-1], session.dataset)

@@ -15,7 +15,7 @@ from motrain_app.runs import RunError
 from motrain_app.runs.optimism import measure_optimism
 from motrain_app.ui.escape import safe_text
 from motrain_app.ui.fold_board import ROLE_COLOURS, fold_board
-from motrain_app.ui.ready import Background
+from motrain_app.ui.ready import Background, put_value
 from motrain_app.ui.services import Services
 from motrain_app.ui.session import Session
 from motrain_app.ui.theme import style_figure
@@ -151,7 +151,7 @@ class ValidationPage:
         kind = "none" if jackknife is None else jackknife.to_json()["kind"]
         values = {} if jackknife is None else jackknife.to_json()
         self._showing = True
-        self._date.value = "" if design.test is None else design.test.date
+        put_value(self._date, "" if design.test is None else design.test.date)
         self._kind.value = kind
         self._length.label = LENGTHS[kind] or "Length"
         self._length.visible = self._embargo.visible = jackknife is not None
