@@ -94,7 +94,8 @@ def score_total(
     if best >= 0:
         daily["values", BEST] = daily.get(("values", baselines[best]))
     value = np.array([_value(metric, daily, sums, sums.of_cells, group) for metric in metrics])
-    if plain is not None and not np.isfinite(plain.sums).all():  # a median over cells would hide the infinite one
+    infinite = plain is not None and not np.isfinite(plain.sums).all()
+    if infinite:  # a median over cells would hide the prediction that is
         value[[metric.temporal and metric.of != "ranks" for metric in metrics]] = np.nan
     each = np.full((n_baselines, n_metrics), np.nan)
     if best >= 0:
@@ -111,7 +112,7 @@ def score_total(
     low, high = np.full((2, n_metrics), np.nan)
     p = np.full(n_baselines, np.nan)
     cut = _uncut()
-    if replicates and plain is not None:
+    if replicates and plain is not None and not infinite:
         complete = [name for name, n in zip(baselines, sums.n_beside[:, group], strict=True) if n == plain.n.sum()]
         run = _Bootstrap(replicates, key, _length(plain, [daily["values", name] for name in complete]))
         cut = run.of_values(daily, metrics, baselines, complete, best, low, high, p)
@@ -150,14 +151,12 @@ def _value(metric: Metric, daily: dict[Kind, Moments | None], sums: TotalSums, o
 
 
 @np.errstate(invalid="ignore")
-def _length(plain: Moments, beside: Sequence[Moments | None]) -> BlockLength | None:
-    """Return the length of blocks as a partition's scores have it; None where a prediction is infinite.
+def _length(plain: Moments, beside: Sequence[Moments | None]) -> BlockLength:
+    """Return the length of blocks as a partition's scores have it.
 
     From the errors, their squares, and the loss differences to baselines without a gap, so that an interval does not
     depend on which metrics were asked for.
     """
-    if not np.isfinite(plain.sums).all():
-        return None
     known = [one for one in beside if one is not None and np.isfinite(one.sums).all() and one.merged().baseline_mse > 0]
     series = [influences(plain, [bias, rmse]), *(influences(one, [skill]) for one in known)]
     return block_length(np.concatenate(series), plain.weight > 0)
@@ -169,7 +168,7 @@ class _Bootstrap:
 
     replicates: int
     key: int
-    length: BlockLength | None
+    length: BlockLength
 
     def __call__(
         self, daily: Moments, statistics: Sequence[Callable[[Moments], FloatArray]], *, with_gaps: bool

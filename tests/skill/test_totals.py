@@ -302,14 +302,16 @@ def test_a_p_value_is_small_where_the_baseline_is_worse_and_uniform_where_it_is_
 
 def test_no_median_over_all_cells_hides_an_infinite_prediction():
     piece = rows()
+    piece = replace(piece, within=(np.random.default_rng(5).random(piece.observed.shape) < 0.88).astype(float))
     predicted = piece.predicted.copy()
     predicted[0, np.flatnonzero(np.isfinite(piece.observed[0] + predicted[0]))[3]] = np.inf
-    names = ("rmse", "r", "ubrmse", "spearman")
+    names = ("rmse", "r", "ubrmse", "spearman", "coverage")
     before, after = (total(one, metrics=names, replicates=100) for one in (piece, replace(piece, predicted=predicted)))
     assert np.isfinite(before.value).all()
     assert not np.isfinite(after.value[0, 0, :3]).any()
-    assert np.isnan(after.low[0, 0, :3]).all()
-    assert np.isfinite(after.value[0, 0, 3])
+    assert np.isfinite(after.value[0, 0, 3:]).all()
+    assert np.isnan(after.low[0, 0]).all()  # as in a partition: there is nothing to tell the length of blocks from
+    assert np.isfinite(before.low[0, 0]).all()
     np.testing.assert_array_equal(after.value[0, 1], before.value[0, 1])
 
 
