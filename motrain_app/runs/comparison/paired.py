@@ -13,7 +13,6 @@ from motrain_app.skill import (
     bootstrap,
     discoveries,
     loss_difference,
-    moments,
     moments_by_group,
     rmse_change,
 )
@@ -94,7 +93,9 @@ class PairedErrors:
     def __init__(self, time: NDArray[np.datetime64], seed: int, offset: Array) -> None:
         day = time.astype("datetime64[D]").astype(np.int64)
         self._day, self._seed, self._offset = day - day.min(), seed, offset[:, None]
-        self._about: Moments | None = None
+        # Errors are summed as they are: about a mean that one absurd row moves, those of all others would be rounded.
+        shift = np.stack([offset, offset, np.zeros_like(offset), np.zeros_like(offset)])
+        self._about = Moments(np.zeros((0, *offset.shape)), shift)
         self._daily: Array | None = None
 
     def daily(self, rows: PairedRows) -> Moments:
@@ -117,7 +118,6 @@ class PairedErrors:
     def change(self, daily: Moments | None = None) -> Change:
         """Return the change of some rows, shape (n_outputs,), by their moments; None: of all that were taken in."""
         if daily is None:
-            assert self._about is not None
             assert self._daily is not None
             shift = np.broadcast_to(self._about.shift[..., None], (4, *self._daily.shape[1:]))
             daily = Moments(self._daily, shift)
@@ -128,8 +128,6 @@ class PairedErrors:
     def _moments(self, rows: PairedRows, weight: Array | None) -> tuple[int, Moments]:
         """Return the first day of rows, and their moments by output and day."""
         observed, one, other = (values + self._offset for values in (rows.observed, rows.one, rows.other))
-        if self._about is None:
-            self._about = moments(observed, one, baseline=other)
         day = self._day[rows.time]
         first, last = int(day.min()), int(day.max())
         return first, moments_by_group(

@@ -1,0 +1,41 @@
+"""Paired errors: what one row of one partition says is nothing to the others."""
+
+import numpy as np
+import pytest
+
+from motrain_app.runs.comparison.paired import PairedErrors, PairedRows
+
+N = 500
+TIME = np.datetime64("2010-01-01", "ns") + np.arange(N) * np.timedelta64(3, "D")
+
+
+def rows(observed, one, other):
+    return PairedRows(observed[None], one[None], other[None], np.arange(N))
+
+
+@pytest.mark.parametrize("absurd", [1e6, 1e12, 1e25])
+def test_an_absurd_row_is_nothing_to_other_partitions(absurd):
+    random = np.random.default_rng(0)
+    observed = 285 + random.normal(size=N)
+    one, other = (observed + scale * random.normal(size=N) for scale in (0.1, 0.3))
+    spoiled = one.copy()
+    spoiled[7] += absurd
+    alone, after = (PairedErrors(TIME, 0, np.zeros(1)) for _ in range(2))
+    after.daily(rows(observed, spoiled, spoiled))
+    expected, found = (judge.change(judge.daily(rows(observed, one, other))) for judge in (alone, after))
+    for name in ("rmse", "other_rmse", "value", "low", "high", "p"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+    np.testing.assert_allclose(found.rmse, np.sqrt(np.mean((one - observed) ** 2)), rtol=1e-12)
+
+
+@pytest.mark.parametrize("bias", [0.3, 10.0])
+def test_what_is_exact_stays_so_beside_partitions_that_are_not(bias):
+    random = np.random.default_rng(0)
+    observed, constant, noise = random.normal(size=N), np.full(N, 7.25), 0.1 * random.normal(size=N)
+    judge = PairedErrors(TIME, 0, np.zeros(1))
+    judge.add(rows(observed, observed + bias + noise, observed + bias), np.ones((1, N)))
+    exact = judge.change(judge.daily(rows(constant, constant, constant + noise)))
+    assert (exact.rmse.item(), exact.value.item()) == (0.0, -100.0)
+    other = judge.change(judge.daily(rows(constant, constant + noise, constant)))
+    assert other.other_rmse.item() == 0.0
+    assert np.isnan([other.value, other.low, other.high]).all()
