@@ -14,11 +14,12 @@ from motrain_app.skill.best_baselines import best_baselines
 from motrain_app.skill.cell_bootstrap import CellIntervals, bootstrap_cells
 from motrain_app.skill.cell_days import CellDays, days_of_cells
 from motrain_app.skill.cell_lengths import CellLength, cell_lengths
+from motrain_app.skill.metrics import skill
 from motrain_app.skill.moments import FloatArray, Moments
 from motrain_app.skill.registry import Metric, get_metric
 from motrain_app.skill.scores import Scores
 from motrain_app.skill.series import BEST, Kind, Observed, is_degenerate, kind_of, series_of
-from motrain_app.skill.summing import moments, moments_by_group
+from motrain_app.skill.summing import moments_by_group
 
 __all__ = ["score_each_cell"]
 
@@ -60,7 +61,7 @@ def score_each_cell(
     value, low, high, best_value = (np.full(shape, np.nan) for _ in range(4))
     n, blocks, days = (np.zeros(shape[:2]) for _ in range(3))
     p_values = np.full((len(cells), len(others), len(o)), np.nan)
-    n_beside = np.zeros(p_values.shape)
+    n_beside, over_itself = np.zeros((2, *p_values.shape))
     best = np.full(shape[:2], -1, np.intp)
     for output in range(len(o)):
         rows = order[~(np.isnan(o[output, order]) | np.isnan(p[output, order]))]
@@ -70,6 +71,8 @@ def score_each_cell(
         n[:, output] = cut.count
         for number, one in enumerate(beside):
             n_beside[:, number, output] = np.bincount(truth.cell, ~np.isnan(one), len(cells))
+            itself = moments_by_group(o[output, rows], one, truth.cell, len(cells), baseline=one)
+            over_itself[:, number, output] = skill(itself)  # 0, but of one without an error
         best[:, output] = cut.best_baseline(beside)
         reference = np.full(len(rows), np.nan)
         if len(beside) and len(rows):
@@ -105,8 +108,9 @@ def score_each_cell(
         each[:, number] = np.where((best == number)[..., None], best_value, np.nan)
     each[..., [metric.over != "" for metric in chosen]] = np.nan
     for number, metric in enumerate(chosen):
-        if metric.over in baselines:  # a baseline has no skill over itself
-            each[:, list(baselines).index(metric.over), :, number] = np.where(n > 0, 0.0, np.nan)
+        if metric.over in baselines:
+            its = list(baselines).index(metric.over)
+            each[:, its, :, number] = over_itself[:, its]
     return cells, Scores(
         metrics=tuple(metrics),
         baselines=tuple(baselines),
@@ -258,9 +262,9 @@ class _Cells:
 
 
 def _daily(first: FloatArray, second: FloatArray, baseline: FloatArray | None, days: CellDays) -> Moments:
-    """Moments of each day of each cell, [cells, days], from series over all rows."""
+    """Moments of each day of each cell about the cell's own means, [cells, days], from series over all rows."""
     first, second = first[days.rows], second[days.rows]
     baseline = None if baseline is None else baseline[days.rows]
-    about = moments(first, second, baseline=baseline)
-    flat = moments_by_group(first, second, days.number, int(np.prod(days.shape)), baseline=baseline, about=about)
-    return Moments(*(part.reshape(len(part), *days.shape) for part in (flat.sums, flat.shift)))
+    flat = moments_by_group(first, second, days.number, int(np.prod(days.shape)), baseline=baseline)
+    daily = Moments(*(part.reshape(len(part), *days.shape) for part in (flat.sums, flat.shift)))
+    return daily.rebased(daily.merged().shift[..., None])

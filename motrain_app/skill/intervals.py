@@ -127,9 +127,9 @@ def bootstrap_outputs(
 
 
 def _known(outputs: Sequence[PredictionSums], metrics: Sequence[Metric], best: Sequence[str | None]) -> FloatArray:
-    """Return scores, [metrics, outputs]: of time, and those that are distances; nobody asks for the others."""
+    """Return scores, [metrics, outputs]: of time, and those that fall short; nobody asks for the others."""
     found = np.full((len(metrics), len(outputs)), np.nan)
-    asked = [i for i, metric in enumerate(metrics) if metric.temporal or metric.is_distance]
+    asked = [i for i, metric in enumerate(metrics) if metric.temporal or metric.falls_short]
     layouts, sums = [one.layouts for one in outputs], [one.by_cell for one in outputs]
     found[asked] = evaluate([metrics[i] for i in asked], layouts, sums, best)
     return found

@@ -74,7 +74,7 @@ def rmse(m: Moments) -> FloatArray:
     return np.sqrt(m.mse)
 
 
-@metric(best=0.0, direction="min", unit="output", temporal=True, bounds=(0.0, np.inf))
+@metric(best=0.0, direction="min", unit="output", temporal=True, bounds=(0.0, np.inf), falls_short=True)
 def ubrmse(m: Moments) -> FloatArray:
     """Unbiased root-mean-square error.
 
@@ -83,7 +83,8 @@ def ubrmse(m: Moments) -> FloatArray:
 
     Few rows flatter, as ⟨e⟩ is that of the same rows: of n independent ones ubRMSE² is too low by 1/n of itself on
     average, and the median of ubRMSE over cells of so many by 5/(6n), so that over many such cells its interval may lie
-    below the truth. A cell of fewer than ten rows has none, and takes no part in the median.
+    below the truth. That of one cell is stretched upwards for it. A cell of fewer than ten rows has none, and takes no
+    part in the median.
 
     References
     ----------
@@ -143,7 +144,7 @@ def r2(m: Moments) -> FloatArray:
 
 
 @metric(
-    best=1.0, direction="max", unit="none", association=True, temporal=True, bounds=(-np.inf, 1.0), is_distance=True
+    best=1.0, direction="max", unit="none", association=True, temporal=True, bounds=(-np.inf, 1.0), falls_short=True
 )
 def kge(m: Moments) -> FloatArray:
     """Kling–Gupta efficiency.

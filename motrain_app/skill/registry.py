@@ -77,8 +77,8 @@ class Metric:
         has no interval.
     bounds
         Lowest and highest value that it can take; no end of an interval lies beyond.
-    is_distance
-        Whether it is its best value minus a distance, which noise alone makes longer; see `interval`.
+    falls_short
+        Whether its value is lower in a sample than in truth; see `interval`.
     over
         The baseline that it is bound to; empty where that is the best one, or none.
     """
@@ -93,7 +93,7 @@ class Metric:
     temporal: bool = False
     of: Of = "values"
     bounds: tuple[float, float] = (-np.inf, np.inf)
-    is_distance: bool = False
+    falls_short: bool = False
     over: str = ""
 
     @property
@@ -142,19 +142,22 @@ class Metric:
     def interval(self, value: FloatArray, low: FloatArray, high: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the ends of an interval of the score from percentiles of its replicates.
 
-        A distance is longer in a sample than in truth, and once more in replicates of the sample: near its best value
-        a score that is one has percentiles that lie below the truth. So what is as far above the value as the lower
-        percentile is below it belongs to the interval, too (the basic bootstrap interval; Davison and Hinkley 1997,
-        section 5.2). A score of time has none where it has no value: a replicate of few rows may have one by chance.
+        What is lower in a sample than in truth is lower once more in replicates of the sample, so that all percentiles
+        may lie below the truth. So what is as far above the value as the lower percentile is below it belongs to the
+        interval, too (the basic bootstrap interval; Davison and Hinkley 1997, section 5.2). A score of time has none
+        where it has no value: a replicate of few rows may have one by chance. Nor has a share of rows that all rows
+        have, or none: there is nothing to draw from.
 
         Parameters
         ----------
         value, low, high
             In all rows, and percentiles of the replicates; any shape.
         """
-        high = np.maximum(high, 2 * value - low) if self.is_distance else high
+        high = np.maximum(high, 2 * value - low) if self.falls_short else high
         if self.temporal:
             low, high = (np.where(np.isnan(value), np.nan, end) for end in (low, high))
+        if self.of == "intervals":
+            low, high = (np.where(low < high, end, np.nan) for end in (low, high))
         return np.clip(low, *self.bounds), np.clip(high, *self.bounds)
 
     def badness(self, values: ArrayLike) -> FloatArray:
@@ -178,7 +181,7 @@ def metric(
     temporal: bool = False,
     of: Of = "values",
     bounds: tuple[float, float] = (-np.inf, np.inf),
-    is_distance: bool = False,
+    falls_short: bool = False,
 ) -> Callable[[Score], Score]:
     """Register a function of `Moments` as a score under its own name; the options are those of `Metric`.
 
@@ -198,7 +201,7 @@ def metric(
         if known is not None and _origin(known.function) != _origin(function):
             raise ValueError(f"there is already a metric {name!r}, from {known.function.__module__}")
         _REGISTRY[name] = Metric(
-            name, function, best, direction, unit, needs_baseline, association, temporal, of, bounds, is_distance
+            name, function, best, direction, unit, needs_baseline, association, temporal, of, bounds, falls_short
         )
         return function
 

@@ -106,7 +106,9 @@ def score_total(
     for number, metric in enumerate(metrics):
         if metric.over in baselines:  # a baseline has no skill over itself
             each[:, number] = np.nan
-            each[baselines.index(metric.over), number] = 0.0 if plain is not None else np.nan
+            beside = daily.get(("values", metric.over))
+            has_error = beside is not None and beside.merged().baseline_mse > 0
+            each[baselines.index(metric.over), number] = 0.0 if has_error else np.nan
         elif metric.over or metric.of == "days":
             each[:, number] = np.nan
     low, high = np.full((2, n_metrics), np.nan)

@@ -161,3 +161,40 @@ def test_the_interval_of_a_slow_cell_covers_beside_many_fast_ones():
         )  # fmt: skip
         covered.append(scores.low[0, 0, 0] <= 0 <= scores.high[0, 0, 0])
     assert np.mean(covered) >= 0.9
+
+
+def test_a_baseline_that_is_exact_in_a_cell_has_no_skill_there_whatever_it_has_in_others():
+    rng = np.random.default_rng(0)
+    n, names = 200, ("rmse", "skill_over_climatology")
+    time, cell = np.tile(np.datetime64("2010-01-01") + 3 * np.arange(n), 2), np.repeat([0, 1], n)
+    observed = np.concatenate([np.full(n, 7.25), 7.25 + rng.normal(size=n)])[None]
+    predicted = observed + np.repeat([0.1, 1], n) * rng.normal(size=2 * n)
+    climatology = observed + (cell == 1) * (5 + 3 * rng.normal(size=2 * n))
+    found = []
+    for some in (cell == 0, cell >= 0):
+        baselines = {"climatology": climatology[:, some]}
+        _, scores = score_each_cell(
+            observed[:, some], predicted[:, some], baselines, time[some], cell[some], metrics=names, key=0
+        )
+        found.append(scores)
+    alone, both = found
+    assert np.isnan([both.value[0, 0, 1], both.low[0, 0, 1], both.high[0, 0, 1], both.p[0, 0, 0]]).all()
+    assert np.isnan(both.baseline_values[0, 0, 0, 1])
+    assert (both.value[1, 0, 1] > 0, both.baseline_values[1, 0, 0, 1]) == (True, 0.0)
+    for name in ("value", "low", "high", "p", "baseline_values"):
+        np.testing.assert_array_equal(getattr(both, name)[0], getattr(alone, name)[0])
+
+
+def test_an_absurd_row_of_one_cell_is_nothing_to_the_others():
+    rng = np.random.default_rng(0)
+    cell, time = np.repeat(np.arange(3), 300), np.tile(np.datetime64("2010-01-01") + np.arange(300), 3)
+    observed, predicted, other = rng.standard_normal((3, 1, 900)) + 100
+    spoiled = predicted + 1e12 * (np.arange(900) == 7)
+    before, after = (
+        score_each_cell(
+            observed, some, {"ridge": other}, time, cell, metrics=["rmse", "bias", "ubrmse", "r", "kge", "skill"], key=0
+        )[1]
+        for some in (predicted, spoiled)
+    )
+    for name in ("value", "low", "high", "p"):
+        np.testing.assert_array_equal(getattr(after, name)[1:], getattr(before, name)[1:])

@@ -114,5 +114,6 @@ def test_a_baseline_without_error_has_neither_skill_nor_p():
     assert np.isnan(scores.value[0, METRICS.index("skill_over_mean")])
     assert np.isnan(scores.p[0, 0])
     assert scores.p[1, 0] > 0
+    assert np.isnan(scores.baseline_values[0, 0, METRICS.index("skill_over_mean")])
     _, of_cell = score_each_cell(observed, predicted, {"mean": observed}, time, cell, metrics=["skill"], key=0)
     assert np.isnan(of_cell.p).all()

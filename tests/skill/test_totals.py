@@ -355,3 +355,11 @@ def test_constant_observations_have_neither_anomalies_nor_a_baseline_that_errs()
             assert np.isnan(found[..., AT[name]]).all()
     assert np.isnan(scores.p).all()
     assert np.isfinite(scores.low[..., AT["rmse"]]).all()
+
+
+def test_a_baseline_without_error_has_no_skill_over_itself():
+    piece = rows()
+    baselines = np.stack([piece.observed.astype(float), piece.baselines[1]])
+    scores = total(replace(piece, baselines=baselines), metrics=("skill_over_mean", "skill_over_climatology"))
+    assert np.isnan(scores.baseline_values[0, 0, :, 0]).all()
+    np.testing.assert_array_equal(scores.baseline_values[0, 1, :, 1], 0.0)
