@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from motrain_app.learning.block import Block, Fitted, Stopped
-from motrain_app.learning.membership import ERROR_AT_MOST, MIN_ROWS, wanted_members, why_untrained
+from motrain_app.learning.membership import GLANCED_AT, MIN_ROWS, is_of_use, wanted_members, why_untrained
 from motrain_app.learning.random_words import random_words
 from motrain_app.learning.scalers import input_range, scaler_of
 from motrain_app.operators.estimator_file import dump_estimator
@@ -22,7 +22,7 @@ from motrain_app.operators.scaled import SCALERS
 Array = NDArray[np.float64]
 MakeEstimator = Callable[[int], Any]
 Problem = Callable[[Any], str | None]
-_GLANCED_AT = 256  # training rows that an estimator is tried on
+_WIDE = 1e30  # scale of an input that never varied: whatever it is later, it is its mean
 _DIVERGED = (
     "What was learnt is off by more than ten standard deviations on its own training rows, or no number at all. Look "
     "for extreme values, or choose hyper-parameters that learn less at a time."
@@ -135,10 +135,8 @@ def _fit_partition(
 
 def _absurd(estimator: Any, x: Array, y: Array) -> str | None:
     """Say so where an estimator is of no use even for some of the rows, standardised, that it has learnt from."""
-    some = slice(None, None, max(1, len(y) // _GLANCED_AT))
-    with np.errstate(over="ignore", invalid="ignore"):
-        square = np.mean((np.asarray(estimator.predict(x[some]), np.float64) - y[some]) ** 2)
-    return None if square <= ERROR_AT_MOST**2 else _DIVERGED
+    some = slice(None, None, max(1, len(y) // GLANCED_AT))
+    return None if is_of_use(np.asarray(estimator.predict(x[some]), np.float64), y[some]) else _DIVERGED
 
 
 def _scalers(block: Block, partition: int) -> dict[str, Array]:
@@ -148,7 +146,8 @@ def _scalers(block: Block, partition: int) -> dict[str, Array]:
     of_inputs = scaler_of(inputs, atom, folds.train)
     of_outputs = scaler_of(block.outputs[:, rows], atom, folds.train, min_rows=MIN_ROWS)
     low, high = input_range(inputs, atom, folds)
-    parts = (of_inputs.mean, of_inputs.scale, low, high, of_outputs.mean, of_outputs.scale)
+    scale = np.where(of_inputs.varies, of_inputs.scale, _WIDE)
+    parts = (of_inputs.mean, scale, low, high, of_outputs.mean, of_outputs.scale)
     return dict(zip(SCALERS, parts, strict=True))
 
 

@@ -18,8 +18,8 @@ def initial_layers(
 ) -> list[NDArray[np.float32]]:
     """Return weights and biases in turn: Glorot-uniform weights from each slot's own key, zero biases.
 
-    Weights of an input that is constant in all that a place learns from are zero, and stay so, as nothing ever moves
-    them: it would be left with whatever sensitivity it was drawn.
+    Weights of an input that is constant in all that a place learns from are zero, and stay so, as it is fed zeros: it
+    would be left with whatever sensitivity it was drawn.
 
     Parameters
     ----------

@@ -7,8 +7,26 @@ from motrain_app.design.splits import Folds
 
 MIN_ROWS = 10  # fewer training rows than this say nothing about a member
 ERROR_AT_MOST = 10.0  # root mean square, in standard deviations, of who has learnt anything; that of the mean is 1
+GLANCED_AT = 256  # training rows that it is tried on
 Counts = NDArray[np.integer]
 _UNJUDGED, _JUDGED, _WELL_JUDGED = 1, 2, 3
+
+
+def is_of_use(predicted: NDArray[np.floating], observed: NDArray[np.floating]) -> bool:
+    """Say whether what was learnt is any better than absurd, on some of the rows that it was learnt from.
+
+    Rows that are extreme themselves have no say, nor have those without the output.
+
+    Parameters
+    ----------
+    predicted, observed
+        In standard deviations from the mean of all rows that it was learnt from, shape (rows,).
+    """
+    usual = np.abs(observed) <= ERROR_AT_MOST
+    if not usual.any():
+        return True
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.mean((predicted[usual] - observed[usual]) ** 2) <= ERROR_AT_MOST**2)
 
 
 def wanted_members(atoms_with_rows: NDArray[np.bool_], folds: Folds) -> NDArray[np.bool_]:

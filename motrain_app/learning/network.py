@@ -13,7 +13,7 @@ from scipy.special import logsumexp
 
 from motrain_app.learning.block import Block, Fitted
 from motrain_app.learning.losses import log_emphasis
-from motrain_app.learning.membership import ERROR_AT_MOST, MIN_ROWS, why_untrained
+from motrain_app.learning.membership import GLANCED_AT, MIN_ROWS, is_of_use, why_untrained
 from motrain_app.learning.network_options import NetworkOptions
 from motrain_app.learning.places import Places, choose_places
 from motrain_app.learning.programs import group_candidates
@@ -39,44 +39,18 @@ def fit_network(block: Block, options: NetworkOptions) -> Fitted:
 
     candidates = options.candidates(block.seed)
     places = choose_places(block)
-    scalers, varies = _scalers(block, places)
+    scalers, inputs_vary, outputs_vary = _scalers(block, places)
     log_weight = _log_weight(block, options)
-    of_place = _of_place(block, options, places, scalers, log_weight)
+    fixed = {**scalers, "input_scale": np.where(inputs_vary, scalers["input_scale"], np.inf)}  # none has a say
+    of_place = _of_place(block, options, places, fixed, outputs_vary, log_weight)
     rows = _padded_rows(block, log_weight)
-    race = Race(block, places, group_candidates(candidates), candidates, rows, of_place, varies)
+    race = Race(block, places, group_candidates(candidates), candidates, rows, of_place, inputs_vary)
     running = np.repeat(places.present[:, None], len(candidates), axis=1)
     for rung in options.ladder(len(candidates)):
         running &= _best(race.loss(), running, rung.candidates)
         race.run(running, rung.epochs)
     order = np.where(running, race.loss(), np.inf).argsort(axis=1, kind="stable")
-    return _fitted(block, candidates, places, scalers, race, order[:, : options.together])
-
-
-def _loss_at_most(block: Block, options: NetworkOptions, places: Places, scalers: Mapping[str, Array]) -> Array:
-    """Return the validation loss, [places], beyond which a network has learnt nothing but how to diverge.
-
-    A hundred times that of the mean of what it learnt from, on the same rows, or of a variance of 1 where these are
-    quieter: extreme values in the rows that judge are no fault of the network. Weights of rows say nothing of either.
-    """
-    if options.emphasis != 0:
-        return np.full(len(places.judge), _FINITE)
-    n, weights = block.folds.n_members, np.asarray(options.output_weights or np.ones(len(block.outputs)))
-    of_mean = np.zeros(len(places.judge))
-    for partition in range(len(block)):
-        rows, mine = block.rows(partition), slice(partition * n, (partition + 1) * n)
-        judging = places.judge[mine].astype(np.float64)
-        values, atom = block.outputs[:, rows].astype(np.float64), block.atom[rows]
-        there = np.isfinite(values)
-        filled = np.where(there, values, 0.0)
-        count, first, second = (
-            judging @ np.stack([np.bincount(atom, row, judging.shape[1]) for row in part]).T
-            for part in (there, filled, filled**2)
-        )
-        mean, scale = scalers["output_mean"][mine], scalers["output_scale"][mine]
-        square = np.nan_to_num((second - 2 * mean * first + count * mean**2) / scale**2)
-        seen = weights * (count > 0)
-        of_mean[mine] = (seen * square / np.maximum(count, 1)).sum(axis=1) / np.maximum(seen.sum(axis=1), _TINY)
-    return np.minimum(ERROR_AT_MOST**2 * np.maximum(of_mean, 1.0), _FINITE)
+    return _fitted(block, candidates, places, scalers, outputs_vary, race, order[:, : options.together])
 
 
 def _best(loss: NDArray[np.float32], running: NDArray[np.bool_], n: int) -> NDArray[np.bool_]:
@@ -87,10 +61,10 @@ def _best(loss: NDArray[np.float32], running: NDArray[np.bool_], n: int) -> NDAr
     return np.asarray(rank < n)
 
 
-def _scalers(block: Block, places: Places) -> tuple[dict[str, Array], NDArray[np.bool_]]:
-    """Return the scalers of all places, NaN where there is no member, and which inputs vary, [places, n_inputs]."""
+def _scalers(block: Block, places: Places) -> tuple[dict[str, Array], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return the scalers of all places, NaN where there is no member, and which inputs, and outputs, vary there."""
     parts: list[dict[str, Array]] = []
-    varies = []
+    inputs_vary, outputs_vary = [], []
     n = block.folds.n_members
     for partition in range(len(block)):
         rows = block.rows(partition)
@@ -100,8 +74,10 @@ def _scalers(block: Block, places: Places) -> tuple[dict[str, Array], NDArray[np
         low, high = input_range(block.inputs[:, rows], atom, block.folds)
         values = (of_inputs.mean, of_inputs.scale, low, high, of_outputs.mean, of_outputs.scale)
         parts.append(dict(zip(SCALERS, values, strict=True)))
-        varies.append(of_inputs.varies)
-    return {name: np.concatenate([part[name] for part in parts]) for name in SCALERS}, np.concatenate(varies)
+        inputs_vary.append(of_inputs.varies)
+        outputs_vary.append(of_outputs.varies)
+    scalers = {name: np.concatenate([part[name] for part in parts]) for name in SCALERS}
+    return scalers, np.concatenate(inputs_vary), np.concatenate(outputs_vary)
 
 
 def _log_weight(block: Block, options: NetworkOptions) -> Array | None:
@@ -113,9 +89,17 @@ def _log_weight(block: Block, options: NetworkOptions) -> Array | None:
 
 
 def _of_place(
-    block: Block, options: NetworkOptions, places: Places, scalers: Mapping[str, Array], log_weight: Array | None
+    block: Block,
+    options: NetworkOptions,
+    places: Places,
+    scalers: Mapping[str, Array],
+    outputs_vary: NDArray[np.bool_],
+    log_weight: Array | None,
 ) -> "OfPlace":
-    """Return what is fixed of each place, whatever the candidate."""
+    """Return what is fixed of each place, whatever the candidate.
+
+    An output that never varied has no say beside one that did: in its own unit its error may be anything.
+    """
     from motrain_app.learning.network_stack import OfPlace
 
     shape = (len(places.fit), len(block.outputs))
@@ -128,8 +112,9 @@ def _of_place(
     bounds = [
         _standardised(bound, scalers, block.offset, sign) for bound, sign in ((options.low, -1), (options.high, 1))
     ]
-    weights = np.asarray(options.output_weights or [1.0])
-    weights = np.broadcast_to(weights / weights.max(), shape)  # whose sum float32 holds, whatever they are
+    counts = outputs_vary | ~outputs_vary.any(axis=1, keepdims=True)
+    weights = np.where(counts, np.asarray(options.output_weights or [1.0]), 0.0)
+    weights /= weights.max(axis=1, keepdims=True)  # float32 holds their sum, whatever they are
     values = [*(scalers[name] for name in _OF_PLACES), *bounds, mean_weight, weights]
     return OfPlace(*(np.asarray(value, np.float32) for value in values))
 
@@ -188,19 +173,22 @@ def _fitted(
     candidates: Sequence[NetworkOptions],
     places: Places,
     scalers: Mapping[str, Array],
+    outputs_vary: NDArray[np.bool_],
     race: "Race",
     best: NDArray[np.integer],
 ) -> Fitted:
     """Return the members: of each place the mean of its best candidates, [places, together], the very best first."""
     shape = (len(block), block.folds.n_members)
     loss, epochs = race.loss(), race.epochs()
-    at_most = _loss_at_most(block, candidates[0], places, scalers)
-    sound = np.take_along_axis(loss, best, axis=1) <= at_most[:, None]
-    trained = places.present & sound[:, 0]
+    ends = places.present[:, None] & np.isfinite(np.take_along_axis(loss, best, axis=1))
     arrays: dict[str, NDArray[np.generic]] = {**scalers}
-    for rank, (chosen, whole) in enumerate(zip(best.T, sound.T, strict=True)):
-        layers = _winners(block, candidates, race, chosen)
-        if rank:
+    trained = ends[:, 0]
+    for rank, chosen in enumerate(best.T):
+        layers = _winners(block, candidates, race, chosen, outputs_vary)
+        whole = _are_of_use(block, places, {**scalers, **layers}, ends[:, rank])
+        if rank == 0:
+            trained = whole
+        else:
             layers["activation"] = np.where(whole, layers["activation"], -1).astype(np.int8)
         arrays |= {f"{rank}/{name}" if rank else name: array for name, array in layers.items()}
     if candidates[0].low or candidates[0].high:
@@ -220,10 +208,34 @@ def _fitted(
     return Fitted(MemberStack(arrays, "linear", tuple(ACTIVATIONS)), trained.reshape(shape), trials, errors)
 
 
+def _are_of_use(
+    block: Block, places: Places, arrays: Mapping[str, NDArray[np.generic]], which: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Say which networks of some places are of use for rows that they have learnt from, [places]."""
+    found, stack = which.copy(), MemberStack(arrays, "linear", tuple(ACTIVATIONS))
+    for place in np.flatnonzero(which).tolist():
+        rows = block.rows(place // block.folds.n_members)
+        mine = np.flatnonzero(places.fit[place][block.atom[rows]]) + rows.start
+        mine = mine[:: max(1, len(mine) // GLANCED_AT)]
+        mean, scale = (np.asarray(arrays[name][place], np.float64)[:, None] for name in ("output_mean", "output_scale"))
+        with np.errstate(over="ignore", invalid="ignore"):
+            predicted = (stack.member(place).predict(block.inputs[:, mine]) - mean) / scale
+        observed = (block.outputs[:, mine] - mean) / scale
+        found[place] = all(is_of_use(*pair) for pair in zip(predicted, observed, strict=True))
+    return found
+
+
 def _winners(
-    block: Block, candidates: Sequence[NetworkOptions], race: "Race", chosen: NDArray[np.integer]
+    block: Block,
+    candidates: Sequence[NetworkOptions],
+    race: "Race",
+    chosen: NDArray[np.integer],
+    outputs_vary: NDArray[np.bool_],
 ) -> dict[str, NDArray[np.generic]]:
-    """Return the layers of the candidate chosen at each place, padded to the widest of them, and their true widths."""
+    """Return the layers of the candidate chosen at each place, padded to the widest of them, and their true widths.
+
+    What they say of an output that never varied is its mean.
+    """
     winners = sorted(set(chosen.tolist()))
     depth = max(len(candidates[winner].hidden) for winner in winners)
     hidden = np.zeros((len(chosen), depth), np.int32)
@@ -243,6 +255,9 @@ def _winners(
         for number, (before, after) in enumerate(pairwise(widths)):
             layers[2 * number][places, :after, :before] = best[2 * number][:, :after, :before]
             layers[2 * number + 1][places, :after] = best[2 * number + 1][:, :after]
+        last, varied = 2 * (len(widths) - 2), outputs_vary[places]
+        layers[last][places, : widths[-1]] *= varied[:, :, None]
+        layers[last + 1][places, : widths[-1]] *= varied
     arrays: dict[str, NDArray[np.generic]] = {}
     for number in range(0, len(layers), 2):
         arrays |= {f"weight.{number // 2}": layers[number], f"bias.{number // 2}": layers[number + 1]}
@@ -251,9 +266,7 @@ def _winners(
     return arrays | {"hidden": hidden, "activation": codes[chosen]}
 
 
-_TINY = float(np.finfo(np.float64).tiny)
-_FINITE = float(np.finfo(np.float32).max)  # of losses
 _DIVERGED = (
-    "Every member's loss became infinite, or a hundred times that of the mean. Lower the learning rate, or look for "
-    "extreme values in inputs and outputs."
+    "Every member's loss became infinite, or it is off by more than ten standard deviations on its own training rows. "
+    "Lower the learning rate, or look for extreme values in inputs and outputs."
 )

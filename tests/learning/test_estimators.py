@@ -226,9 +226,13 @@ def test_constant_inputs_and_outputs_are_no_obstacle(make_block, kind):
     fitted = _fit(block, kind)
     y = fitted.stack.member(0).predict(block.inputs.astype(float))
     assert fitted.present.all()
-    assert fitted.stack.arrays["input_scale"][:, 1].tolist() == [1.0] * block.folds.n_members
     assert np.abs(y[0] - block.outputs[0]).mean() < 0.8 * block.outputs[0].std()
     np.testing.assert_allclose(y[1], 3.0, rtol=1e-6)
+    elsewhere = block.inputs.astype(float)
+    elsewhere[1] = 25.0  # which nothing is known of
+    np.testing.assert_array_equal(fitted.stack.member(0).predict(elsewhere), y)
+    if fitted.stack.differentiable:
+        assert not fitted.stack.member(0).jacobian(elsewhere)[:, 1].any()
 
 
 def test_support_vectors_that_are_not_found_in_time_are_not_used_and_say_why(make_block):

@@ -149,7 +149,55 @@ def test_who_diverged_to_a_finite_loss_is_no_member_and_no_part_of_one(make_bloc
         )
     wrecked = fit_network(block, replace(OPTIONS, learning_rate=1e6))
     assert not wrecked.present.any()
-    assert "a hundred times that of the mean" in wrecked.errors[0]
+    assert "off by more than ten standard deviations" in wrecked.errors[0]
+
+
+@pytest.mark.parametrize("emphasis", [0.0, 1e-6])
+def test_neither_emphasis_nor_an_extreme_value_lets_a_diverged_network_pass(make_block, emphasis):
+    block = make_block(partitions=1)
+    block.outputs[0, rows_of(block, choose_places(block).judge)[0][5]] = 1000
+    fitted = fit_network(block, replace(OPTIONS, learning_rate=1e3, emphasis=emphasis))
+    assert np.isfinite(fitted.trials["validation_loss"]).any()
+    assert not fitted.present.any()
+    assert 0 in fitted.errors
+
+
+def test_an_output_that_never_varied_is_its_mean_and_has_no_say_in_the_others(make_block):
+    block = make_block(partitions=2)
+    for constant, weights in ((3e-4, ()), (3e4, ()), (3e-4, (1.0, 1e6))):
+        outputs = block.outputs.copy()
+        outputs[1] = constant
+        fitted = fit_network(replace(block, outputs=outputs), replace(OPTIONS, output_weights=weights))
+        alone = fit_network(replace(block, outputs=outputs[1:]), OPTIONS)
+        assert fitted.present.all()
+        assert alone.present.all()
+        x = block.inputs.astype(float) + 3
+        for member in range(fitted.stack.n_slots):
+            np.testing.assert_allclose(fitted.stack.member(member).predict(x)[1], constant, rtol=1e-6)
+            np.testing.assert_allclose(alone.stack.member(member).predict(x)[0], constant, rtol=1e-6)
+            assert not fitted.stack.member(member).jacobian(x)[1].any()
+        missing = outputs.copy()
+        missing[1] = np.nan
+        other = fit_network(replace(block, outputs=missing), OPTIONS)
+        np.testing.assert_array_equal(fitted.trials["validation_loss"], other.trials["validation_loss"])
+
+
+@pytest.mark.parametrize("flicker", [5e-8, 9e-7])
+def test_an_input_that_is_constant_to_rounding_gets_no_weight(make_block, flicker):
+    block = make_block(partitions=1)
+    sign = np.random.default_rng(0).choice([-1, 1], block.inputs.shape[1])
+    block.inputs[1] = (300 * (1 + flicker * sign)).astype(np.float32)
+    stack = fit_network(block, OPTIONS).stack
+    for member in range(stack.n_slots):
+        assert not stack.member(member).jacobian(block.inputs[:, :50].astype(float))[:, 1].any()
+
+
+def test_an_output_that_a_partition_lacks_takes_no_weight_from_the_others(make_block):
+    block = make_block(partitions=1)
+    block.outputs[0] = np.nan
+    found = [fit_network(block, replace(OPTIONS, output_weights=(w, 1e-20))) for w in (1e-20, 1e20)]
+    assert found[1].present.all()
+    assert _same(*found, slice(None))
 
 
 def test_one_extreme_value_in_the_rows_that_judge_is_no_fault_of_the_network(make_block):
