@@ -190,6 +190,25 @@ def test_the_pieces_in_which_rows_come_do_not_matter():
     np.testing.assert_allclose(one.pack(), many.pack(), rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.parametrize("n_pieces", [1, 4])
+@pytest.mark.parametrize("place", [0, -1])
+def test_one_absurd_row_leaves_the_scores_of_other_groups_as_they_are(n_pieces, place):
+    """Whether it comes with the first rows or the last: of observed, predicted or a baseline."""
+    piece = rows()
+    season = (piece.time.astype("datetime64[M]").astype(int) + 1) % 12 // 3
+    piece = replace(piece, group=season)
+    spoilt = replace(piece, predicted=piece.predicted.copy(), baselines=piece.baselines.copy())
+    absurd = np.flatnonzero((season == 2) & np.isfinite(piece.observed + piece.predicted).all(axis=0))[place]
+    spoilt.predicted[:, absurd] = 1e12
+    spoilt.baselines[:, :, absurd] = -1e13
+    options = {"n_groups": 4, "n_pieces": n_pieces, "replicates": 100}
+    before, after = (total(one, **options) for one in (piece, spoilt))
+    assert (after.value[2, :, AT["rmse"]] > 1e6).all()
+    for name in ("value", "low", "high", "baseline_value", "block_days"):
+        found, expected = (getattr(one, name)[[0, 1, 3]] for one in (after, before))
+        np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-10)
+
+
 def test_of_one_cell_the_total_has_the_intervals_of_its_partition():
     """Its errors forget within days; those of a baseline last for weeks, which blocks of days are to hold."""
     rng = np.random.default_rng(6)
