@@ -12,6 +12,7 @@ from motrain_app.skill import (
     bias,
     bootstrap,
     get_metric,
+    metric,
     metric_names,
     moments,
     moments_by_group,
@@ -20,6 +21,7 @@ from motrain_app.skill import (
     score_outputs,
     skill,
 )
+from motrain_app.skill.registry import _REGISTRY
 
 METRICS = (*metric_names(), "r_pooled", "skill_over_mean")
 AT = {name: index for index, name in enumerate(METRICS)}
@@ -362,6 +364,35 @@ def test_the_moments_of_metrics_that_a_user_registers_are_the_weighted_ones():
     expected = moments(piece.observed[0, there], piece.predicted[0, there], weight=weight)
     value = total(piece, area=area, metrics=("r_pooled", "sd_ratio_pooled")).value[0, 0]
     np.testing.assert_allclose(value, [get_metric("r").function(expected), get_metric("sd_ratio").function(expected)])
+
+
+def test_a_metric_that_a_user_registers_may_be_of_time_and_beside_a_baseline(monkeypatch):
+    """As in a partition: the median over cells, and 0 of the best baseline, which is beside itself."""
+    monkeypatch.setattr("motrain_app.skill.registry._REGISTRY", dict(_REGISTRY))
+
+    @metric(best=1.0, direction="max", unit="none", needs_baseline=True, temporal=True)
+    def cell_skill(m):
+        return 1 - m.mse / m.baseline_mse
+
+    piece, names = rows(gaps=False), ("rmse", "cell_skill", "cell_skill_pooled")
+    scores = total(piece, metrics=names, replicates=200, n_pieces=3)
+    beside = dict(zip(BASELINES, piece.baselines, strict=True))
+    alone = score_outputs(
+        piece.observed, piece.predicted, beside, piece.time, cell=piece.cell, metrics=names, key=0, replicates=200
+    )
+    for name in ("value", "baseline_value"):
+        np.testing.assert_allclose(getattr(scores, name)[0], getattr(alone, name), rtol=1e-9, atol=1e-12)
+    assert (scores.baseline_value[0, :, 1] == 0).all()
+    np.testing.assert_allclose(scores.low[0], alone.low, rtol=0.05)
+    np.testing.assert_allclose(scores.high[0], alone.high, rtol=0.05)
+    of_cells = [
+        1 - np.mean((p - o) ** 2) / np.mean((b - o) ** 2)
+        for o, p, b in (
+            (piece.observed[0, at], piece.predicted[0, at], piece.baselines[1, 0, at])
+            for at in (piece.cell == number for number in range(7))
+        )
+    ]
+    assert scores.value[0, 0, 1] == pytest.approx(np.median(of_cells))
 
 
 def test_constant_observations_have_neither_anomalies_nor_a_baseline_that_errs():
