@@ -14,7 +14,24 @@ import numpy as np
 from motrain_app.skill.blocks import DayBlocks
 from motrain_app.skill.groups import evenly
 from motrain_app.skill.medians import median_of_cells
-from motrain_app.skill.moments import COUNT, FloatArray, Moments
+from motrain_app.skill.moments import (
+    BASE,
+    BASE2,
+    COUNT,
+    ERR,
+    ERR2,
+    OBS,
+    OBS2,
+    OBS_PRED,
+    PRED,
+    PRED2,
+    SHIFT_OBS,
+    SHIFT_PRED,
+    WEIGHT,
+    FloatArray,
+    Moments,
+    divide,
+)
 from motrain_app.skill.output_sums import PredictionSums
 from motrain_app.skill.registry import MIN_ROWS, Metric
 from motrain_app.skill.row_sums import Layout
@@ -24,8 +41,10 @@ __all__ = ["MAX_CELLS", "median_replicates"]
 
 # Cells whose replicates an interval of a median over cells is made of, at most, evenly taken from all.
 MAX_CELLS = 64
-# Relative step of a derivative by central differences: so small that a correlation of 0.99999 is not pushed beyond 1.
+# Step of a derivative by central differences, relative to the cell's own spread, which neither its mean nor other cells
+# change: so small that a correlation of 0.99999 is not pushed beyond 1.
 _STEP = 1e-6
+_FIRSTS, _SECONDS = [OBS, PRED, ERR, BASE], [OBS2, PRED2, ERR2, BASE2]
 
 
 def median_replicates(
@@ -81,14 +100,40 @@ def _first_order(metrics: Sequence[Metric], layout: Layout, pieces: FloatArray) 
     total = layout.moments(pieces.sum(axis=-1))
     known = [place for place, column in enumerate(layout.columns) if column >= 0]
     parts = pieces[[layout.columns[place] for place in known]]
-    size = np.abs(parts).sum(axis=-1)
-    step = np.where(size > 0, _STEP * size, 1.0)
-    around = np.repeat(total.sums[:, None], 2 * len(known), axis=1)
+    change = np.einsum("mkc,kcp->mcp", _slopes(metrics, total, known)[:, known], parts)
+    return np.stack([metric.of_cells(total) for metric in metrics]), change
+
+
+def _slopes(metrics: Sequence[Metric], total: Moments, known: list[int]) -> FloatArray:
+    """Return derivatives of scores of cells by their sums, [metrics, sums, cells]; 0 by those that nobody made.
+
+    Steps are taken about the cell's own mean: about another one that lies far off they would reach beyond its spread.
+    """
+    firsts, seconds = _FIRSTS[: len(total.shift)], _SECONDS[: len(total.shift)]
+    mean = total.shift + divide(total.sums[firsts], total.weight)
+    own = total.rebased(np.where(np.isfinite(mean), mean, total.shift))
+    step = _steps(own, firsts, seconds)[known]
+    around = np.repeat(own.sums[:, None], 2 * len(known), axis=1)
     for number, place in enumerate(known):
         around[place, number] += step[number]
         around[place, len(known) + number] -= step[number]
-    shifted = Moments(around, np.broadcast_to(total.shift[:, None], (len(total.shift), *around.shape[1:])))
+    shifted = Moments(around, np.broadcast_to(own.shift[:, None], (len(own.shift), *around.shape[1:])))
     above, below = np.split(np.stack([metric.function(shifted) for metric in metrics]), 2, axis=1)
-    slope = (above - below) / (2 * step)
-    change = np.einsum("mkc,kcp->mcp", np.where(np.isfinite(slope), slope, 0.0), parts)
-    return np.stack([metric.of_cells(total) for metric in metrics]), change
+    slope = np.zeros((len(metrics), *own.sums.shape))
+    slope[:, known] = np.nan_to_num((above - below) / (2 * step), nan=0.0, posinf=0.0, neginf=0.0)
+    # By the chain rule through `Moments.rebased`, they are of the sums as these stand.
+    move = total.shift - own.shift
+    slope[:, WEIGHT] += (move * (slope[:, firsts] + move * slope[:, seconds])).sum(axis=1)
+    slope[:, WEIGHT] += move[SHIFT_OBS] * move[SHIFT_PRED] * slope[:, OBS_PRED]
+    slope[:, firsts] += 2 * move * slope[:, seconds]
+    slope[:, OBS] += move[SHIFT_PRED] * slope[:, OBS_PRED]
+    slope[:, PRED] += move[SHIFT_OBS] * slope[:, OBS_PRED]
+    return slope
+
+
+def _steps(own: Moments, firsts: list[int], seconds: list[int]) -> FloatArray:
+    """Return a step of each sum about the own mean of each cell, in the shape of the sums."""
+    size = np.abs(own.sums)
+    size[firsts] = np.sqrt(own.weight * size[seconds])
+    size[OBS_PRED] = np.sqrt(size[OBS2] * size[PRED2])
+    return np.asarray(_STEP * np.where(size > 0, size, np.maximum(own.weight, 1.0)))

@@ -11,7 +11,6 @@ from motrain_app.skill.intervals import OutputIntervals, bootstrap_outputs
 from motrain_app.skill.moments import FloatArray
 from motrain_app.skill.output_sums import OutputRows, PredictionSums, prepare, sum_prediction
 from motrain_app.skill.registry import Metric
-from motrain_app.skill.row_sums import centre
 
 __all__ = ["beside_incomplete"]
 
@@ -59,4 +58,4 @@ def _shared_rows(rows: OutputRows, predicted: FloatArray, name: str, baseline: F
     kept = np.flatnonzero(~np.isnan(baseline))
     there = rows.alone(kept)
     beside = {name: prepare(there, baseline[kept])}
-    return sum_prediction(there, centre(there.observed), prepare(there, predicted[kept]), beside)
+    return sum_prediction(there, there.places.centre(there.observed), prepare(there, predicted[kept]), beside)

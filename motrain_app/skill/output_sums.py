@@ -14,7 +14,7 @@ from motrain_app.skill.anomalies import Season
 from motrain_app.skill.medians import median_of_cells
 from motrain_app.skill.moments import FloatArray, Moments
 from motrain_app.skill.registry import Metric
-from motrain_app.skill.row_sums import Centred, Layout, RowSums, centre
+from motrain_app.skill.row_sums import Centred, Layout, RowSums, centre, middle_mean
 from motrain_app.skill.series import BEST, Kind, kind_of
 
 __all__ = ["OutputRows", "Places", "PredictionSums", "Series", "evaluate", "prepare", "sum_prediction"]
@@ -57,6 +57,21 @@ class Places:
     def season(self) -> Season:
         """What the season is fitted with."""
         return Season(self.time, self.cell)
+
+    def centre(self, series: FloatArray, valid: NDArray[np.bool_] | None = None) -> Centred:
+        """Return a series over the rows, or over those that count, about a shift that no single cell can spoil."""
+        if self.n_cells <= 1:
+            return centre(series, valid)
+        kept, count = (series, self.count) if valid is None else (np.where(valid, series, 0.0), self._counted(valid))
+        return centre(kept, valid, middle_mean(kept, self.cell, count))
+
+    @cached_property
+    def count(self) -> FloatArray:
+        """Rows of each cell, shape (cells)."""
+        return self._counted(self.ones)
+
+    def _counted(self, rows: NDArray[Any]) -> FloatArray:
+        return np.asarray(np.bincount(self.cell, rows, self.n_cells), np.float64)
 
     @cached_property
     def ones(self) -> FloatArray:
@@ -131,7 +146,7 @@ class PredictionSums:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
-    """A prediction of an output, or a baseline, about its mean, and its error.
+    """A prediction of an output, or a baseline, about a shift, and its error.
 
     Parameters
     ----------
@@ -155,7 +170,7 @@ def prepare(rows: OutputRows, series: FloatArray) -> Series:
     valid = None if there.all() else there
     with np.errstate(invalid="ignore", over="ignore"):
         error = series - rows.observed
-    return Series(series, centre(series, valid), centre(error, valid), valid)
+    return Series(series, rows.places.centre(series, valid), rows.places.centre(error, valid), valid)
 
 
 def sum_prediction(
@@ -198,7 +213,7 @@ def sum_prediction(
         if baseline.valid is not None:
             kept = baseline.valid
             parts = (rows.observed, predicted.raw, predicted.raw - rows.observed)
-            pair = columns.add_pair(kept.astype(np.float64), *(centre(part, kept) for part in parts))
+            pair = columns.add_pair(kept.astype(np.float64), *(rows.places.centre(part, kept) for part in parts))
         layouts["values", name] = columns.add_baseline(pair, baseline.error)
     if ranks is not None:
         layouts["ranks", None] = columns.add_mean(*_where_known(ones, ranks))

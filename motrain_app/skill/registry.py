@@ -188,11 +188,14 @@ def metric(
     Raises
     ------
     ValueError
-        If another function already has the name, or an option is unknown.
+        If another function already has the name, an option is unknown, or a baseline is needed beside what is not of
+        the values: nothing but their errors is summed of baselines.
     """
     for value, allowed in ((direction, get_args(Direction)), (unit, get_args(Unit)), (of, get_args(Of))):
         if value not in allowed:
             raise ValueError(f"{value!r} is none of {', '.join(allowed)}")
+    if needs_baseline and of != "values":
+        raise ValueError(f"a metric of {of!r} has no baseline beside it: needs_baseline goes with of='values' alone")
 
     def register(function: Score) -> Score:
         name = function.__name__

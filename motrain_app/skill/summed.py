@@ -18,7 +18,7 @@ from motrain_app.skill.output_sums import OutputRows, Places, PredictionSums, Se
 from motrain_app.skill.ranks import Ranked, rank_products
 from motrain_app.skill.ranks import rank_correlation_parts as rank_parts
 from motrain_app.skill.registry import Metric, get_metric
-from motrain_app.skill.row_sums import Layout, centre
+from motrain_app.skill.row_sums import Layout
 from motrain_app.skill.series import Kind, is_degenerate
 
 __all__ = ["SummedOutput", "SummedOutputs", "sum_outputs"]
@@ -219,7 +219,7 @@ def _sum_output(
     best = _best_baseline(others)
     best_name = list(baselines)[best] if best >= 0 else None
     best_series = None if best_name is None else others[best_name]
-    observed, shares_rows = centre(rows.observed), best_series is not None and best_series.valid is None
+    observed, shares_rows = rows.places.centre(rows.observed), best_series is not None and best_series.valid is None
     # What orders rows, or takes the season from them, is dear: the best baseline alone is compared in that.
     shared = baselines[best_name] if best_name is not None and shares_rows else None
     costly = _costly(rows, predicted, shared, wanted, rank_parts if resampled else rank_products)
@@ -235,7 +235,9 @@ def _sum_output(
         there, raw = rows.take(kept), baselines[name][kept]
         opponents = {other: prepare(there, values[kept]) for other, values in baselines.items()}
         more = _costly(there, raw, None, wanted, rank_products)[0] if name == best_name else {}
-        scored.append(sum_prediction(there, centre(there.observed), prepare(there, raw), opponents, **more))
+        scored.append(
+            sum_prediction(there, there.places.centre(there.observed), prepare(there, raw), opponents, **more)
+        )
     incomplete = {name: one.raw for name, one in others.items() if one.valid is not None}
     return _Output(sums, predicted, incomplete, tuple(scored), best, best_name)
 
@@ -273,4 +275,4 @@ def _best_baseline(baselines: Mapping[str, Series]) -> int:
 def _mse(series: Series) -> float:
     count = len(series.raw) if series.valid is None else np.count_nonzero(series.valid)
     with np.errstate(over="ignore", invalid="ignore"):
-        return float(series.error.squares.sum() / count + np.square(series.error.shift)) if count else np.nan
+        return float(np.square(series.error.series).sum() / count) if count else np.nan

@@ -83,7 +83,7 @@ def moments_by_group(
         Number of groups.
     about
         Moments of shape (...) whose shift all groups take, which saves time where they will be merged or
-        resampled. Without it every group has its own mean as shift.
+        resampled; or of shape (..., n_groups), a shift for each. Without it every group has its own mean as shift.
 
     Returns
     -------
@@ -114,6 +114,10 @@ def moments_by_group(
     bins = np.arange(n_leading).reshape(*leading, 1) * n_groups + np.maximum(group, 0)
     flat = bins.ravel()
 
+    shift = None if about is None else about.shift
+    if shift is not None and shift.ndim == 1 + len(leading):
+        shift = np.repeat(shift[..., None], n_groups, axis=-1)
+
     def gather(values: FloatArray) -> FloatArray:
         sums = np.bincount(flat, weights=values.ravel(), minlength=n_leading * n_groups)
         return sums.reshape(*leading, n_groups).astype(np.float64, copy=False)
@@ -122,7 +126,7 @@ def moments_by_group(
         rows,
         gather=gather,
         spread=lambda means: means.ravel()[bins],
-        about=None if about is None else np.repeat(about.shift[..., None], n_groups, axis=-1),
+        about=shift,
     )
 
 

@@ -6,7 +6,7 @@ cell over time, and the rows of a few cells for the intervals of medians.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,7 @@ from motrain_app.skill.moments import FloatArray
 from motrain_app.skill.pieces import OfOutput, Piece, Units, outputs_of
 from motrain_app.skill.registry import Metric, get_metric
 from motrain_app.skill.scores import Scores, unpack_scores
-from motrain_app.skill.series import Kind, Observed, series_of
+from motrain_app.skill.series import BEST, Kind, Observed, kind_of, series_of
 from motrain_app.skill.summing import moments_by_group
 from motrain_app.skill.total_scores import TotalSums, score_total
 
@@ -104,10 +104,11 @@ class Totals:
             sums.daily(("values", name)).add(slots, observed, predicted, baseline=one, weight=weight(one))
         if any(metric.of == "days" for metric in self._metrics):
             sums.unweighted.add(slots, observed, predicted)
-        self._score_cells(sums.of_cells, series, units)
+        opponents = {BEST: reference} | dict(zip(self._baselines, others, strict=True))
+        self._score_cells(sums.of_cells, series, opponents, units)
         if len(others):
             of_best = series_of(self._metrics, truth, reference)
-            self._score_cells(sums.of_cells_best, of_best, units)
+            self._score_cells(sums.of_cells_best, of_best, opponents, units)
             for kind, (first, second) in of_best.items():
                 # The best baseline beside itself, so that its skill is 0.
                 beside = second if kind == ("values", None) else None
@@ -121,15 +122,17 @@ class Totals:
         self,
         into: dict[str, list[tuple[IntArray, FloatArray]]],
         series: dict[Kind, tuple[FloatArray, FloatArray]],
+        opponents: Mapping[str, FloatArray],
         units: Units,
     ) -> None:
-        """Score each cell over time, in each group, by the metrics that are of time."""
+        """Score each cell over time, in each group, by the metrics that are of time, beside a baseline or none."""
         temporal: dict[Kind, list[Metric]] = {}
         for metric in self._metrics:
             if metric.temporal and (metric.of, None) in series:
-                temporal.setdefault((metric.of, None), []).append(metric)
-        for kind, metrics in temporal.items():
-            by_unit = moments_by_group(*series[kind], units.of_row, units.n)
+                temporal.setdefault(kind_of(metric), []).append(metric)
+        for (of, over), metrics in temporal.items():
+            beside = None if over is None else opponents[over]
+            by_unit = moments_by_group(*series[of, None], units.of_row, units.n, baseline=beside)
             for metric in metrics:
                 into.setdefault(metric.name, []).append((units.group, metric.of_cells(by_unit)))
 

@@ -121,6 +121,15 @@ def test_a_row_counts_where_all_of_its_values_stand():
     assert by_group.n == 1
 
 
+def test_groups_are_summed_about_shifts_of_their_own_where_these_are_given():
+    o, p = np.random.default_rng(0).standard_normal((2, 2, 50))
+    group = np.arange(50) % 4
+    own = moments_by_group(o, p, group, 4)
+    again = moments_by_group(o, p, group, 4, about=own)
+    np.testing.assert_array_equal(again.shift, own.shift)
+    np.testing.assert_array_equal(again.sums, own.sums)
+
+
 def test_small_errors_of_large_values_keep_their_digits():
     rng = np.random.default_rng(0)
     o = 285 + 0.5 * rng.standard_normal(1000)

@@ -101,6 +101,12 @@ def test_an_unknown_option_of_a_metric_is_refused():
         metric(best=0.0, direction="min", unit="dB")
 
 
+@pytest.mark.parametrize("of", ["ranks", "anomalies", "intervals", "days"])
+def test_a_baseline_beside_anything_but_values_is_refused(of):
+    with pytest.raises(ValueError, match=f"'{of}' has no baseline beside it: needs_baseline goes with of='values'"):
+        metric(best=0.0, direction="min", unit="none", of=of, needs_baseline=True)
+
+
 def test_a_score_has_the_unit_of_its_output_where_it_has_one():
     assert get_metric("rmse").unit_of("dB/deg") == "dB/deg"
     assert get_metric("r").unit_of("dB/deg") == ""

@@ -12,6 +12,7 @@ from motrain_app.skill import (
     bias,
     bootstrap,
     get_metric,
+    metric,
     metric_names,
     moments,
     moments_by_group,
@@ -20,6 +21,7 @@ from motrain_app.skill import (
     score_outputs,
     skill,
 )
+from motrain_app.skill.registry import _REGISTRY
 
 METRICS = (*metric_names(), "r_pooled", "skill_over_mean")
 AT = {name: index for index, name in enumerate(METRICS)}
@@ -190,6 +192,25 @@ def test_the_pieces_in_which_rows_come_do_not_matter():
     np.testing.assert_allclose(one.pack(), many.pack(), rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.parametrize("n_pieces", [1, 4])
+@pytest.mark.parametrize("place", [0, -1])
+def test_one_absurd_row_leaves_the_scores_of_other_groups_as_they_are(n_pieces, place):
+    """Whether it comes with the first rows or the last: of observed, predicted or a baseline."""
+    piece = rows()
+    season = (piece.time.astype("datetime64[M]").astype(int) + 1) % 12 // 3
+    piece = replace(piece, group=season)
+    spoilt = replace(piece, predicted=piece.predicted.copy(), baselines=piece.baselines.copy())
+    absurd = np.flatnonzero((season == 2) & np.isfinite(piece.observed + piece.predicted).all(axis=0))[place]
+    spoilt.predicted[:, absurd] = 1e12
+    spoilt.baselines[:, :, absurd] = -1e13
+    options = {"n_groups": 4, "n_pieces": n_pieces, "replicates": 100}
+    before, after = (total(one, **options) for one in (piece, spoilt))
+    assert (after.value[2, :, AT["rmse"]] > 1e6).all()
+    for name in ("value", "low", "high", "baseline_value", "block_days"):
+        found, expected = (getattr(one, name)[[0, 1, 3]] for one in (after, before))
+        np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-10)
+
+
 def test_of_one_cell_the_total_has_the_intervals_of_its_partition():
     """Its errors forget within days; those of a baseline last for weeks, which blocks of days are to hold."""
     rng = np.random.default_rng(6)
@@ -343,6 +364,35 @@ def test_the_moments_of_metrics_that_a_user_registers_are_the_weighted_ones():
     expected = moments(piece.observed[0, there], piece.predicted[0, there], weight=weight)
     value = total(piece, area=area, metrics=("r_pooled", "sd_ratio_pooled")).value[0, 0]
     np.testing.assert_allclose(value, [get_metric("r").function(expected), get_metric("sd_ratio").function(expected)])
+
+
+def test_a_metric_that_a_user_registers_may_be_of_time_and_beside_a_baseline(monkeypatch):
+    """As in a partition: the median over cells, and 0 of the best baseline, which is beside itself."""
+    monkeypatch.setattr("motrain_app.skill.registry._REGISTRY", dict(_REGISTRY))
+
+    @metric(best=1.0, direction="max", unit="none", needs_baseline=True, temporal=True)
+    def cell_skill(m):
+        return 1 - m.mse / m.baseline_mse
+
+    piece, names = rows(gaps=False), ("rmse", "cell_skill", "cell_skill_pooled")
+    scores = total(piece, metrics=names, replicates=200, n_pieces=3)
+    beside = dict(zip(BASELINES, piece.baselines, strict=True))
+    alone = score_outputs(
+        piece.observed, piece.predicted, beside, piece.time, cell=piece.cell, metrics=names, key=0, replicates=200
+    )
+    for name in ("value", "baseline_value"):
+        np.testing.assert_allclose(getattr(scores, name)[0], getattr(alone, name), rtol=1e-9, atol=1e-12)
+    assert (scores.baseline_value[0, :, 1] == 0).all()
+    np.testing.assert_allclose(scores.low[0], alone.low, rtol=0.05)
+    np.testing.assert_allclose(scores.high[0], alone.high, rtol=0.05)
+    of_cells = [
+        1 - np.mean((p - o) ** 2) / np.mean((b - o) ** 2)
+        for o, p, b in (
+            (piece.observed[0, at], piece.predicted[0, at], piece.baselines[1, 0, at])
+            for at in (piece.cell == number for number in range(7))
+        )
+    ]
+    assert scores.value[0, 0, 1] == pytest.approx(np.median(of_cells))
 
 
 def test_constant_observations_have_neither_anomalies_nor_a_baseline_that_errs():
