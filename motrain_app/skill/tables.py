@@ -98,9 +98,9 @@ def _of_baseline(values: FloatArray, against: NDArray[np.intp]) -> FloatArray:
     return np.where(against >= 0, picked, np.nan)
 
 
-def _compares(scores: Scores) -> list[bool]:
+def _compares(scores: Scores) -> NDArray[np.bool_]:
     """Say of each metric whether it is of the rows that a baseline has, too."""
-    return [get_metric_or_stand_in(name).needs_baseline for name in scores.metrics]
+    return np.array([get_metric_or_stand_in(name).needs_baseline for name in scores.metrics], bool)
 
 
 def _rows(scores: Scores, against: NDArray[np.intp]) -> FloatArray:
