@@ -207,6 +207,11 @@ class Run:
 
         Scores over time (ubrmse, r, spearman, r2, kge, sd_ratio, anomaly_r) of several cells are the median over those
         of ten rows or more, NaN where there is none.
+
+        `n` counts the rows with an observation and a prediction, which a score may not all be of; those of a skill have
+        the baseline, too. Scores over time leave out the rows of cells with fewer than ten; anomaly_r, also pooled,
+        those of cells whose season cannot be told (under three years of it, or too few rows); coverage those without an
+        interval, as too few rows of other folds calibrate one.
         """
         return skill_frame(
             self._folder, by=by, metrics=metrics, partitions=partitions, rows=rows, bins=bins, workers=workers

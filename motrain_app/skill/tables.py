@@ -34,7 +34,8 @@ def score_table(scores: Scores, *, partitions: Sequence[str], outputs: Sequence[
         Arrays `partition`, `output`, `metric`, `value`, `low`, `high`, `n` (integers), `baseline` (its name,
         "" without one), `baseline_value`, `p`, all of one length. The baseline is the best one, by RMSE; of a skill
         over another it is that one. `p` is the p-value of no difference in MSE from it, for skills alone, and their n
-        counts the rows that it has, too.
+        counts the rows that it has, too. `n` counts the rows that have observed and predicted, also where a score
+        leaves some out: over time those of cells with under `MIN_ROWS`, of anomalies and coverage those without one.
 
     Raises
     ------

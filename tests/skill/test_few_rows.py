@@ -110,3 +110,14 @@ def test_the_ubrmse_of_few_independent_rows_is_too_low_by_so_much_as_is_told():
         of_cell = rng.standard_normal((40_000, n_rows)).std(axis=1)
         assert (1 - (of_cell**2).mean()) * n_rows == pytest.approx(1, abs=0.1)
         assert (1 - np.median(of_cell)) * n_rows == pytest.approx(5 / 6, abs=0.1)
+
+
+@pytest.mark.parametrize("scored", [of_partition, of_all])
+def test_n_counts_also_the_rows_of_cells_that_a_score_over_time_leaves_out(scored):
+    many, few = 200, MIN_ROWS - 1
+    given = rows(many, few, few)
+    scores = scored(*given)
+    observed, predicted, *_, cell = given
+    alone = get_metric("r").function(moments(observed[0, cell == 0], predicted[0, cell == 0]))
+    assert scores.value.ravel()[METRICS.index("r")] == pytest.approx(float(alone))
+    assert scores.n.ravel().tolist() == [many + 2 * few]

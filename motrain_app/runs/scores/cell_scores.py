@@ -33,8 +33,9 @@ def score_cells(run: RunFolder, metric: str, partitions: str | Sequence[str] | N
     Returns
     -------
     xarray.Dataset
-        One variable an output and ``n_<output>``, over space, with lat and lon; NaN where a cell has no such row. Where
-        the run is partial, the attribute of that name says so.
+        One variable an output and ``n_<output>``, the rows with observed and predicted, over space, with lat and lon;
+        NaN where a cell has no such row, or no score (over time: under ten rows). Where the run is partial, the
+        attribute of that name says so.
 
     Notes
     -----
