@@ -80,6 +80,15 @@ def test_any_metric_has_a_table(run, capfd):
     assert "kge" in capfd.readouterr().out
 
 
+def test_a_metric_or_group_that_is_named_twice_is_shown_once(run, capfd):
+    assert (
+        skill(run, "--metric", "rmse", "--metric", "rmse", "--metric", "skill", "--by", "season", "--by", "season") == 0
+    )
+    twice = capfd.readouterr().out
+    assert skill(run, "--metric", "rmse", "--metric", "skill", "--by", "season") == 0
+    assert capfd.readouterr().out == twice
+
+
 def test_text_says_which_rows_were_scored(run, capfd):
     for arguments, rows in (([], "out-of-fold"), (["--open-test"], "test")):
         assert skill(run, "--csv", *arguments) == 0

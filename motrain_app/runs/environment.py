@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from motrain_app.runs.errors import RunError
+from motrain_app.runs.given import is_whole
 
 # One thread a process: a stack keeps a core busy, and spinning helpers cost nine times what they bring.
 WORKER_ENVIRONMENT = {
@@ -39,10 +40,10 @@ def processes(workers: int | None) -> int:
     Raises
     ------
     RunError
-        Where fewer than one is asked for.
+        Where fewer than one is asked for, or no whole number.
     """
     if workers is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if workers < 1:
-        raise RunError(f"workers is {workers}: give 1 or more, or leave it out for one a core.")
-    return workers
+    if not is_whole(workers, least=1):
+        raise RunError(f"workers is {workers!r}: give 1 or more, or leave it out for one a core.")
+    return int(workers)

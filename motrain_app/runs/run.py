@@ -15,9 +15,11 @@ from motrain_app.runs.blockfile import TEST, BlockFile
 from motrain_app.runs.calibration import Residuals, coverage_frame
 from motrain_app.runs.comparison.comparing import compare_runs
 from motrain_app.runs.comparison.run_comparison import RunComparison
+from motrain_app.runs.environment import processes
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.exporting import export_operators, read_operator
 from motrain_app.runs.folder import RunFolder
+from motrain_app.runs.given import checked_name, is_whole
 from motrain_app.runs.lock import is_driven
 from motrain_app.runs.opening import openings
 from motrain_app.runs.origins import Origins
@@ -117,7 +119,16 @@ class Run:
         return frozenset(row.name for row in self._rows() if row.state == DONE)
 
     def partitions_of(self, cell: int) -> list[str]:
-        """Return the partitions that a cell of the dataset lies in, one a period; empty where it lies in none."""
+        """Return the partitions that a cell of the dataset lies in, one a period; empty where it lies in none.
+
+        Raises
+        ------
+        RunError
+            Where the dataset has no such cell.
+        """
+        n_cells = len(self._plan.region_of_cell)
+        if not is_whole(cell, least=0) or cell >= n_cells:
+            raise RunError(f"The dataset has no cell {cell!r}: give a whole number from 0 to {n_cells - 1}.")
         region, periods = int(self._plan.region_of_cell[cell]), self._plan.n_periods
         return self.partitions[region * periods : (region + 1) * periods] if region >= 0 else []
 
@@ -183,7 +194,7 @@ class Run:
         Raises
         ------
         RunError
-            Where the test is sealed, a name is unknown, or a variable can no longer be had.
+            Where the test is sealed, a name is unknown, no metric is named, or a variable can no longer be had.
 
         Notes
         -----
@@ -196,6 +207,11 @@ class Run:
 
         Scores over time (ubrmse, r, spearman, r2, kge, sd_ratio, anomaly_r) of several cells are the median over those
         of ten rows or more, NaN where there is none.
+
+        `n` counts the rows with an observation and a prediction, which a score may not all be of; those of a skill have
+        the baseline, too. Scores over time leave out the rows of cells with fewer than ten; anomaly_r, also pooled,
+        those of cells whose season cannot be told (under three years of it, or too few rows); coverage those without an
+        interval, as too few rows of other folds calibrate one.
         """
         return skill_frame(
             self._folder, by=by, metrics=metrics, partitions=partitions, rows=rows, bins=bins, workers=workers
@@ -299,6 +315,8 @@ class Run:
         RunError
             Where the runs cannot be compared, with the reason.
         """
+        if not isinstance(other, Run):
+            raise RunError(f"other is {other!r}: give a run, as Run.open(folder) returns it.")
         return compare_runs(self, other)
 
     def pays(
@@ -336,6 +354,7 @@ class Run:
         from motrain_app.runs.comparison.one_for_all import train_with
         from motrain_app.runs.comparison.partitioning_pays import measure_partitioning
 
+        processes(workers)  # refuses none at all before anything is measured
         train = train_with(workers=workers, scheduler=scheduler, register=register)
         return measure_partitioning(self, static=static, control=control, train=train)
 
@@ -466,7 +485,7 @@ class Run:
 
     def _finished(self, partition: str) -> PartitionRow:
         with self._store() as store:
-            row = store.partition(partition)
+            row = store.partition(checked_name(partition, "partition"))
         if row.state != DONE:
             why = f": {row.error}" if row.error else f"; it is {row.state}."
             raise RunError(f"The partition {partition!r} has no operator{why}")

@@ -34,7 +34,8 @@ def score_table(scores: Scores, *, partitions: Sequence[str], outputs: Sequence[
         Arrays `partition`, `output`, `metric`, `value`, `low`, `high`, `n` (integers), `baseline` (its name,
         "" without one), `baseline_value`, `p`, all of one length. The baseline is the best one, by RMSE; of a skill
         over another it is that one. `p` is the p-value of no difference in MSE from it, for skills alone, and their n
-        counts the rows that it has, too.
+        counts the rows that it has, too. `n` counts the rows that have observed and predicted, also where a score
+        leaves some out: over time those of cells with under `MIN_ROWS`, of anomalies and coverage those without one.
 
     Raises
     ------
@@ -98,9 +99,9 @@ def _of_baseline(values: FloatArray, against: NDArray[np.intp]) -> FloatArray:
     return np.where(against >= 0, picked, np.nan)
 
 
-def _compares(scores: Scores) -> list[bool]:
+def _compares(scores: Scores) -> NDArray[np.bool_]:
     """Say of each metric whether it is of the rows that a baseline has, too."""
-    return [get_metric_or_stand_in(name).needs_baseline for name in scores.metrics]
+    return np.array([get_metric_or_stand_in(name).needs_baseline for name in scores.metrics], bool)
 
 
 def _rows(scores: Scores, against: NDArray[np.intp]) -> FloatArray:

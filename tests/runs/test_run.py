@@ -274,3 +274,20 @@ def test_predictions_of_a_projection_keep_their_times_beyond_what_nanoseconds_re
     there = np.isfinite(later["y"].values[0]) | np.isfinite(later["bend"].values[0])
     np.testing.assert_array_equal(got["time"].values.astype("datetime64[us]"), later["time"].values[there])
     assert set(run.skill(by="year", metrics=["rmse"])["group"]) >= {"2301", "2302", "2303"}
+
+
+def test_what_no_question_can_be_is_refused_in_words(finished):
+    run, _ = finished
+    for ask, words in (
+        (lambda: run.compare("x"), "other is 'x': give a run"),
+        (lambda: run.operator(["cell-0"]), r"partition is \['cell-0'\]: give one name"),
+        (lambda: run.predictions(1), "partition is 1: give one name"),
+        (lambda: run.cross([["cell-0"]]), "partitions is .* give a name"),
+        (lambda: run.cross(1), "partitions is 1: give a name"),
+        (lambda: run.partitions_of(-1), "no cell -1: give a whole number from 0 to 5"),
+        (lambda: run.partitions_of(6), "no cell 6"),
+        (lambda: run.pays(control=-1), "control is -1: give a number of draws"),
+        (lambda: run.pays(workers="x"), "workers is 'x': give 1 or more"),
+    ):
+        with pytest.raises(RunError, match=words):
+            ask()

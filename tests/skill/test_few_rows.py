@@ -136,3 +136,14 @@ def test_where_all_rows_lie_within_their_intervals_or_none_there_is_nothing_to_d
     scores = scores[1] if isinstance(scores, tuple) else scores
     assert scores.value == pytest.approx(within.mean())
     assert np.isnan(scores.low).all() == np.isnan(scores.high).all() == (share != 0.9)
+
+
+@pytest.mark.parametrize("scored", [of_partition, of_all])
+def test_n_counts_also_the_rows_of_cells_that_a_score_over_time_leaves_out(scored):
+    many, few = 200, MIN_ROWS - 1
+    given = rows(many, few, few)
+    scores = scored(*given)
+    observed, predicted, *_, cell = given
+    alone = get_metric("r").function(moments(observed[0, cell == 0], predicted[0, cell == 0]))
+    assert scores.value.ravel()[METRICS.index("r")] == pytest.approx(float(alone))
+    assert scores.n.ravel().tolist() == [many + 2 * few]

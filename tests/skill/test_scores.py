@@ -208,7 +208,9 @@ def test_the_order_of_rows_does_not_matter():
 def test_the_number_of_rows_alone_can_be_asked_for():
     scores = score(*rows(), metrics=["n"])
     np.testing.assert_array_equal(scores.value[:, 0], scores.n)
-    assert score(*rows(), metrics=[]).value.shape == (3, 0)
+    none = score(*rows(), metrics=[])
+    assert none.value.shape == (3, 0)
+    assert not len(score_table(none, partitions=["a"], outputs=["x", "y", "z"])["n"])
 
 
 def test_what_does_not_fit_together_is_refused():

@@ -15,6 +15,7 @@ from motrain_app.runs.comparison.paired import PairedErrors, PairedRows, with_ro
 from motrain_app.runs.comparison.withheld import Withheld
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
+from motrain_app.runs.given import checked_names
 from motrain_app.runs.judging import REPLICATES
 from motrain_app.runs.plan import Plan
 from motrain_app.runs.staged_rows import StagedRows
@@ -122,7 +123,7 @@ def _nearest(withheld: Withheld, name: str) -> list[str]:
 
 def _chosen(run: "Run", withheld: Withheld, partitions: str | Sequence[str] | None) -> list[PartitionRow]:
     partitions = _nearest(withheld, partitions) if isinstance(partitions, str) else partitions
-    names = [row.name for row in withheld.rows] if partitions is None else list(dict.fromkeys(partitions))
+    names = [row.name for row in withheld.rows] if partitions is None else checked_names(partitions, "partitions")
     if len(names) > MOST:
         raise RunError(
             f"{len(names):,} partitions make {len(names) ** 2:,} pairs; at most {MOST} partitions can be crossed. "

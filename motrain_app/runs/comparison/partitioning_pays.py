@@ -18,6 +18,7 @@ from motrain_app.runs.comparison.run_comparison import Change, change_frame
 from motrain_app.runs.comparison.withheld import Withheld
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
+from motrain_app.runs.given import is_whole
 from motrain_app.runs.staged_rows import StagedRows
 from motrain_app.skill import cell_areas
 
@@ -131,9 +132,11 @@ def measure_partitioning(
     Raises
     ------
     RunError
-        Where the run is one operator for all itself, or has one partition; nothing was withheld; or one operator for
-        all cannot be trained.
+        Where the run is one operator for all itself, or has one partition; nothing was withheld; one operator for all
+        cannot be trained; or `control` is no number of draws.
     """
+    if control is not None and not is_whole(control, least=0):
+        raise RunError(f"control is {control!r}: give a number of draws, 0 for none, or leave it out.")
     withheld = Withheld(RunFolder(run.path))
     plan, folds = withheld.plan, folds_of(run)
     _refuse(run, withheld, jackknife=folds.jackknife)

@@ -31,13 +31,15 @@ class Payoff:
         Its name.
     change, low, high
         100 · (RMSE of the partitions / RMSE of one operator − 1), in per cent, with its 95 % interval; NaN where there
-        are too few blocks of days for one.
+        are too few blocks of days for one, or an RMSE is infinite.
     n
         Rows.
     wins, partitions
         In how many of the partitions that have such rows the RMSE is the lower one.
     p
         Of no difference in mean squared error, two-sided; NaN without an interval.
+    rmse, other_rmse
+        Of the partitions and of the one operator, in the output's unit: they tell why there is no change, or interval.
     """
 
     output: str
@@ -48,6 +50,8 @@ class Payoff:
     wins: int
     partitions: int
     p: float = float("nan")
+    rmse: float = float("nan")
+    other_rmse: float = float("nan")
 
     @property
     def verdict(self) -> Verdict:
@@ -70,7 +74,8 @@ class Payoff:
         verdict = verdict or self.verdict
         subject = f"Whether partitioning pays{of} cannot be told"
         subject = subject if verdict == "cannot be told" else f"Partitioning {verdict}{of}"
-        return f"{subject}: {change_words(self.change, self.low, self.high) if self.n else 'no common row'}."
+        change = change_words(self.change, self.low, self.high, rmse=self.rmse, other_rmse=self.other_rmse)
+        return f"{subject}: {change if self.n else 'no common row'}."
 
 
 def pays(run: "Run", one_for_all: "Run") -> tuple[Payoff, ...]:
@@ -88,7 +93,17 @@ def pays(run: "Run", one_for_all: "Run") -> tuple[Payoff, ...]:
 def payoffs_of(outputs: Sequence[Variable], pooled: Change, by_partition: Change) -> tuple[Payoff, ...]:
     """Return a payoff for each output, from the change over all partitions and that of each."""
     wins, partitions = (by_partition.value < 0).sum(axis=0), (by_partition.n > 0).sum(axis=0)
-    columns = (pooled.value, pooled.low, pooled.high, pooled.n, wins, partitions, pooled.p)
+    columns = (
+        pooled.value,
+        pooled.low,
+        pooled.high,
+        pooled.n,
+        wins,
+        partitions,
+        pooled.p,
+        pooled.rmse,
+        pooled.other_rmse,
+    )
     numbers = zip(*(values.tolist() for values in columns), strict=True)
     return tuple(Payoff(output.name, *of_output) for output, of_output in zip(outputs, numbers, strict=True))
 

@@ -42,9 +42,10 @@ class Change:
     rmse, other_rmse
         Of the run and of the other, in the outputs' units; NaN without rows.
     value
-        100 · (rmse / other_rmse − 1), in per cent: negative where the run is better. NaN without rows.
+        100 · (rmse / other_rmse − 1), in per cent: negative where the run is better. NaN without rows, and where the
+        other RMSE is zero or both are infinite; −100 where the other alone is infinite.
     low, high
-        95 % interval of `value`; NaN with fewer than ten blocks of days.
+        95 % interval of `value`; NaN with fewer than ten blocks of days, or beside an infinite RMSE.
     p
         Of no difference in mean squared error; NaN where there is no interval.
     significant
@@ -140,7 +141,9 @@ class RunComparison:
             if self.pooled.n[number] == 0:
                 yield f"{output.name}: no common row."
                 continue
-            change = change_words(*(float(of[number]) for of in (self.pooled.value, self.pooled.low, self.pooled.high)))
+            ends = (float(of[number]) for of in (self.pooled.value, self.pooled.low, self.pooled.high))
+            rmse, other_rmse = (float(of[number]) for of in (self.pooled.rmse, self.pooled.other_rmse))
+            change = change_words(*ends, rmse=rmse, other_rmse=other_rmse)
             where = (
                 f"; lower in {wins[number]:,} of {common[number]:,} partitions, significantly lower in "
                 f"{gains[number]:,} and higher in {losses[number]:,}"
@@ -190,24 +193,40 @@ def change_frame(
     return frame
 
 
-def change_words(change: float, low: float, high: float) -> str:
-    """Say a change of the RMSE in per cent, with its interval where there is one.
+def change_words(
+    change: float, low: float, high: float, *, rmse: float = float("nan"), other_rmse: float = float("nan")
+) -> str:
+    """Say a change of the RMSE in per cent, with its interval where there is one, or why it cannot be told.
 
     Examples
     --------
-    >>> change_words(-12.34, -15.0, -9.06)
+    >>> change_words(-12.34, -15.0, -9.06, rmse=0.8766, other_rmse=1.0)
     'RMSE −12.3 % [−15.0, −9.1]'
-    >>> change_words(3.0, float("nan"), float("nan"))
+    >>> nan, inf = float("nan"), float("inf")
+    >>> change_words(3.0, nan, nan, rmse=1.03, other_rmse=1.0)
     'RMSE +3.0 % (too few days for an interval)'
-    >>> change_words(float("inf"), float("nan"), float("nan"))
-    'RMSE infinite, as predictions are'
+    >>> change_words(inf, nan, nan, rmse=inf, other_rmse=1.0)
+    'RMSE infinite (some predictions are)'
+    >>> change_words(-100.0, nan, nan, rmse=1.0, other_rmse=inf)
+    'no change of the RMSE can be told (the other one is infinite, as some predictions are)'
+    >>> change_words(nan, nan, nan, rmse=1.0, other_rmse=0.0)
+    'no change of the RMSE can be told (the other one is zero)'
     """
-    if change != change:
-        return "no change of the RMSE can be told (both are zero or infinite)"
-    if change == float("inf"):
-        return "RMSE infinite, as predictions are"
+    if why := _why_none(rmse, other_rmse):
+        return f"no change of the RMSE can be told ({why})"
+    if rmse == float("inf"):
+        return "RMSE infinite (some predictions are)"
     interval = f"[{_signed(low)}, {_signed(high)}]" if low == low else "(too few days for an interval)"
     return f"RMSE {_signed(change)} % {interval}"
+
+
+def _why_none(rmse: float, other_rmse: float) -> str:
+    """Say why two RMSE have no ratio that means anything; empty where they have one."""
+    if other_rmse == float("inf"):
+        return f"{'both are' if rmse == other_rmse else 'the other one is'} infinite, as some predictions are"
+    if other_rmse == 0:
+        return "both are zero" if rmse == 0 else "the other one is zero"
+    return ""
 
 
 def _signed(percent: float) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from motrain_app.runs.folder import RunFolder
+from motrain_app.runs.given import checked_name, checked_names
 from motrain_app.runs.plan import Plan
 from motrain_app.runs.scores.judged_rows import HELD_OUT, JudgedReader, joined
 from motrain_app.runs.scores.question import ScoreQuestion, check_scores
@@ -32,16 +33,17 @@ def score_cells(run: RunFolder, metric: str, partitions: str | Sequence[str] | N
     Returns
     -------
     xarray.Dataset
-        One variable an output and ``n_<output>``, over space, with lat and lon; NaN where a cell has no such row. Where
-        the run is partial, the attribute of that name says so.
+        One variable an output and ``n_<output>``, the rows with observed and predicted, over space, with lat and lon;
+        NaN where a cell has no such row, or no score (over time: under ten rows). Where the run is partial, the
+        attribute of that name says so.
 
     Notes
     -----
     A cell that several partitions share (seasons) is scored over all of them together.
     """
     plan = Plan.load(run.plan)
-    names = (partitions,) if isinstance(partitions, str) else None if partitions is None else tuple(partitions)
-    check_scores(run, plan, ScoreQuestion((), (metric,), names, HELD_OUT))
+    names = None if partitions is None else checked_names(partitions, "partitions")
+    check_scores(run, plan, ScoreQuestion((), (checked_name(metric, "metric"),), names, HELD_OUT))
     if names is not None:
         with RunStore(run.store) as store:
             check_partitions(names, store.partitions())

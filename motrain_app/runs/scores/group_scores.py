@@ -14,6 +14,7 @@ import numpy as np
 
 from motrain_app.design import Design
 from motrain_app.runs.environment import processes
+from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.judging import REPLICATES
 from motrain_app.runs.plan import Plan
@@ -92,6 +93,8 @@ def cuts_of(folder: RunFolder, plan: Plan, question: ScoreQuestion) -> Cuts | No
     if by in KEYWORDS:
         return None
     values = row_values(folder, plan, by, others=KEYWORDS)
+    if question.partitions == () and question.bins is None:
+        raise RunError(f"No partition was named, of whose rows ranges of {by} could be made. Give their ends as bins.")
     withheld = JudgedReader(folder, partitions=question.partitions)
     others = JudgedReader(folder, OF_TEST, partitions=question.partitions) if question.rows == OF_TEST else None
     return find_cuts(

@@ -29,7 +29,8 @@ MEANINGS = {
     "value": "score",
     "low": "lower end of the 95 % interval of the score",
     "high": "upper end of the 95 % interval of the score",
-    "n": "number of rows",
+    "n": "rows with observed and predicted, of skills with that baseline, too; scores over time leave out cells "
+    "with fewer than ten, anomaly_r cells whose season cannot be told, and coverage rows without an interval",
     "baseline": "name of the baseline that the score stands beside; empty without one",
     "baseline_value": "score of that baseline, on those of these rows for which it has a value",
     "p": "p-value of no difference in mean squared error from that baseline, of skills",

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from motrain_app.design.errors import did_you_mean
 from motrain_app.runs.environment import processes
 from motrain_app.runs.errors import RunError
+from motrain_app.runs.given import checked_names
 from motrain_app.runs.opening import openings
 from motrain_app.runs.plan import Plan
 from motrain_app.runs.scores.group_scores import cuts_of, no_scores, score_groups
@@ -110,16 +111,19 @@ def _question(
     bins: Sequence[float] | None,
 ) -> ScoreQuestion:
     return ScoreQuestion(
-        by=() if by is None else _listed(by),
-        metrics=plan.metrics if metrics is None else _listed(metrics),
-        partitions=None if partitions is None else _listed(partitions),
+        by=() if by is None else checked_names(by, "by"),
+        metrics=plan.metrics if metrics is None else _some_metrics(metrics),
+        partitions=None if partitions is None else checked_names(partitions, "partitions"),
         rows=rows,
         bins=None if bins is None else checked_bins(bins),
     )
 
 
-def _listed(names: str | Sequence[str]) -> tuple[str, ...]:
-    return (names,) if isinstance(names, str) else tuple(names)
+def _some_metrics(metrics: str | Sequence[str]) -> tuple[str, ...]:
+    found = checked_names(metrics, "metrics")
+    if not found:
+        raise RunError("No metric was named. Give one or more names, or leave metrics out for those of the run.")
+    return found
 
 
 def partial_words(folder: "RunFolder", states: Sequence[PartitionRow] | None = None) -> str:
@@ -135,7 +139,7 @@ def _states(folder: "RunFolder") -> list[PartitionRow]:
 
 
 def _check_rows(folder: "RunFolder", rows: str) -> None:
-    if rows not in _ROWS:
+    if rows not in tuple(_ROWS):
         raise RunError(f"rows is {rows!r}: give {HELD_OUT!r} or {OF_TEST!r}.")
     if rows == OF_TEST and folder.design().test is None:
         raise RunError("The design of this run has no test rows. Give it a test date, and train again.")

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from motrain_app.design.splits import make_folds
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
+from motrain_app.runs.given import checked_name
 from motrain_app.runs.plan import Plan
 from motrain_app.runs.scores.scoring import skill_frame
 from motrain_app.runs.scores.verdicts import read_diagnoses
@@ -34,7 +35,7 @@ def year_matrices(run: RunFolder, metric: str) -> xr.Dataset:
     with RunStore(run.store) as store:
         rows = [row for row in store.partitions() if row.state == DONE]
     names = [[row.name for row in rows], [one.name for one in plan.outputs], list(folds.names)]
-    scores = skill_frame(run, by="fold", metrics=[metric])
+    scores = skill_frame(run, by="fold", metrics=[checked_name(metric, "metric")])
     columns = zip(("partition", "output", "group"), names, strict=True)
     at = tuple(pd.Index(known).get_indexer(pd.Index(scores[column])) for column, known in columns)
     values: dict[str, NDArray[np.generic]] = {}

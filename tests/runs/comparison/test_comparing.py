@@ -320,4 +320,6 @@ def test_an_infinite_prediction_is_no_gap(trained, monkeypatch):
     assert np.isinf([found.pooled.rmse[0], found.by_partition.rmse[0, 0], found.pooled.value[0]]).all()
     assert np.isnan([found.pooled.low[0], found.pooled.p[0]]).all()
     assert np.isfinite(found.by_partition.rmse[1:]).all()
-    assert "y: RMSE infinite, as predictions are on" in repr(found)
+    assert "y: RMSE infinite (some predictions are) on" in repr(found)
+    turned = repr(compare_runs(other, run))
+    assert "y: no change of the RMSE can be told (the other one is infinite, as some predictions are) on" in turned

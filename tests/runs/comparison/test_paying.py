@@ -33,6 +33,26 @@ def test_what_the_interval_allows_to_say(change, low, high, said):
     assert payoff.verdict in said or payoff.verdict == "cannot be told"
 
 
+@pytest.mark.parametrize(
+    ("change", "rmse", "other_rmse", "said"),
+    [
+        (np.nan, 1.0, 0.0, "no change of the RMSE can be told (the other one is zero)."),
+        (np.nan, np.inf, 0.0, "no change of the RMSE can be told (the other one is zero)."),
+        (np.nan, np.inf, np.inf, "no change of the RMSE can be told (both are infinite, as some predictions are)."),
+        (
+            -100.0,
+            1.0,
+            np.inf,
+            "no change of the RMSE can be told (the other one is infinite, as some predictions are).",
+        ),
+        (-100.0, 0.0, 1.0, "RMSE −100.0 % (too few days for an interval)."),
+    ],
+)
+def test_why_no_change_or_interval_can_be_told(change, rmse, other_rmse, said):
+    payoff = replace(NOTHING, change=change, rmse=rmse, other_rmse=other_rmse)
+    assert payoff.sentence(named=False) == f"Whether partitioning pays cannot be told: {said}"
+
+
 def test_several_outputs_are_named():
     one, two = replace(NOTHING, low=-2, high=-1, change=-1.5), replace(NOTHING, output="z", low=1, high=2, change=1.5)
     assert one.sentence() == "Partitioning pays for y: RMSE −1.5 % [−2.0, −1.0]."

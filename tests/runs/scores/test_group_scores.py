@@ -314,6 +314,15 @@ def test_test_rows_stay_sealed_in_every_grouping_until_the_test_is_opened(copied
         ({"metrics": ["skill_over_moon"]}, "no baseline 'moon'"),
         ({"partitions": ["cell-9"]}, "no partition 'cell-9'"),
         ({"rows": "training"}, "'held-out' or 'test'"),
+        ({"rows": ["test"]}, "'held-out' or 'test'"),
+        ({"by": 1}, "by is 1: give a name, or a list of names"),
+        ({"by": [None]}, "by is .None.: give a name"),
+        ({"by": "a", "partitions": []}, "No partition was named"),
+        ({"metrics": []}, "No metric was named"),
+        ({"metrics": [], "by": "season"}, "No metric was named"),
+        ({"metrics": [1]}, "metrics is .1.: give a name"),
+        ({"partitions": [1]}, "partitions is .1.: give a name"),
+        ({"workers": "2"}, "workers is '2': give 1 or more"),
     ],
 )
 def test_a_question_without_an_answer_is_refused_in_words(run, question, words):
@@ -328,11 +337,20 @@ def test_a_question_without_an_answer_is_refused_in_words(run, question, words):
         ("skill_over_typo", None, "no baseline 'typo'"),
         ("rmse", ["typo"], "no partition 'typo'"),
         ("rmse", "typo", "no partition 'typo'"),
+        (["rmse"], None, r"metric is \['rmse'\]: give one name"),
+        ("rmse", 1, "partitions is 1: give a name"),
     ],
 )
 def test_a_map_of_what_there_is_not_is_refused_in_words(run, metric, partitions, words):
     with pytest.raises(RunError, match=words):
         run.by_cell(metric, partitions=partitions)
+
+
+@pytest.mark.parametrize("by", [None, "all", "season"])
+def test_what_is_asked_for_twice_is_answered_once(run, by):
+    twice = run.skill(by=by and [by, by], metrics=["rmse", "rmse", "skill"], partitions=["cell-0", "cell-0"])
+    once = run.skill(by=by, metrics=["rmse", "skill"], partitions=["cell-0"])
+    pd.testing.assert_frame_equal(twice, once)
 
 
 def test_the_map_of_one_partition_may_be_asked_for_by_its_name(run):

@@ -105,6 +105,7 @@ def test_netcdf_says_what_it_describes(run, tmp_path):
         assert found.attrs["test_opened"] == "never"
         assert "partial" not in found.attrs
         assert all("long_name" in found[name].attrs for name in found.data_vars)
+        assert "scores over time leave out cells with fewer than ten" in found["n"].attrs["long_name"]
 
 
 def test_scores_of_the_test_say_when_it_was_opened(run, tmp_path):

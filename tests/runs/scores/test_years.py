@@ -64,6 +64,8 @@ def test_units_and_the_metric_are_told(run):
     assert years["difficulty"].attrs["long_name"].startswith("kge")
     with pytest.raises(RunError, match="metric"):
         run.years("nse")
+    with pytest.raises(RunError, match=r"metric is \['rmse'\]: give one name"):
+        run.years(["rmse"])
 
 
 def test_without_a_jackknife_there_are_no_years(make_run):
