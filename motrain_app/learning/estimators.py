@@ -121,6 +121,12 @@ class BoostingOptions:
 
 # Memory of a member; all outputs, whatever is kept until the block is written. Measured with scikit-learn 1.9.
 _BYTES_A_NODE_KEPT, _BYTES_A_NODE = 40, 72  # of trees as they are saved, compressed, and in the making
+_BYTES_A_TREE_KEPT = 2000  # of a forest, besides its nodes
+
+# What passes through while one output of one member is learnt and saved.
+_BYTES_A_NODE_PASSING = 190  # of a forest: the tree, its state as two arrays, and these as a file, twice
+_BYTES_A_TREE_PASSING = 100_000  # of a forest: all that skops notes about a tree, however small
+_BYTES_OF_CACHE = 200 << 20  # of kernel values at most, which is scikit-learn's default
 
 
 def svr_bytes(
@@ -130,14 +136,33 @@ def svr_bytes(
     return np.asarray(n_outputs * np.minimum(rows, options.rows_at_most) * (n_inputs + 1) * 8)
 
 
+def svr_making_bytes(
+    options: SvrOptions, seed: int, *, n_inputs: int, n_outputs: int, rows: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the memory of kernel values, float32 between any two rows, as many as the solver remembers."""
+    return np.asarray(np.minimum(4 * np.minimum(rows, options.rows_at_most) ** 2, _BYTES_OF_CACHE))
+
+
 def forest_bytes(
     options: ForestOptions, seed: int, *, n_inputs: int, n_outputs: int, rows: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Return the memory of a member: a tree has 1.0 to 1.3 nodes for every `min_samples_leaf` rows."""
+    """Return the memory of a member, its trees as saved."""
+    of_tree = _BYTES_A_TREE_KEPT + _nodes(options, rows) * _BYTES_A_NODE_KEPT
+    return np.asarray(n_outputs * options.n_estimators * of_tree, np.int64)
+
+
+def forest_making_bytes(
+    options: ForestOptions, seed: int, *, n_inputs: int, n_outputs: int, rows: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the memory of one forest while it grows and is saved."""
+    of_tree = _BYTES_A_TREE_PASSING + _nodes(options, rows) * _BYTES_A_NODE_PASSING
+    return np.asarray(options.n_estimators * of_tree, np.int64)
+
+
+def _nodes(options: ForestOptions, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the nodes of a tree: 1.0 to 1.3 for every `min_samples_leaf` rows, as far as its depth allows."""
     nodes = 1.3 * rows / options.min_samples_leaf
-    if options.max_depth is not None:
-        nodes = np.minimum(nodes, 2.0 ** min(options.max_depth + 1, 60))
-    return np.asarray(n_outputs * options.n_estimators * nodes * _BYTES_A_NODE_KEPT, np.int64)
+    return nodes if options.max_depth is None else np.minimum(nodes, 2.0 ** min(options.max_depth + 1, 60))
 
 
 def boosting_bytes(

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.learning.network_stack import Call, Calls
+from motrain_app.learning.places import Rows
 from motrain_app.learning.remembered import Remembered
 
 REMEMBERED_BYTES = 1 << 25  # of calls that judge: of one stack they take a megabyte, of all more than all else
@@ -17,19 +18,19 @@ class Feed:
     Parameters
     ----------
     judges
-        The rows that each place is judged on, [places, n]. Calls of them are the same every epoch, and for all stacks
-        with the same places: as many as fit are remembered.
+        The rows that each place is judged on. Calls of them are the same every epoch, and for all stacks with the same
+        places: as many as fit are remembered.
     at_most
         As of `Calls`.
     """
 
-    def __init__(self, judges: NDArray[np.int32], at_most: int) -> None:
+    def __init__(self, judges: list[Rows], at_most: int) -> None:
         self._judges, self._at_most = judges, at_most
-        self._order = judges[:, :0]
+        self._order = [rows[:0] for rows in judges]
         self._judging = Remembered(self._judge, REMEMBERED_BYTES)
 
-    def begin_epoch(self, order: NDArray[np.int32]) -> None:
-        """Take the rows that each place learns from in the order of this epoch, [places, n]."""
+    def begin_epoch(self, order: list[Rows]) -> None:
+        """Take the rows that each place learns from, in the order of this epoch."""
         self._order = order
         self._judging.begin_round()
 

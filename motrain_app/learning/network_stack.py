@@ -162,7 +162,7 @@ class Calls(Sequence[Call]):
     Parameters
     ----------
     rows
-        int32, [places, n]: −1 where a place has no more.
+        int32, of each place.
     place
         Of each slot.
     batch
@@ -171,11 +171,10 @@ class Calls(Sequence[Call]):
         Rows of a place at most. It is the same for all blocks of a run, as the length of calls is part of a program.
     """
 
-    def __init__(self, rows: NDArray[np.int32], place: NDArray[np.int64], batch: int, at_most: int) -> None:
-        self._rows, self._place, self._batch = rows, place, batch
+    def __init__(self, rows: Sequence[NDArray[np.int32]], place: NDArray[np.int64], batch: int, at_most: int) -> None:
+        self._rows, self._batch = [rows[one] for one in place.tolist()], batch
         self._steps = steps_of_call(batch, at_most)
-        there = np.unique(place)
-        self._length = int((rows[there] >= 0).sum(axis=1).max(initial=0))
+        self._length = max(map(len, self._rows), default=0)
 
     def __len__(self) -> int:
         return max(1, -(-self._length // (self._steps * self._batch)))
@@ -185,8 +184,9 @@ class Calls(Sequence[Call]):
             raise IndexError(number)
         size = self._steps * self._batch
         begin = number % len(self) * size
-        part = self._rows[self._place, begin : min(begin + size, self._length)]
-        padded = np.full((len(self._place), size), -1, np.int32)
-        padded[:, : part.shape[1]] = part
+        padded = np.full((len(self._rows), size), -1, np.int32)
+        for rows, slot in zip(self._rows, padded, strict=True):
+            part = rows[begin : begin + size]
+            slot[: len(part)] = part
         ordered = np.ascontiguousarray(padded.reshape(-1, self._steps, self._batch).swapaxes(0, 1))
-        return Call(ordered, -(-part.shape[1] // self._batch))
+        return Call(ordered, -(-min(size, self._length - begin) // self._batch))

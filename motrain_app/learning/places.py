@@ -60,8 +60,11 @@ def member_atoms(folds: Folds, member: int, counts: NDArray[np.integer]) -> tupl
     return folds.fit(member, holdout), folds.validation(member, holdout)
 
 
-def rows_of(block: Block, atoms: NDArray[np.bool_], order: list[Rows] | None = None) -> Rows:
-    """Return the rows of the block that lie in some atoms, [places, n], −1 where a place has fewer.
+def rows_of(block: Block, atoms: NDArray[np.bool_], order: list[Rows] | None = None) -> list[Rows]:
+    """Return the rows of the block that lie in some atoms, of each place.
+
+    They are not padded to the place with most: where one partition is large, that would take far more memory than the
+    rows of all places do.
 
     Parameters
     ----------
@@ -71,26 +74,24 @@ def rows_of(block: Block, atoms: NDArray[np.bool_], order: list[Rows] | None = N
         The rows of each partition, counted within it, in the order to take them; by default as they are.
     """
     n = block.folds.n_members
-    counts = np.zeros(len(atoms), np.int64)
-    parts: list[tuple[int, NDArray[np.bool_], Rows]] = []
+    found = [np.empty(0, np.int32)] * len(atoms)
     for partition in range(len(block)):
-        mine = slice(partition * n, (partition + 1) * n)
-        if not atoms[mine].any():
+        mine = atoms[partition * n : (partition + 1) * n]
+        if not mine.any():
             continue
         rows = block.rows(partition)
         ordered = np.arange(rows.stop - rows.start, dtype=np.int32) if order is None else order[partition]
-        wanted = atoms[mine][:, block.atom[rows][ordered]]
-        counts[mine] = wanted.sum(axis=1)
-        parts.append((partition, wanted, ordered + np.int32(rows.start)))
-    found = np.full((len(atoms), int(counts.max(initial=0))), -1, np.int32)
-    for partition, wanted, ordered in parts:
-        step = max(1, AT_A_TIME // wanted.shape[1])
+        step = max(1, AT_A_TIME // len(ordered))
         for first in range(0, n, step):
-            some = wanted[first : first + step]
-            place, position = np.nonzero(some)
-            within = np.arange(len(place)) - np.searchsorted(place, np.arange(len(some)))[place]
-            found[partition * n + first + place, within] = ordered[position]
+            some = slice(partition * n + first, partition * n + min(first + step, n))
+            found[some] = _picked(ordered + np.int32(rows.start), atoms[some][:, block.atom[rows][ordered]])
     return found
+
+
+def _picked(rows: Rows, wanted: NDArray[np.bool_]) -> list[Rows]:
+    """Return those of the rows that each place wants, [places, n], in their order."""
+    place, position = np.nonzero(wanted)
+    return np.split(rows[position], np.searchsorted(place, np.arange(1, len(wanted))))
 
 
 class Shuffle:

@@ -19,7 +19,9 @@ from motrain_app.learning.estimators import (
     fit_forest,
     fit_svr,
     forest_bytes,
+    forest_making_bytes,
     svr_bytes,
+    svr_making_bytes,
 )
 from motrain_app.learning.network import fit_network
 from motrain_app.learning.network_options import SEARCHABLE, NetworkOptions
@@ -50,7 +52,7 @@ def _nothing_tried(options: Any, seed: int) -> Sequence[Mapping[str, Any]]:
 
 
 class BytesOfMember(Protocol):
-    """Returns the memory that a member takes in a worker, with all that is tried for it, until its block is written."""
+    """Returns memory that a member takes in a worker; see `LearnerKind`."""
 
     def __call__(
         self, options: Any, seed: int, *, n_inputs: int, n_outputs: int, rows: NDArray[np.int64]
@@ -87,7 +89,10 @@ class LearnerKind:
     candidates
         Returns the settings that a search tries, from the options and the design's seed.
     bytes_of_member
-        Returns the memory that a member takes in a worker, besides its rows.
+        Returns the memory that a member takes in a worker, besides its rows, with all that is tried for it, until its
+        block is written.
+    bytes_in_making
+        Returns the memory that a member takes besides while it is trained, and gives back before the next one is.
     check
         Raises DesignError where options, with the design's seed, do not fit the number of outputs.
     tried
@@ -106,6 +111,7 @@ class LearnerKind:
     fixed: tuple[tuple[str, Any], ...] = ()
     candidates: CandidatesOf = _options_alone
     bytes_of_member: BytesOfMember = _no_bytes
+    bytes_in_making: BytesOfMember = _no_bytes
     check: Check = _no_check
     tried: TriedOf = _nothing_tried
     searchable: tuple[str, ...] = ()
@@ -132,8 +138,17 @@ LEARNER_KINDS: dict[str, LearnerKind] = {
         work=network_work,
     ),
     # Members that take seconds together, with three outputs and 2,500 rows.
-    "svr": LearnerKind(SvrOptions, fit_svr, slots=20, pads=False, bytes_of_member=svr_bytes),
-    "forest": LearnerKind(ForestOptions, fit_forest, slots=10, pads=False, bytes_of_member=forest_bytes),
+    "svr": LearnerKind(
+        SvrOptions, fit_svr, slots=20, pads=False, bytes_of_member=svr_bytes, bytes_in_making=svr_making_bytes
+    ),
+    "forest": LearnerKind(
+        ForestOptions,
+        fit_forest,
+        slots=10,
+        pads=False,
+        bytes_of_member=forest_bytes,
+        bytes_in_making=forest_making_bytes,
+    ),
     "boosting": LearnerKind(BoostingOptions, fit_boosting, slots=20, pads=False, bytes_of_member=boosting_bytes),
 }
 
@@ -147,6 +162,7 @@ def register_learner(
     types: Sequence[type] = (),
     candidates: CandidatesOf = _options_alone,
     bytes_of_member: BytesOfMember = _no_bytes,
+    bytes_in_making: BytesOfMember = _no_bytes,
     check: Check = _no_check,
     tried: TriedOf = _nothing_tried,
 ) -> Callable[[Fit], Fit]:
@@ -166,11 +182,11 @@ def register_learner(
     types
         Types of scikit-learn, or of the module, that its estimators hold and that are on no list yet: they are saved
         and read back only when named here.
-    candidates, bytes_of_member, check, tried
-        As in `LearnerKind`. With the bytes of a member, blocks are cut so that they fit a worker, and a partition that
-        does not is refused before anything is trained. What `tried` describes is what the trials of the function's
-        `Fitted` judge: arrays ``validation_loss``, [partitions, members, tried], and ``chosen``, [partitions, members],
-        or each with a last axis of outputs; `Run.trials` shows them.
+    candidates, bytes_of_member, bytes_in_making, check, tried
+        As in `LearnerKind`. With the bytes of a member, kept and in the making, blocks are cut so that they fit a
+        worker, and a partition that does not is refused before anything is trained. What `tried` describes is what the
+        trials of the function's `Fitted` judge: arrays ``validation_loss``, [partitions, members, tried], and
+        ``chosen``, [partitions, members], or each with a last axis of outputs; `Run.trials` shows them.
 
     Raises
     ------
@@ -204,6 +220,7 @@ def register_learner(
             pads=pads,
             candidates=candidates,
             bytes_of_member=bytes_of_member,
+            bytes_in_making=bytes_in_making,
             check=check,
             tried=tried,
         )

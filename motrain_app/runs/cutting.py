@@ -35,6 +35,8 @@ class Needs:
         Memory that a row takes.
     bytes_of_members
         Memory that the members of each partition take with all that is tried for them, int64, shape (n_partitions,).
+    bytes_in_making
+        Memory that passes through while one member of each partition is trained, int64, shape (n_partitions,).
     bytes_a_judged_row
         Memory that a row of a large partition takes while its predictions are scored.
     """
@@ -44,6 +46,7 @@ class Needs:
     bytes_a_row: int
     bytes_a_judged_row: int
     bytes_of_members: NDArray[np.int64]
+    bytes_in_making: NDArray[np.int64]
 
 
 def needs(
@@ -57,13 +60,17 @@ def needs(
     seed: int,
 ) -> Needs:
     """Return what training partitions of so many training rows, shape (n_partitions,), by a learner takes."""
-    of_member = kind.bytes_of_member(options, seed, n_inputs=n_inputs, n_outputs=n_outputs, rows=rows)
+    of_member, in_making = (
+        bytes_of(options, seed, n_inputs=n_inputs, n_outputs=n_outputs, rows=rows)
+        for bytes_of in (kind.bytes_of_member, kind.bytes_in_making)
+    )
     return Needs(
         members=members,
         candidates=len(kind.candidates(options, seed)),
         bytes_a_row=(n_inputs + 3 * n_outputs) * _BYTES_A_VALUE + (_BYTES_OF_ORDER * members if kind.pads else 0),
         bytes_a_judged_row=_BYTES_JUDGED + n_outputs * _BYTES_JUDGED_MORE,
         bytes_of_members=np.broadcast_to(members * _whole(of_member, _MOST // members), rows.shape),
+        bytes_in_making=np.broadcast_to(_whole(in_making, _MOST), rows.shape),
     )
 
 
@@ -81,8 +88,9 @@ def refuse_beyond_memory(rows: NDArray[np.int64], names: tuple[str, ...], need: 
         Of each partition, training and test.
     """
     of_rows = rows * max(need.bytes_a_row, need.bytes_a_judged_row)
-    largest = int((of_rows + need.bytes_of_members).argmax())
-    for_rows, for_members = int(of_rows[largest]), int(need.bytes_of_members[largest])
+    of_members = need.bytes_of_members + need.bytes_in_making
+    largest = int((of_rows + of_members).argmax())
+    for_rows, for_members = int(of_rows[largest]), int(of_members[largest])
     if for_rows + for_members <= 4 * BLOCK_BYTES:
         return
     found = f"The partition {names[largest]!r} has {rows[largest]:,} rows"
@@ -125,16 +133,22 @@ def cut(
     most = _partitions_of_block(len(candidates), need, kind)
     block_of = np.full(len(training), -1, np.int32)
     memory = size * need.bytes_a_row + need.bytes_of_members[candidates]
-    blocks = partitions = filled_bytes = 0
-    for partition, n_bytes in zip(candidates.tolist(), memory.tolist(), strict=True):
-        if not blocks or partitions == most or filled_bytes + n_bytes > BLOCK_BYTES:
-            blocks, partitions, filled_bytes = blocks + 1, 0, 0
-        block_of[partition] = blocks - 1
-        partitions, filled_bytes = partitions + 1, filled_bytes + n_bytes
-    filled = block_of[candidates]
+    filled = block_of[candidates] = _fill(memory, need.bytes_in_making[candidates], most)
     most_rows = np.bincount(filled, weights=training[candidates]).max(keepdims=True).astype(np.int64)
     places = int(np.bincount(filled).max()) * need.members
     return block_of, int(pad_rows(most_rows)[0]), math.ceil(places / math.ceil(places / STACK_SLOTS))
+
+
+def _fill(memory: NDArray[np.int64], in_making: NDArray[np.int64], most: int) -> NDArray[np.int32]:
+    """Return the block of each partition, each with so many at most: all are kept, and one is in the making."""
+    blocks: list[int] = []
+    block, partitions, kept, passing = -1, most, 0, 0  # as if one were full: the first partition opens another
+    for n_bytes, making in zip(memory.tolist(), in_making.tolist(), strict=True):
+        if partitions == most or kept + n_bytes + max(passing, making) > BLOCK_BYTES:
+            block, partitions, kept, passing = block + 1, 0, 0, 0
+        blocks.append(block)
+        partitions, kept, passing = partitions + 1, kept + n_bytes, max(passing, making)
+    return np.array(blocks, np.int32)
 
 
 def _partitions_of_block(n_partitions: int, need: Needs, kind: LearnerKind) -> int:

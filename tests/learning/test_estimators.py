@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -384,6 +385,32 @@ def test_members_take_about_the_memory_that_the_plan_reckons(make_block, kind):
     assert said / 5 < held < said
 
 
+@pytest.mark.parametrize(
+    ("kind", "options", "rows"),
+    [
+        ("forest", {}, 8000),
+        ("forest", {"n_estimators": 20, "min_samples_leaf": 1}, 8000),
+        ("forest", {"n_estimators": 800, "max_depth": 2}, 1000),
+        ("svr", {}, 5000),
+        ("boosting", {}, 50_000),
+    ],
+    ids=["forest", "fine forest", "small trees", "svr", "boosting"],
+)
+def test_learning_takes_no_more_memory_than_the_plan_reckons(kind, options, rows):
+    """Of a process of its own, as a worker is: most of it is no array of NumPy's."""
+    done = subprocess.run(
+        [sys.executable, Path(__file__).parent / "memory_of_making.py", kind, repr(options), str(rows)],
+        env={**environment(), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    reckoned, taken = map(int, done.stdout.split())
+    assert taken < reckoned + 5e6  # of the process, whatever it learns
+    assert reckoned < 2.5 * taken  # nor is anything refused in vain
+
+
 @dataclass(frozen=True)
 class StrengthOptions:
     alpha: float = 1.0
@@ -415,6 +442,7 @@ def test_a_registered_learner_says_what_it_takes_tries_and_refuses(kinds):
         StrengthOptions,
         candidates=lambda options, seed: [StrengthOptions(options.alpha * factor) for factor in (1, 10, 100)],
         bytes_of_member=lambda options, seed, n_inputs, n_outputs, rows: rows * int(options.alpha) * n_inputs,
+        bytes_in_making=lambda options, seed, n_inputs, n_outputs, rows: rows * n_outputs,
         check=check,
         tried=lambda options, seed: [{"alpha": options.alpha * factor, "seed": seed} for factor in (1, 10, 100)],
     )
@@ -425,6 +453,7 @@ def test_a_registered_learner_says_what_it_takes_tries_and_refuses(kinds):
     kind, options = resolve_learner(learner)
     need = needs(kind, options, np.array([100, 7]), members=4, n_inputs=5, n_outputs=3, seed=0)
     assert (need.candidates, need.bytes_of_members.tolist()) == (3, [4 * 100 * 2 * 5, 4 * 7 * 2 * 5])
+    assert need.bytes_in_making.tolist() == [100 * 3, 7 * 3]
     assert [one["alpha"] for one in kind.tried(options, 5)] == [2.0, 20.0, 200.0]
     assert kind.tried(options, 5)[0]["seed"] == 5
     check_learner(learner, 1, seed=7)
@@ -438,6 +467,7 @@ def test_a_registered_learner_need_say_nothing(kinds):
     kind, options = resolve_learner(Learner("plain"))
     need = needs(kind, options, np.array([100, 7]), members=4, n_inputs=5, n_outputs=3, seed=0)
     assert (need.candidates, need.bytes_of_members.tolist(), kind.tried(options, 0)) == (1, [0, 0], ())
+    assert need.bytes_in_making.tolist() == [0, 0]
     check_learner(Learner("plain"), 3)
 
 

@@ -7,6 +7,7 @@ from motrain_app.design import Learner
 from motrain_app.learning import resolve_learner
 from motrain_app.learning.padding import pad_rows
 from motrain_app.runs import cutting
+from motrain_app.runs.cutting import cut, refuse_beyond_memory
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.plan import Plan, count_rows, make_plan
 from motrain_app.runs.staging import stage_rows
@@ -101,8 +102,29 @@ def test_networks_of_more_bytes_than_a_number_holds_are_refused_like_any_that_is
 def test_forests_that_no_worker_holds_are_refused_and_smaller_ones_make_smaller_blocks(planned, dataset):
     data = dataset(cells=96)
     with pytest.raises(RunError, match=r"has \d+ rows; its 4 members need \d+\.\d GB .* fewer or shallower trees"):
-        planned(data, learner=Learner("forest", {"n_estimators": 1_000_000}))
-    planned(data, learner=Learner("forest", {"n_estimators": 1_000_000, "max_depth": 2}))
+        planned(data, learner=Learner("forest", {"n_estimators": 30_000}))
+    planned(data, learner=Learner("forest", {"n_estimators": 30_000, "max_depth": 2}))
+
+
+def _needs(kept, in_making, partitions):
+    """Return what so many partitions need, in shares of a block, if each has one row and one member."""
+    shares = [np.full(partitions, int(share * cutting.BLOCK_BYTES)) for share in (kept, in_making)]
+    return cutting.Needs(1, 1, 0, 0, *shares)
+
+
+def test_a_block_holds_what_its_members_keep_and_one_of_them_in_the_making():
+    rows, kind = np.ones(64, np.int64), resolve_learner(Learner("forest"))[0]
+    blocks = [
+        np.bincount(cut(rows, 0 * rows, _needs(0.1, in_making, 64), kind)[0]).tolist() for in_making in (0, 0.75, 3)
+    ]
+    assert blocks == [[4] * 16, [2] * 32, [1] * 64]
+
+
+def test_a_partition_is_refused_where_a_worker_could_keep_its_members_but_not_make_them():
+    rows, names = np.ones(1, np.int64), ("alps",)
+    refuse_beyond_memory(rows, names, _needs(3, 0.9, 1))
+    with pytest.raises(RunError, match=r"The partition 'alps' has 1 rows; its 1 members need 4\.4 GB in a worker"):
+        refuse_beyond_memory(rows, names, _needs(3, 1.1, 1))
 
 
 def test_candidates_make_blocks_smaller_and_stacks_fit_the_members(planned, dataset):

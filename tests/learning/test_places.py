@@ -1,0 +1,69 @@
+"""The rows of places take the memory that blocks are cut by, however unequal their partitions are."""
+
+import tracemalloc
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from motrain_app.design import Learner
+from motrain_app.learning import places as places_module
+from motrain_app.learning import resolve_learner
+from motrain_app.learning.places import Shuffle, choose_places, rows_of
+from motrain_app.runs.cutting import needs
+
+
+def _with_sizes(block, rows):
+    """Return a block with so many rows in each partition, taken from all over it."""
+    taken = np.random.default_rng(0).integers(0, len(block.atom), sum(rows))
+    columns = {name: getattr(block, name)[:, taken] for name in ("inputs", "outputs")}
+    return replace(block, row_start=np.cumsum([0, *rows]), atom=block.atom[taken], **columns)
+
+
+def _bytes_a_row(members):
+    kind, options = resolve_learner(Learner("network"))
+    return needs(kind, options, np.ones(1), members=members, n_inputs=3, n_outputs=2, seed=0).bytes_a_row
+
+
+def test_one_large_partition_among_small_ones_takes_the_memory_of_its_own_rows(make_block, monkeypatch):
+    monkeypatch.setattr(places_module, "AT_A_TIME", 1)
+    block = _with_sizes(make_block(partitions=100, gaps=0.0, test=None), [100_000, *[100] * 99])
+    places, shuffle = choose_places(block), Shuffle(block)
+    assert places.present.all()
+    tracemalloc.start()
+    judges, order = rows_of(block, places.judge), rows_of(block, places.fit, shuffle.next())
+    once = tracemalloc.get_traced_memory()[0]
+    order = rows_of(block, places.fit, shuffle.next())  # an epoch's order is there until the next one is
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    members, n_rows = block.folds.n_members, len(block.atom)
+    assert sum(map(len, judges)) + sum(map(len, order)) < members * n_rows
+    assert once < 5 * members * n_rows  # four bytes a row, and a little of each place
+    of_member = _bytes_a_row(2) - _bytes_a_row(1)
+    assert peak < of_member * members * n_rows + 30 * 100_000  # of picking from the large one, member by member
+
+
+def test_rows_of_a_partition_are_the_same_whatever_is_beside_it(make_block):
+    block = _with_sizes(make_block(partitions=3), [600, 40, 900])
+    atoms, order = choose_places(block).fit, Shuffle(block).next()
+    for partition in range(3):
+        rows, mine = block.rows(partition), slice(partition * 5, partition * 5 + 5)
+        inside = order[partition] + rows.start
+        for found, wanted in zip(rows_of(block, atoms, order)[mine], atoms[mine], strict=True):
+            assert found.tolist() == [row for row in inside.tolist() if wanted[block.atom[row]]]
+
+
+def test_calls_give_each_slot_the_rows_of_its_place_until_it_has_no_more():
+    pytest.importorskip("tensorflow", reason="the network needs TensorFlow")
+    from motrain_app.learning.network_stack import Calls
+
+    rows = [np.arange(5, dtype=np.int32), np.empty(0, np.int32), np.arange(10, 180, dtype=np.int32)]
+    place = np.array([2, 0, 1, 0])
+    for batch in (4, 64):
+        calls = Calls(rows, place, batch, 4096)
+        seen = np.concatenate([call.rows[: call.steps].swapaxes(0, 1).reshape(4, -1) for call in calls], axis=1)
+        assert all((call.rows[call.steps :] == -1).all() for call in calls)
+        for slot, mine in zip(seen, place, strict=True):
+            assert slot[slot >= 0].tolist() == rows[mine].tolist()
+            assert (slot[len(rows[mine]) :] == -1).all()
+        assert seen.shape[1] == -(-170 // batch) * batch
