@@ -95,7 +95,11 @@ def why_untrained(counts: Counts, folds: Folds, *, judged: bool = True) -> str:
         return "It has no training row: every row is missing, filtered out, or a test row."
     with_rows = [name for name, held in zip(folds.names, folds.held_out, strict=True) if count[held].sum()]
     if folds.jackknife and len(with_rows) < (3 if judged else 2):
-        needs = "three: one held out, one to validate, one to learn from" if judged else "two: one held out, one to learn from"
+        needs = (
+            "three: one held out, one to validate, one to learn from"
+            if judged
+            else "two: one held out, one to learn from"
+        )
         return (
             f"Its {training} training rows lie in {len(with_rows)} of the jackknife's folds ({', '.join(with_rows)}); "
             f"it needs {needs}."
