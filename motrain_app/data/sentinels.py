@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,10 @@ _CUSTOMARY = (
 _FAR, _ZERO_FAR, _VERY_FAR = 0.5, 1.5, 10.0
 _ABSURD = 1e4  # so many times the range of all others away, once is enough: it would decide every fit alone
 _FEWEST_REPEATS_CUSTOMARY, _FEWEST_REPEATS = 2, 3
+_MOST_AT_AN_END = 3  # values that are no customary ones; more of them are no slips
+_FEWEST_LEFT = 3  # distinct values: of fewer, all may be classes
+
+Ends = list[tuple[float, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,9 @@ def find_sentinels(tally: Tally) -> list[Sentinel]:
     rest_low, rest_high = low[len(suspects_low) :], high[len(suspects_high) :]
     if not rest_low or not rest_high or rest_low[0][0] > rest_high[0][0]:
         return []
-    bottom, top = rest_low[0][0], rest_high[0][0]
+    n_low, n_high = _isolated(rest_low, rest_high)
+    isolated = [Sentinel(*one) for one in (*rest_low[:n_low], *rest_high[:n_high])]
+    bottom, top = rest_low[n_low][0], rest_high[n_high][0]
     extent = max(top - bottom, abs(bottom) * 1e-6, abs(top) * 1e-6)
 
     def is_far(value: float, count: int) -> bool:
@@ -58,12 +65,12 @@ def find_sentinels(tally: Tally) -> list[Sentinel]:
 
     suspects = (*suspects_low, *suspects_high)
     found = [Sentinel(value, count) for value, count in suspects if is_far(value, count)]
-    return found + _isolated(rest_low, top) + _isolated(rest_high, bottom)
+    return found + isolated
 
 
-def _leading_customary(ends: list[tuple[float, int]]) -> list[tuple[float, int]]:
+def _leading_customary(ends: Ends) -> Ends:
     """The outermost values as long as they are customary sentinels; one other value at least is left."""
-    leading: list[tuple[float, int]] = []
+    leading: Ends = []
     for value, count in ends[:-1]:
         with np.errstate(over="ignore"):  # beyond float32 it is infinite, and no customary one
             single = np.float32(value)
@@ -73,11 +80,21 @@ def _leading_customary(ends: list[tuple[float, int]]) -> list[tuple[float, int]]
     return leading
 
 
-def _isolated(ends: list[tuple[float, int]], other_end: float) -> list[Sentinel]:
-    """The outermost value, where it is no customary one but very far from all others."""
-    if len(ends) < 4:
-        return []  # so few distinct values are classes
-    (value, count), (neighbour, _) = ends[0], ends[1]
-    extent = abs(neighbour - other_end)
-    far = _VERY_FAR if count >= _FEWEST_REPEATS else _ABSURD
-    return [Sentinel(value, count)] if value != 0 and abs(value - neighbour) > far * extent > 0 else []
+def _isolated(low: Ends, high: Ends) -> tuple[int, int]:
+    """How many of the outermost values at each end are no customary ones but very far from all others.
+
+    Both ends are looked at together, and several values of each: two absurd values lie in each other's range.
+    """
+    most = (0, 0)
+    for n_low, n_high in itertools.product(range(_MOST_AT_AN_END + 1), repeat=2):
+        if min(len(low), len(high)) - n_low - n_high < _FEWEST_LEFT:
+            continue
+        bottom, top = low[n_low][0], high[n_high][0]
+        far = all(
+            value != 0
+            and max(bottom - value, value - top) > (_VERY_FAR if count >= _FEWEST_REPEATS else _ABSURD) * (top - bottom)
+            for value, count in (*low[:n_low], *high[:n_high])
+        )
+        if far and bottom < top:
+            most = max(most, (n_low, n_high), key=sum)
+    return most

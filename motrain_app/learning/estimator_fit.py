@@ -89,7 +89,7 @@ def fit_estimators(
     rows = np.stack([fit.rows for fit in fits])
     present = np.asarray(rows.any(axis=2))
     errors = {
-        partition: why_untrained(block.counts(partition), block.folds)
+        partition: why_untrained(block.counts(partition), block.folds, judged=False)
         for partition in np.flatnonzero(~present.any(axis=1) & ~block.masked).tolist()
     }
     errors |= {partition: next(iter(fits[partition].unused.values())) for partition in errors if fits[partition].unused}

@@ -2,7 +2,9 @@
 
 For v = [1, features, outputs] a Gram matrix is the sum of v vᵀ over rows. Gram matrices add, so the fit on any union of
 atoms (all years but one, say) costs a small matrix product and no further look at the rows. A fold's training matrix
-is a sum with weights 0 and 1, never a difference: a row that is not in the sum cannot change a bit of the result.
+is a sum with weights 0 and 1, never a difference: no value of a row that is not in the sum can change a bit of the
+result. Its gaps can change the last ones: outputs that are missing in the same rows of a partition, whosever these are,
+share matrices, and how many share them decides the order in which a product is summed.
 Quadratic features are those of inputs minus a centre, see `motrain_app.learning.centres`.
 """
 

@@ -96,13 +96,15 @@ def _served(folds: Folds, member: int, holdout: int, counts: Counts) -> Counts:
     return np.where(learnt >= MIN_ROWS, _UNJUDGED + (judging > 0) + (judging >= MIN_ROWS), 0)
 
 
-def why_untrained(counts: Counts, folds: Folds) -> str:
+def why_untrained(counts: Counts, folds: Folds, *, judged: bool = True) -> str:
     """Say in words why no member could be trained.
 
     Parameters
     ----------
     counts
         Rows with each output by atom, [n_outputs, n_atoms]; the one with the most training rows is spoken of.
+    judged
+        Whether the learner sets rows aside to judge what it learnt.
     """
     of_outputs = counts[:, ~(folds.test | folds.near_test)].sum(axis=1)
     most = int(of_outputs.argmax())
@@ -110,10 +112,17 @@ def why_untrained(counts: Counts, folds: Folds) -> str:
     if training == 0:
         return "It has no training row: every row is missing, filtered out, or a test row."
     with_rows = [name for name, held in zip(folds.names, folds.held_out, strict=True) if count[held].sum()]
-    if folds.jackknife and len(with_rows) < 3:
+    if folds.jackknife and len(with_rows) < (3 if judged else 2):
+        needs = (
+            "three: one held out, one to validate, one to learn from"
+            if judged
+            else "two: one held out, one to learn from"
+        )
         return (
             f"Its {training} training rows lie in {len(with_rows)} of the jackknife's folds ({', '.join(with_rows)}); "
-            "it needs three: one held out, one to validate, one to learn from."
+            f"it needs {needs}."
         )
+    if not (folds.jackknife or judged):
+        return f"It has {training} training rows, too few: it needs at least {MIN_ROWS} to learn from."
     leaves = "each fold" if folds.jackknife else "the last fifth of their times, which judges,"
     return f"It has {training} training rows, too few: {leaves} must leave at least {MIN_ROWS} to learn from."

@@ -191,11 +191,13 @@ def _fitted(
         else:
             layers["activation"] = np.where(whole, layers["activation"], -1).astype(np.int8)
         arrays |= {f"{rank}/{name}" if rank else name: array for name, array in layers.items()}
+    bounds: dict[str, Array] = {}
     if candidates[0].low or candidates[0].high:
         for name, none in (("low", -np.inf), ("high", np.inf)):
-            bounds = getattr(candidates[0], name) or [None] * len(block.outputs)
-            values = np.array([none if bound is None else bound for bound in bounds]) - block.offset
-            arrays[f"output_{name}"] = np.tile(values, (len(loss), 1))
+            given = getattr(candidates[0], name) or [None] * len(block.outputs)
+            values = np.array([none if bound is None else bound for bound in given], np.float64)
+            bounds[f"output_{name}"] = np.tile(values, (len(loss), 1))
+    arrays |= {name: values - block.offset for name, values in bounds.items()}
     errors = {}
     for partition in np.flatnonzero(~trained.reshape(shape).any(axis=1) & ~block.masked).tolist():
         diverged = places.present.reshape(shape)[partition].any()
@@ -205,7 +207,8 @@ def _fitted(
         "epochs": epochs.reshape(*shape, -1),
         "chosen": np.where(trained, best[:, 0], -1).astype(np.int32).reshape(shape),
     }
-    return Fitted(MemberStack(arrays, "linear", tuple(ACTIVATIONS)), trained.reshape(shape), trials, errors)
+    stack = MemberStack(arrays, "linear", tuple(ACTIVATIONS))
+    return Fitted(stack, trained.reshape(shape), trials, errors, bounds=bounds)
 
 
 def _are_of_use(

@@ -23,8 +23,9 @@ def to_keras(h: Operator | Member | EnsembleMember, *, dtype: str = "float32") -
 
     ``model(x)`` takes states (n, n_inputs), columns as in ``h.inputs``, and gives (n, n_outputs), both in physical
     units: for an operator the mean of the members that have an output. It agrees with ``h(x)`` to about 1e-5 of an
-    output's standard deviation in float32, and to rounding in float64; states enter as `dtype`. Filters are not part of
-    it: ``h(x)`` is NaN where one fails, the model is not.
+    output's standard deviation in float32, or to the rounding of its value in float32 where that is more, as of
+    101325 ± 30; and to rounding in float64. States enter as `dtype`. Filters are not part of it: ``h(x)`` is NaN where
+    one fails, the model is not.
 
     It is made of layers that Keras itself has, and of no Python code, so that ``keras.saving.load_model`` reads a saved
     model in safe mode. The scalers do not train, the layers of the network do.
@@ -53,19 +54,36 @@ def to_keras(h: Operator | Member | EnsembleMember, *, dtype: str = "float32") -
     members = [[_known(part) for part in _parts(one)] for one in (h.members if isinstance(h, Operator) else (h,))]
     import keras
 
+    bounded = any(part.output_low is not None for parts in members for part in parts)
+
     def mean(values: list[Any], name: str) -> Any:
-        return keras.layers.Average(dtype=dtype, name=name)(values) if len(values) > 1 else values[0]
+        if len(values) == 1:
+            return values[0]
+        found = keras.layers.Average(dtype=dtype, name=name)(values)
+        return _between(found, values, dtype) if bounded else found
 
     states = keras.Input((members[0][0].n_inputs,), dtype=dtype, name="states")
-    outputs, shares = [], _shares([parts[0] for parts in members])
+    of_members, outputs, shares = [], [], _shares([parts[0] for parts in members])
     for number, parts in enumerate(members):
         prefixes = [f"member_{number}", *(f"member_{number}_{rank}" for rank in range(1, len(parts)))]
         silent = parts if shares is None else map(_silenced, parts)
         builders = [_Builder(part, prefix, dtype) for part, prefix in zip(silent, prefixes, strict=True)]
         said = mean([builder.outputs(states) for builder in builders], f"mean_of_member_{number}")
-        outputs.append(said if shares is None else builders[0].shared(said, shares[number]))
-    whole = mean(outputs, "mean_of_members") if shares is None else keras.layers.Add(dtype=dtype)(outputs)
-    return keras.Model(states, whole, name="operator")
+        of_members.append(said)
+        if shares is not None:
+            outputs.append(builders[0].shared(said, shares[number]))
+    if shares is None:
+        return keras.Model(states, mean(of_members, "mean_of_members"), name="operator")
+    whole = keras.layers.Add(dtype=dtype)(outputs)
+    return keras.Model(states, _between(whole, of_members, dtype) if bounded else whole, name="operator")
+
+
+def _between(mean: Any, values: list[Any], dtype: str) -> Any:
+    """Return a mean that rounding does not carry beyond the least and greatest of its values, which may be a bound."""
+    from keras import layers
+
+    raised = layers.Maximum(dtype=dtype)([mean, layers.Minimum(dtype=dtype)(values)])
+    return layers.Minimum(dtype=dtype)([raised, layers.Maximum(dtype=dtype)(values)])
 
 
 def _shares(members: list[Member]) -> NDArray[np.float64] | None:
@@ -240,8 +258,8 @@ def _held_by(low: float, high: float, dtype: str) -> tuple[float, float]:
     """Return the nearest numbers of a type that lie within bounds, which float32 would round beyond them."""
     kind = np.dtype(dtype).type
     within = [kind(bound) for bound in (low, high)]
-    if within[0] < low:
+    if float(within[0]) < low:  # NumPy would round the bound too, before it compares
         within[0] = np.nextafter(within[0], kind(np.inf))
-    if within[1] > high:
+    if float(within[1]) > high:
         within[1] = np.nextafter(within[1], kind(-np.inf))
     return float(within[0]), float(within[1])

@@ -23,6 +23,7 @@ _WHOLE = frozenset({"layers", "first_width", "width", "batch"})
 _ARCHITECTURE = ("layers", "first_width", "width")
 _LAYERS_AT_MOST = 64  # named by their number: a slip of the key would be a list that fills the memory
 _BATCH_AT_MOST = 8192  # rows of a call of a program, of which a step is a part; memory is taken for all of them
+_PENALTY_AT_MOST = 1_000_000  # which leaves no weight above zero; of far more, squares overflow, and no weight moves
 _BATCHES = (16, 64, 256, 1024)  # what a range of batches is rounded to: every batch is a program of its own
 
 
@@ -37,7 +38,7 @@ class NetworkOptions:
     activation
         "tanh" or "relu".
     learning_rate, batch, epochs, l2
-        Of Adam; rows a step, 8192 at most; passes at most; penalty on squared weights.
+        Of Adam; rows a step, 8192 at most; passes at most; penalty on squared weights, 1,000,000 at most.
     patience
         Epochs without a lower validation loss after which a slot stops; its best weights are kept.
     output_weights
@@ -136,6 +137,11 @@ class NetworkOptions:
         names = [one.name for one in fields(self) if len({getattr(each, one.name) for each in candidates}) > 1]
         return tuple({name: getattr(one, name) for name in names} for one in candidates)
 
+    @property
+    def bounded(self) -> bool:
+        """Whether an output has a bound, which needs programs of its own, whatever a block holds of that output."""
+        return any(bound is not None for bound in (*self.low, *self.high))
+
     def check(self, n_outputs: int) -> None:
         """Raise DesignError where the settings name more or fewer outputs than there are."""
         refuse(
@@ -191,6 +197,12 @@ def _number(name: str, value: Any) -> str | None:
     return None if is_number(value) else f"{name} is {value!r}; it must be a number."
 
 
+def _penalty(name: str, value: Any) -> str | None:
+    if is_number(value) and value > _PENALTY_AT_MOST:
+        return f"{name} is {value!r:.40}; {_PENALTY_AT_MOST:,} is the most."
+    return single(name, value, zero=True)
+
+
 def _bounds(name: str, values: Any) -> str | None:
     if not isinstance(values, tuple):
         entry = values if is_number(values) else "null"
@@ -238,5 +250,5 @@ _CHECKS: Mapping[str, Callable[[str, Any], str | None]] = {
     "activation": lambda name, value: one_of(name, value, ACTIVATIONS),
     "learning_rate": single,
     "batch": lambda name, value: whole(name, value, most=_BATCH_AT_MOST),
-    "l2": lambda name, value: single(name, value, zero=True),
+    "l2": _penalty,
 }

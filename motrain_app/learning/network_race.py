@@ -100,7 +100,7 @@ class Race:
         self._rows, self._of_place = rows.tensors(), of_place
         self._feed = Feed(rows_of(block, places.judge), block.padded_rows)
         self._shuffle = Shuffle(block)
-        self._fields = [_field(block, places, group, candidates, of_place, varies) for group in groups]
+        self._fields = [_field(block, places, group, candidates, varies) for group in groups]
         self._epoch = 0
 
     def run(self, running: NDArray[np.bool_], epochs: int) -> None:
@@ -207,10 +207,8 @@ def _field(
     places: Places,
     group: Group,
     candidates: Sequence[NetworkOptions],
-    of_place: OfPlace,
     varies: NDArray[np.bool_],
 ) -> _Field:
     some = [candidates[number] for number in group.members]
     state = initial_state(initial_layers(block, group, candidates, varies), np.repeat(places.present, len(some)))
-    bounded = bool(np.isfinite(of_place.low).any() or np.isfinite(of_place.high).any())
-    return _Field(group, some, _program(group.activation, bounded, some[0].emphasis != 0), state)
+    return _Field(group, some, _program(group.activation, some[0].bounded, some[0].emphasis != 0), state)

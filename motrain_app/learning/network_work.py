@@ -175,7 +175,6 @@ def network_work(options: NetworkOptions, seed: int, *, n_inputs: int, n_outputs
         Where the search needs too many programs.
     """
     candidates = options.candidates(seed)
-    bounded = any(bound is not None for bound in (*options.low, *options.high))
     shapes, program = [], [0] * len(candidates)
     for number, group in enumerate(group_candidates(candidates)):
         for member in group.members:
@@ -188,7 +187,7 @@ def network_work(options: NetworkOptions, seed: int, *, n_inputs: int, n_outputs
                 n_inputs,
                 n_outputs,
                 group.stack_slots(slots),
-                bounded=bounded,
+                bounded=options.bounded,
                 weighted=options.emphasis != 0,
             )
         )

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from motrain_app.design.intervals import Intervals
 from motrain_app.operators.errors import OperatorError
 from motrain_app.operators.member import Member
+from motrain_app.operators.together import mean_of_members
 
 Array = NDArray[np.floating]
 Float64 = NDArray[np.float64]
@@ -84,11 +84,11 @@ class EnsembleMember:
 
     def predict(self, x: Array) -> Float64:
         """Return the models' mean [n_outputs, rows] of inputs [n_inputs, rows], both in physical units."""
-        return reduce(np.add, (part.predict(x) for part in self.parts)) / len(self.parts)
+        return mean_of_members(self.parts, (part.predict(x) for part in self.parts))
 
     def jacobian(self, x: Array) -> Float64:
         """Return derivatives of the mean, [n_outputs, n_inputs, rows], in physical units."""
-        return reduce(np.add, (part.jacobian(x) for part in self.parts)) / len(self.parts)
+        return mean_of_members(self.parts, (part.jacobian(x) for part in self.parts))
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return every array by name, for a file: those of each model after its number."""

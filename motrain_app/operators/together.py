@@ -19,7 +19,8 @@ def mean_of_members(members: Iterable[AnyMember], said: Iterable[Float64]) -> Fl
     """Return the mean of what members say of each output, over those that have it; NaN where none has.
 
     A member without an output, as too few of its training rows hold it, is no reason to be silent where others can
-    speak. What a member that has it says is never left out, be it NaN or infinite.
+    speak. What a member that has it says is never left out, be it NaN or infinite. Rounding does not carry the mean
+    beyond the least and greatest of what it is the mean of: where all say a bound, so does the mean.
 
     Parameters
     ----------
@@ -30,12 +31,16 @@ def mean_of_members(members: Iterable[AnyMember], said: Iterable[Float64]) -> Fl
     """
     total: Float64 | float = 0.0
     count: Float64 | float = 0.0
+    least: Float64 | float = np.inf
+    greatest: Float64 | float = -np.inf
     for member, one in zip(members, said, strict=True):
         has = outputs_of(member)
         along = has.reshape(-1, *[1] * (one.ndim - 1))
         total = total + (one if has.all() else np.where(along, one, 0.0))
         count = count + along.astype(np.float64)
-    return np.asarray(total / np.where(np.asarray(count) > 0, count, np.nan))
+        least = np.minimum(least, one if has.all() else np.where(along, one, np.inf))
+        greatest = np.maximum(greatest, one if has.all() else np.where(along, one, -np.inf))
+    return np.clip(np.asarray(total / np.where(np.asarray(count) > 0, count, np.nan)), least, greatest)
 
 
 def spread_of_members(members: Sequence[AnyMember], said: Sequence[Float64]) -> Float64:

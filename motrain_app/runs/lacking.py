@@ -39,18 +39,18 @@ def find_lacking(block: Block, fitted: Fitted) -> Lacking:
     """
     codes = np.zeros((*fitted.present.shape, len(block.outputs)), np.int8)
     has = ~np.isnan(fitted.stack.arrays["output_mean"]).reshape(codes.shape) & fitted.present[..., None]
+    judged = "rows" not in fitted.trials  # who sets no rows aside to judge learns each output by itself
     reasons = {}
     for partition in np.flatnonzero(fitted.present.any(axis=1) & ~has.all(axis=(1, 2))).tolist():
         counts, mine = block.counts(partition), has[partition]
         lacks = wanted_members(counts.sum(axis=0) > 0, block.folds)[:, None] & ~mine
-        if "rows" in fitted.trials:  # who sets no rows aside to judge learns each output by itself
-            lost = (block.folds.train @ counts.T >= MIN_ROWS) & ~mine
-        else:  # all outputs that its judge serves, or none
+        if judged:  # all outputs that its judge serves, or none
             lost = learnable(counts, block.folds) & ~fitted.present[partition, :, None]
+        else:
+            lost = (block.folds.train @ counts.T >= MIN_ROWS) & ~mine
         codes[partition] = np.where(lacks, np.where(lost, DIVERGED, TOO_FEW), NOTHING)
         for output in np.flatnonzero(~mine.any(axis=0)).tolist():
             said = [fitted.unused.get((partition, member, output)) for member in range(block.folds.n_members)]
-            reasons[partition, output] = next(
-                (words for words in said if words), why_untrained(counts[output : output + 1], block.folds)
-            )
+            too_few = why_untrained(counts[output : output + 1], block.folds, judged=judged)
+            reasons[partition, output] = next((words for words in said if words), too_few)
     return Lacking(codes, reasons)

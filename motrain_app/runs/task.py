@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from motrain_app.design import Design, Folds
 from motrain_app.design.splits import make_folds
-from motrain_app.learning import Block, Stopped, resolve_learner
+from motrain_app.learning import Block, Fitted, Stopped, resolve_learner
 from motrain_app.learning.registering import Registered
 from motrain_app.operators import AnyStack
 from motrain_app.runs.axes import Axes
@@ -97,7 +97,7 @@ def train_block(folder: str, task: Task, modules: tuple[Registered, ...] = ()) -
     with threadpool_limits(1):  # once more: it holds for what is loaded, and the learner has loaded more
         judged = judge(block, fitted, baselines, axes, bench.plan.metrics)
     lacking = find_lacking(learnt, fitted)
-    fitted = replace(fitted, stack=add_offsets(fitted.stack, bench.rows))
+    fitted = replace(fitted, stack=add_offsets(fitted, bench.rows))
     name = f"{task.block:06d}-{task.attempt}.safetensors"
     return Outcome(name, write_block(run.blocks / name, numbers, block, fitted, judged, lacking))
 
@@ -172,12 +172,13 @@ def _read_rows(bench: Workbench, positions: NDArray[np.int64]) -> Rows:
     return Rows.concatenate(pieces)
 
 
-def add_offsets(stack: AnyStack, rows: StagedRows) -> AnyStack:
+def add_offsets(fitted: Fitted, rows: StagedRows) -> AnyStack:
     """Return members in physical units; the range of an input holds what was rounded when its offset was taken off."""
+    stack = fitted.stack
     offset = {"input": rows.input_offset, "output": rows.output_offset}
     moved = ("input_mean", "input_low", "input_high", "output_mean", "output_low", "output_high")
     arrays = {n: a + offset[n.split("_")[0]] if n in moved else a for n, a in stack.arrays.items()}
     for name, outwards in (("input_low", -1.0), ("input_high", 1.0)):
         rounding = np.spacing(np.abs(stack.arrays[name]).astype(np.float32)).astype(np.float64)
         arrays[name] = arrays[name] + outwards * np.where(rows.input_offset != 0, rounding, 0.0)
-    return replace(stack, arrays=arrays)
+    return replace(stack, arrays=arrays | fitted.bounds)

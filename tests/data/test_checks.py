@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from motrain_app.data import DataError, Problem, check_dataset
+from motrain_app.data.sentinels import find_sentinels
 from motrain_app.data.value_scan import DISTINCT_KEPT, Limits, Tally, scan_variable, tally_block
 
 
@@ -73,6 +74,30 @@ class TestSentinels:
         problem = found(dataset(values))["undeclared_sentinel"]
         assert problem.count == 1
         assert "occurs once, far outside all others" in problem.what
+
+    @pytest.mark.parametrize(
+        "absurd",
+        [(1e7, -1e7), (1e7, 2e7), (1e20, 2e20, -3e19), (-1e8, -3e8, 1e8, 2e8), (1e30, 2e7, *[-12345.678] * 3)],
+    )
+    def test_absurd_values_do_not_hide_each_other_nor_a_sentinel(self, absurd: tuple[float, ...]) -> None:
+        values = good()
+        values[1, : len(absurd)] = absurd
+        values[2, :3] = -999.0
+        told = [one.fix["value"] for one in check_dataset(dataset(values)) if one.code == "undeclared_sentinel"]
+        assert sorted(told) == sorted({*absurd, -999.0})
+
+    @pytest.mark.parametrize("draw", ["lognormal", "cauchy", "rain", "signed"])
+    def test_long_tails_are_no_sentinels(self, draw: str) -> None:
+        for seed in range(200):
+            random = np.random.default_rng(seed)
+            normal = random.normal(size=2000)
+            values = {
+                "lognormal": np.exp(3 * normal),
+                "cauchy": random.standard_cauchy(2000),
+                "rain": np.where(random.random(2000) < 0.9, 0.0, np.abs(random.standard_cauchy(2000))).round(4),
+                "signed": np.sign(normal) * np.exp(3 * np.abs(normal)),
+            }[draw]
+            assert find_sentinels(tally_block(values, Limits(), None)) == []
 
     def test_a_sentinel_in_whole_numbers_is_a_whole_number(self) -> None:
         values = (good() * 10).astype(np.int32)

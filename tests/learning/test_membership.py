@@ -110,3 +110,21 @@ def test_a_loss_without_a_judged_row_is_infinite():
 def test_of_several_outputs_the_one_with_the_most_rows_is_spoken_of(gappy_block):
     block = gappy_block(lambda year: year < 2014, other=GAPS["all but one year"])
     assert "lie in 2 of the jackknife's folds (2014, 2015)" in why_untrained(block.counts(0), block.folds)
+
+
+def test_who_sets_no_rows_aside_to_judge_is_told_of_no_rows_that_judge(make_block):
+    few = make_block(partitions=1, jackknife=None, gaps=0)
+    few.outputs[:, MIN_ROWS - 1 :] = np.nan
+    one = make_block(partitions=1, gaps=0)
+    one.outputs[:, ~one.folds.held_out[2][one.atom]] = np.nan
+    n = np.isfinite(one.outputs[0]).sum()
+    told = [
+        (few, f"It has {MIN_ROWS - 1} training rows, too few: it needs at least {MIN_ROWS} to learn from."),
+        (
+            one,
+            f"Its {n} training rows lie in 1 of the jackknife's folds (2012); it needs two: one held out, one to learn "
+            "from.",
+        ),
+    ]
+    for block, words in told:
+        assert fit_boosting(block, BoostingOptions(max_iter=2)).errors == {0: words}

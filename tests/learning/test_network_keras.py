@@ -20,7 +20,7 @@ from motrain_app.learning import (
     network_tensorflow,  # noqa: F401 - sets threads, which TensorFlow allows before its first op
     to_keras,
 )
-from motrain_app.operators import Member, Operator, OperatorError, Variable
+from motrain_app.operators import EnsembleMember, Member, Operator, OperatorError, Variable
 from motrain_app.operators.features import FEATURE_MAPS
 from tests.conftest import PATIENCE
 
@@ -104,6 +104,19 @@ def test_a_model_keeps_within_its_bounds_far_from_all_states_too(dtype):
     assert (y >= member.output_low).all()
     assert (y <= member.output_high).all()
     np.testing.assert_allclose(y[:, 1:], wild.predict(x.T).T[:, 1:], rtol=1e-5, atol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("has", [[True, True, True], [True, True, False]], ids=["all", "not all"])
+def test_rounding_carries_no_mean_of_members_beyond_their_bounds(dtype, has):
+    ends = {"output_low": np.array([-12.3, -1e-4, 240.1]), "output_high": np.array([-10.7, 1e-4, 260.3])}
+    members = [make_member(seed, hidden=(7,), activation="relu", **ends) for seed in range(5)]
+    members[0] = replace(members[0], output_mean=np.where(has, OUTPUT_MEAN, np.nan))
+    x = (MEAN + 1e6 * SCALE * np.random.default_rng(2).normal(size=(10_000, 4))).astype(dtype)
+    for h in (make_operator(members), EnsembleMember(tuple(members[1:]))):
+        y = np.asarray(to_keras(h, dtype=dtype)(x), np.float64)
+        assert (y >= ends["output_low"]).all()
+        assert (y <= ends["output_high"]).all()
 
 
 def test_members_of_different_kinds_are_averaged():

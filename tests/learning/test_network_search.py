@@ -1,6 +1,7 @@
 """The search over the stack: nested, independent of what else is tried, and its winners whole."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from motrain_app.learning.places import choose_places, rows_of
 from motrain_app.learning.search import stretches
 from motrain_app.operators import Operator, Variable
 from motrain_app.operators.bounds import Bounds
+from motrain_app.runs.task import add_offsets
 
 pytestmark = pytest.mark.slow
 OWN = {"hidden": (5,), "epochs": 9, "patience": 9, "batch": 64}
@@ -125,6 +127,22 @@ def test_a_run_compiles_six_programs_at_most_whatever_its_partitions(make_block)
     assert 4 <= programs_compiled() - before <= 6
 
 
+def test_a_block_that_lacks_the_bounded_output_needs_no_programs_of_its_own(make_block):
+    from motrain_app.learning.network_race import programs_compiled
+
+    search = {"space": {"batch": [16, 48], "activation": ["tanh", "relu"]}}
+    options = NetworkOptions(hidden=(4,), epochs=2, low=(-20.0, None), search=search)
+    block = make_block(padded_rows=2040)
+    block.outputs[0, block.rows(1)] = np.nan
+    before = programs_compiled()
+    fit_network(replace(block, masked=np.array([False, True])), options)
+    compiled = programs_compiled() - before
+    lacking = fit_network(replace(block, masked=np.array([True, False])), options)
+    assert (compiled, programs_compiled() - before) == (4, 4)
+    assert lacking.present[1].all()
+    assert np.isfinite(lacking.trials["validation_loss"][1]).all()
+
+
 def test_bounds_hold_for_any_input(make_block):
     block = make_block(partitions=1)
     low, high = (-10.5, None), (-9.0, 0.005)
@@ -144,6 +162,21 @@ def test_bounds_hold_for_any_input(make_block):
         beside = np.eye(3)[:, [number]] * step[:, None]
         slope = (member.predict(near + beside) - member.predict(near - beside)) / (2 * step[number])
         np.testing.assert_allclose(member.jacobian(near)[:, number], slope, rtol=1e-4, atol=1e-7)
+
+
+def test_an_offset_moves_no_bound_by_a_bit(make_block):
+    """Rows are staged minus an offset: 0.2 − 273.15 + 273.15 is 0.19999999999998863."""
+    offset = np.array([273.15, 0.0])
+    block = make_block(partitions=1)
+    block = replace(block, outputs=block.outputs - offset.astype(np.float32)[:, None], output_offset=offset)
+    fitted = fit_network(block, NetworkOptions(**{**OWN, "epochs": 2}, low=(-11.1, None), high=(0.2, None)))
+    rows = SimpleNamespace(input_offset=np.zeros(3), output_offset=offset)
+    member = add_offsets(fitted, rows).member(0)
+    y = member.predict(np.random.default_rng(0).normal(size=(3, 100_000)) * 1e5)
+    assert member.output_low.tolist() == [-11.1, -np.inf]
+    assert member.output_high.tolist() == [0.2, np.inf]
+    assert -11.1 <= y[0].min() <= y[0].max() <= 0.2
+    np.testing.assert_allclose(fitted.stack.member(0).output_low[0] + 273.15, -11.1)  # where nothing is added yet
 
 
 @pytest.mark.parametrize("high", [20.0, 200.0, 1e6, 1e30])

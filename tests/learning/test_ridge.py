@@ -88,6 +88,16 @@ def test_a_fold_replaced_by_noise_leaves_its_own_member_bit_identical(make_block
         assert before.stack.arrays["weight.0"][other].tobytes() != after.stack.arrays["weight.0"][other].tobytes()
 
 
+@pytest.mark.parametrize("features", ["linear", "quadratic"])
+def test_gaps_in_a_fold_change_no_more_than_last_digits_of_its_own_member(make_block, features):
+    block, options = make_block(partitions=1, gaps=0), RidgeOptions(features=features)
+    gappy = replace(block, outputs=block.outputs.copy())
+    gappy.outputs[0, np.flatnonzero(block.folds.held[2][block.atom])[:5]] = np.nan  # so outputs share no product
+    before, after = (fit_ridge(one, options).stack.arrays for one in (block, gappy))
+    for name, array in before.items():
+        np.testing.assert_allclose(after[name][2], array[2], rtol=1e-11, atol=1e-12)
+
+
 def far(block, ratio, means=(35.0, 1013.25, -2.0)):
     """Give a block's inputs means that are so many times their spread, as salinity and pressure have them."""
     inputs = block.inputs.astype(float)

@@ -134,7 +134,7 @@ def test_a_value_named_twice_is_drawn_more_often():
         ({"space": {"learning_rate": {"low": 0.0, "high": 0.1}}, "candidates": 2}, "an end of learning_rate is 0.0"),
         (
             {"space": {"l2": {"low": 0.0, "high": 1e300}}, "candidates": 2},
-            "an end of l2 is 1e.300; networks compute in",
+            "an end of l2 is 1e.300; 1,000,000 is the most",
         ),
         ({"space": {"activation": {"low": 0, "high": 1}}, "candidates": 2}, "an end of activation is 0"),
         (
@@ -179,8 +179,10 @@ def test_a_search_that_is_far_too_large_is_not_even_listed(search):
         ({"learning_rate": 10**400}, "learning_rate is 1000"),
         ({"learning_rate": 1e39}, r"learning_rate is 1e\+39; networks compute in float32"),
         ({"learning_rate": 1e-40}, "learning_rate is 1e-40; networks compute in float32, which holds 1.2e-38"),
-        ({"l2": 1e300}, r"l2 is 1e\+300; networks compute in float32"),
+        ({"l2": 1e-300}, r"l2 is 1e-300; networks compute in float32"),
         ({"batch": 10**7}, "batch is 10000000; 8,192 is the most"),
+        ({"l2": 3e38}, r"l2 is 3e\+38; 1,000,000 is the most"),
+        ({"search": {"space": {"l2": [0.0, 1e7]}}}, "search: l2 is 10000000.0; 1,000,000 is the most"),
         ({"low": ["0"], "high": [1.0]}, "low is '0'; it must be a number"),
         ({"low": [2.0], "high": [1.0]}, "low must be below high"),
         ({"activation": {}}, "activation is {}"),

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from motrain_app.operators import Operator, OperatorError
+from motrain_app.operators import EnsembleMember, Operator, OperatorError
 
 TIME = np.arange("2009-07-01", "2013-07-01", dtype="datetime64[D]")[::40]
 
@@ -51,6 +51,16 @@ def test_h_is_the_mean_of_its_members(make_operator, states):
     for row, state in enumerate(states):
         one_by_one = [member.predict(state[:, None])[:, 0] for member in h.members]
         np.testing.assert_allclose(y[row], sum(one_by_one) / 3, rtol=1e-13)
+
+
+@pytest.mark.parametrize("together", [5, 6, 7])
+def test_rounding_carries_no_mean_beyond_the_bounds_of_its_members(make_member, make_operator, states, together):
+    bounds = {"output_low": np.array([0.47, -np.inf]), "output_high": np.array([0.81, 0.1])}
+    members = [make_member(str(year), hidden=(5,), **bounds) for year in range(together)]
+    wild = 1e6 * (states - states.mean(axis=0))
+    for said in (make_operator(members=members)(wild), EnsembleMember(tuple(members)).predict(wild.T).T):
+        assert 0.47 == said[:, 0].min() < said[:, 0].max() == 0.81
+        assert said[:, 1].min() < -1 < said[:, 1].max() <= 0.1
 
 
 def test_members_of_different_architectures_act_together(make_operator, make_member, states):

@@ -115,7 +115,7 @@ def fit_for_all(run: "Run", design: Design) -> OneForAll:
     fitted = fit_ridge_of_sums(sum_rows(staged, claims, folds, options.features), folds, options)
     if fitted.errors:
         raise RunError(f"One operator for all cannot be trained. {fitted.errors[0]}")
-    stack = add_offsets(fitted.stack, staged)
+    stack = add_offsets(fitted, staged)
     members = {number: stack.member(number) for number in np.flatnonzero(fitted.present[0]).tolist()}
     return OneForAll(members, staged, design.learner.kind)
 
