@@ -109,9 +109,8 @@ def _of_place(
         for partition in range(len(block)):
             rows, mine = block.rows(partition), slice(partition * n, (partition + 1) * n)
             mean_weight[mine] = _log_mean(log_weight[:, rows], block.atom[rows], places.fit[mine])
-    bounds = [
-        _standardised(bound, scalers, block.offset, sign) for bound, sign in ((options.low, -1), (options.high, 1))
-    ]
+    low, high = (_standardised(end, scalers, block.offset) for end in _ends(options, len(block.outputs)))
+    bounds = np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high)
     counts = outputs_vary | ~outputs_vary.any(axis=1, keepdims=True)
     weights = np.where(counts, np.asarray(options.output_weights or [1.0]), 0.0)
     weights /= weights.max(axis=1, keepdims=True)  # float32 holds their sum, whatever they are
@@ -145,12 +144,9 @@ def _log_mean(log_weight: Array, atom: NDArray[np.int32], fits: NDArray[np.bool_
     return np.where(count > 0, total - np.log(np.maximum(count, 1)), 0.0)
 
 
-def _standardised(bounds: Sequence[float | None], scalers: Mapping[str, Array], offset: Array, sign: int) -> Array:
-    """Return one bound of each output in the standardised units of every place, infinite where there is none."""
-    none = sign * np.inf
-    values = np.array([none if bound is None else bound for bound in bounds] or [none] * len(offset)) - offset
-    moved = (values - scalers["output_mean"]) / scalers["output_scale"]
-    return np.where(np.isnan(moved), none, moved)
+def _standardised(end: Array, scalers: Mapping[str, Array], offset: Array) -> Array:
+    """Return one bound of each output in the standardised units of every place, NaN where these are not known."""
+    return np.asarray((end - offset - scalers["output_mean"]) / scalers["output_scale"])
 
 
 def _padded_rows(block: Block, log_weight: Array | None) -> "Rows":
@@ -181,23 +177,19 @@ def _fitted(
     shape = (len(block), block.folds.n_members)
     loss, epochs = race.loss(), race.epochs()
     ends = places.present[:, None] & np.isfinite(np.take_along_axis(loss, best, axis=1))
-    arrays: dict[str, NDArray[np.generic]] = {**scalers}
+    bounds = _bounds(candidates[0], outputs_vary)
+    staged = {name: values - block.offset for name, values in bounds.items()}
+    shared = {**scalers, **staged, "output_mean": _within(candidates[0], scalers["output_mean"], outputs_vary, block)}
+    arrays: dict[str, NDArray[np.generic]] = {**shared}
     trained = ends[:, 0]
     for rank, chosen in enumerate(best.T):
         layers = _winners(block, candidates, race, chosen, outputs_vary)
-        whole = _are_of_use(block, places, {**scalers, **layers}, ends[:, rank])
+        whole = _are_of_use(block, places, {**shared, **layers}, ends[:, rank])
         if rank == 0:
             trained = whole
         else:
             layers["activation"] = np.where(whole, layers["activation"], -1).astype(np.int8)
         arrays |= {f"{rank}/{name}" if rank else name: array for name, array in layers.items()}
-    bounds: dict[str, Array] = {}
-    if candidates[0].low or candidates[0].high:
-        for name, none in (("low", -np.inf), ("high", np.inf)):
-            given = getattr(candidates[0], name) or [None] * len(block.outputs)
-            values = np.array([none if bound is None else bound for bound in given], np.float64)
-            bounds[f"output_{name}"] = np.tile(values, (len(loss), 1))
-    arrays |= {name: values - block.offset for name, values in bounds.items()}
     errors = {}
     for partition in np.flatnonzero(~trained.reshape(shape).any(axis=1) & ~block.masked).tolist():
         diverged = places.present.reshape(shape)[partition].any()
@@ -209,6 +201,35 @@ def _fitted(
     }
     stack = MemberStack(arrays, "linear", tuple(ACTIVATIONS))
     return Fitted(stack, trained.reshape(shape), trials, errors, bounds=bounds)
+
+
+def _bounds(options: NetworkOptions, outputs_vary: NDArray[np.bool_]) -> dict[str, Array]:
+    """Return the bounds of the outputs by the stack's names, [places, n_outputs]; nothing where there are none.
+
+    An output that never varied has none: it is its mean, which a layer that keeps off the bounds would move.
+    """
+    if not options.bounded:
+        return {}
+    both = _ends(options, outputs_vary.shape[1])
+    return {
+        f"output_{name}": np.where(outputs_vary, end, none)
+        for name, end, none in zip(("low", "high"), both, (-np.inf, np.inf), strict=True)
+    }
+
+
+def _within(options: NetworkOptions, mean: Array, outputs_vary: NDArray[np.bool_], block: Block) -> Array:
+    """Return the means of outputs, [places, n_outputs], those that never varied within their bounds."""
+    low, high = (end - block.offset for end in _ends(options, len(block.outputs)))
+    return np.where(outputs_vary, mean, np.clip(mean, low, high))
+
+
+def _ends(options: NetworkOptions, n_outputs: int) -> tuple[Array, Array]:
+    """Return the lowest and highest value of each output, infinite where there is no bound."""
+    low, high = (
+        np.array([none if bound is None else bound for bound in given or [None] * n_outputs], np.float64)
+        for given, none in ((options.low, -np.inf), (options.high, np.inf))
+    )
+    return low, high
 
 
 def _are_of_use(

@@ -182,6 +182,16 @@ def test_an_output_that_never_varied_is_its_mean_and_has_no_say_in_the_others(ma
         np.testing.assert_array_equal(fitted.trials["validation_loss"], other.trials["validation_loss"])
 
 
+def test_an_output_that_never_varied_keeps_to_its_bounds_and_to_its_mean(make_block):
+    block = make_block(partitions=1)
+    block.outputs[1] = 0.0
+    fitted = fit_network(block, replace(OPTIONS, low=(None, 0.0), high=(None, 5.0)))
+    x = block.inputs.astype(float)
+    assert fitted.present.all()
+    for member in range(fitted.stack.n_slots):
+        assert not fitted.stack.member(member).predict(x)[1].any()
+
+
 @pytest.mark.parametrize("flicker", [5e-8, 9e-7])
 def test_an_input_that_is_constant_to_rounding_gets_no_weight(make_block, flicker):
     block = make_block(partitions=1)
