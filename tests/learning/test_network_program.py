@@ -47,10 +47,10 @@ def _race(block, candidates):
     from motrain_app.learning.network_race import Race
 
     places = choose_places(block)
-    scalers, varies = network._scalers(block, places)
-    settings = network._of_place(block, candidates[0], places, scalers, None)
+    scalers, inputs_vary, outputs_vary = network._scalers(block, places)
+    settings = network._of_place(block, candidates[0], places, scalers, outputs_vary, None)
     rows = network._padded_rows(block, None)
-    return Race(block, places, group_candidates(candidates), candidates, rows, settings, varies), places, scalers
+    return Race(block, places, group_candidates(candidates), candidates, rows, settings, inputs_vary), places, scalers
 
 
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
