@@ -214,7 +214,7 @@ class _Cells:
                 continue
             rows = np.arange(len(self.time)) if against is None else np.flatnonzero(~np.isnan(against))
             for days in days_of_cells(rows, self.day, self.place):
-                daily = _daily(*series, against, days)
+                daily = _daily(*series, against, days, total)
                 for number in numbers:
                     if metrics[number].of == "days":
                         found.value[days.cells, number] = metrics[number].function(daily)
@@ -261,10 +261,19 @@ class _Cells:
         return found
 
 
-def _daily(first: FloatArray, second: FloatArray, baseline: FloatArray | None, days: CellDays) -> Moments:
-    """Moments of each day of each cell about the cell's own means, [cells, days], from series over all rows."""
+def _daily(
+    first: FloatArray, second: FloatArray, baseline: FloatArray | None, days: CellDays, total: Moments
+) -> Moments:
+    """Moments of each day of each cell about the cell's own means, [cells, days], from series over all rows.
+
+    Parameters
+    ----------
+    total
+        Of all cells, each about its means.
+    """
     first, second = first[days.rows], second[days.rows]
     baseline = None if baseline is None else baseline[days.rows]
-    flat = moments_by_group(first, second, days.number, int(np.prod(days.shape)), baseline=baseline)
-    daily = Moments(*(part.reshape(len(part), *days.shape) for part in (flat.sums, flat.shift)))
-    return daily.rebased(daily.merged().shift[..., None])
+    own = np.repeat(total.shift[:, days.cells], days.n_days, axis=1)
+    about, n_groups = Moments(np.zeros((0, own.shape[1])), own), int(np.prod(days.shape))
+    flat = moments_by_group(first, second, days.number, n_groups, baseline=baseline, about=about)
+    return Moments(*(part.reshape(len(part), *days.shape) for part in (flat.sums, flat.shift)))
