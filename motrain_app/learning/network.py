@@ -176,20 +176,18 @@ def _fitted(
     """Return the members: of each place the mean of its best candidates, [places, together], the very best first."""
     shape = (len(block), block.folds.n_members)
     loss, epochs = race.loss(), race.epochs()
-    ends = places.present[:, None] & np.isfinite(np.take_along_axis(loss, best, axis=1))
+    of_use = places.present[:, None] & np.isfinite(np.take_along_axis(loss, best, axis=1))
     bounds = _bounds(candidates[0], outputs_vary)
     staged = {name: values - block.offset for name, values in bounds.items()}
     shared = {**scalers, **staged, "output_mean": _within(candidates[0], scalers["output_mean"], outputs_vary, block)}
     arrays: dict[str, NDArray[np.generic]] = {**shared}
-    trained = ends[:, 0]
     for rank, chosen in enumerate(best.T):
         layers = _winners(block, candidates, race, chosen, outputs_vary)
-        whole = _are_of_use(block, places, {**shared, **layers}, ends[:, rank])
-        if rank == 0:
-            trained = whole
-        else:
-            layers["activation"] = np.where(whole, layers["activation"], -1).astype(np.int8)
+        of_use[:, rank] = _are_of_use(block, places, {**shared, **layers}, of_use[:, rank])
+        if rank:
+            layers["activation"] = np.where(of_use[:, rank], layers["activation"], -1).astype(np.int8)
         arrays |= {f"{rank}/{name}" if rank else name: array for name, array in layers.items()}
+    trained = of_use[:, 0]
     errors = {}
     for partition in np.flatnonzero(~trained.reshape(shape).any(axis=1) & ~block.masked).tolist():
         diverged = places.present.reshape(shape)[partition].any()
