@@ -12,7 +12,7 @@ Counts = NDArray[np.integer]
 _UNJUDGED, _JUDGED, _WELL_JUDGED = 1, 2, 3
 
 
-def is_of_use(predicted: NDArray[np.floating], observed: NDArray[np.floating]) -> bool:
+def is_of_use(predicted: NDArray[np.floating], observed: NDArray[np.floating]) -> NDArray[np.bool_]:
     """Say whether what was learnt is any better than absurd, on some of the rows that it was learnt from.
 
     Rows that are extreme themselves have no say, nor have those without the output.
@@ -20,13 +20,22 @@ def is_of_use(predicted: NDArray[np.floating], observed: NDArray[np.floating]) -
     Parameters
     ----------
     predicted, observed
-        In standard deviations from the mean of all rows that it was learnt from, shape (rows,).
+        In standard deviations from the mean of all rows that it was learnt from, shape (..., rows).
+
+    Returns
+    -------
+    numpy.ndarray
+        bool, of the shape before the rows.
+
+    Examples
+    --------
+    >>> is_of_use(np.array([[2.0, 0.0], [50.0, 0.0]]), np.array([[1.0, np.nan], [1.0, -1.0]]))
+    array([ True, False])
     """
     usual = np.abs(observed) <= ERROR_AT_MOST
-    if not usual.any():
-        return True
     with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.mean((predicted[usual] - observed[usual]) ** 2) <= ERROR_AT_MOST**2)
+        squares = np.where(usual, predicted - observed, 0.0) ** 2
+        return np.asarray(squares.sum(axis=-1) <= ERROR_AT_MOST**2 * usual.sum(axis=-1))
 
 
 def wanted_members(atoms_with_rows: NDArray[np.bool_], folds: Folds) -> NDArray[np.bool_]:

@@ -3,8 +3,7 @@
 This module is NumPy; TensorFlow is imported inside `fit_network`, that is, in a worker.
 """
 
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,17 +12,15 @@ from scipy.special import logsumexp
 
 from motrain_app.learning.block import Block, Fitted
 from motrain_app.learning.losses import log_emphasis
-from motrain_app.learning.membership import GLANCED_AT, MIN_ROWS, is_of_use, why_untrained
+from motrain_app.learning.membership import MIN_ROWS
+from motrain_app.learning.network_members import members_of_race
 from motrain_app.learning.network_options import NetworkOptions
 from motrain_app.learning.places import Places, choose_places
 from motrain_app.learning.programs import group_candidates
 from motrain_app.learning.scalers import input_range, scaler_of
-from motrain_app.operators.features import ACTIVATIONS
 from motrain_app.operators.scaled import SCALERS
-from motrain_app.operators.stack import MemberStack
 
 if TYPE_CHECKING:
-    from motrain_app.learning.network_race import Race
     from motrain_app.learning.network_stack import OfPlace, Rows
 
 Array = NDArray[np.float64]
@@ -50,7 +47,7 @@ def fit_network(block: Block, options: NetworkOptions) -> Fitted:
         running &= _best(race.loss(), running, rung.candidates)
         race.run(running, rung.epochs)
     order = np.where(running, race.loss(), np.inf).argsort(axis=1, kind="stable")
-    return _fitted(block, candidates, places, scalers, outputs_vary, race, order[:, : options.together])
+    return members_of_race(block, candidates, places, scalers, outputs_vary, race, order[:, : options.together])
 
 
 def _best(loss: NDArray[np.float32], running: NDArray[np.bool_], n: int) -> NDArray[np.bool_]:
@@ -109,7 +106,7 @@ def _of_place(
         for partition in range(len(block)):
             rows, mine = block.rows(partition), slice(partition * n, (partition + 1) * n)
             mean_weight[mine] = _log_mean(log_weight[:, rows], block.atom[rows], places.fit[mine])
-    low, high = (_standardised(end, scalers, block.offset) for end in _ends(options, len(block.outputs)))
+    low, high = (_standardised(end, scalers, block.offset) for end in options.ends(len(block.outputs)))
     bounds = np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high)
     counts = outputs_vary | ~outputs_vary.any(axis=1, keepdims=True)
     weights = np.where(counts, np.asarray(options.output_weights or [1.0]), 0.0)
@@ -162,133 +159,3 @@ def _padded_rows(block: Block, log_weight: Array | None) -> "Rows":
     weights = np.zeros((block.padded_rows, n_outputs), np.float32)
     weights[:n_rows] = np.nan_to_num(log_weight).T
     return Rows(inputs, outputs, weights)
-
-
-def _fitted(
-    block: Block,
-    candidates: Sequence[NetworkOptions],
-    places: Places,
-    scalers: Mapping[str, Array],
-    outputs_vary: NDArray[np.bool_],
-    race: "Race",
-    best: NDArray[np.integer],
-) -> Fitted:
-    """Return the members: of each place the mean of its best candidates, [places, together], the very best first."""
-    shape = (len(block), block.folds.n_members)
-    loss, epochs = race.loss(), race.epochs()
-    of_use = places.present[:, None] & np.isfinite(np.take_along_axis(loss, best, axis=1))
-    bounds = _bounds(candidates[0], outputs_vary)
-    staged = {name: values - block.offset for name, values in bounds.items()}
-    shared = {**scalers, **staged, "output_mean": _within(candidates[0], scalers["output_mean"], outputs_vary, block)}
-    arrays: dict[str, NDArray[np.generic]] = {**shared}
-    for rank, chosen in enumerate(best.T):
-        layers = _winners(block, candidates, race, chosen, outputs_vary)
-        of_use[:, rank] = _are_of_use(block, places, {**shared, **layers}, of_use[:, rank])
-        if rank:
-            layers["activation"] = np.where(of_use[:, rank], layers["activation"], -1).astype(np.int8)
-        arrays |= {f"{rank}/{name}" if rank else name: array for name, array in layers.items()}
-    trained = of_use[:, 0]
-    errors = {}
-    for partition in np.flatnonzero(~trained.reshape(shape).any(axis=1) & ~block.masked).tolist():
-        diverged = places.present.reshape(shape)[partition].any()
-        errors[partition] = _DIVERGED if diverged else why_untrained(block.counts(partition), block.folds)
-    trials = {
-        "validation_loss": loss.reshape(*shape, -1),
-        "epochs": epochs.reshape(*shape, -1),
-        "chosen": np.where(trained, best[:, 0], -1).astype(np.int32).reshape(shape),
-    }
-    stack = MemberStack(arrays, "linear", tuple(ACTIVATIONS))
-    return Fitted(stack, trained.reshape(shape), trials, errors, bounds=bounds)
-
-
-def _bounds(options: NetworkOptions, outputs_vary: NDArray[np.bool_]) -> dict[str, Array]:
-    """Return the bounds of the outputs by the stack's names, [places, n_outputs]; nothing where there are none.
-
-    An output that never varied has none: it is its mean, which a layer that keeps off the bounds would move.
-    """
-    if not options.bounded:
-        return {}
-    both = _ends(options, outputs_vary.shape[1])
-    return {
-        f"output_{name}": np.where(outputs_vary, end, none)
-        for name, end, none in zip(("low", "high"), both, (-np.inf, np.inf), strict=True)
-    }
-
-
-def _within(options: NetworkOptions, mean: Array, outputs_vary: NDArray[np.bool_], block: Block) -> Array:
-    """Return the means of outputs, [places, n_outputs], those that never varied within their bounds."""
-    low, high = (end - block.offset for end in _ends(options, len(block.outputs)))
-    return np.where(outputs_vary, mean, np.clip(mean, low, high))
-
-
-def _ends(options: NetworkOptions, n_outputs: int) -> tuple[Array, Array]:
-    """Return the lowest and highest value of each output, infinite where there is no bound."""
-    low, high = (
-        np.array([none if bound is None else bound for bound in given or [None] * n_outputs], np.float64)
-        for given, none in ((options.low, -np.inf), (options.high, np.inf))
-    )
-    return low, high
-
-
-def _are_of_use(
-    block: Block, places: Places, arrays: Mapping[str, NDArray[np.generic]], which: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
-    """Say which networks of some places are of use for rows that they have learnt from, [places]."""
-    found, stack = which.copy(), MemberStack(arrays, "linear", tuple(ACTIVATIONS))
-    for place in np.flatnonzero(which).tolist():
-        rows = block.rows(place // block.folds.n_members)
-        mine = np.flatnonzero(places.fit[place][block.atom[rows]]) + rows.start
-        mine = mine[:: max(1, len(mine) // GLANCED_AT)]
-        mean, scale = (np.asarray(arrays[name][place], np.float64)[:, None] for name in ("output_mean", "output_scale"))
-        with np.errstate(over="ignore", invalid="ignore"):
-            predicted = (stack.member(place).predict(block.inputs[:, mine]) - mean) / scale
-        observed = (block.outputs[:, mine] - mean) / scale
-        found[place] = all(is_of_use(*pair) for pair in zip(predicted, observed, strict=True))
-    return found
-
-
-def _winners(
-    block: Block,
-    candidates: Sequence[NetworkOptions],
-    race: "Race",
-    chosen: NDArray[np.integer],
-    outputs_vary: NDArray[np.bool_],
-) -> dict[str, NDArray[np.generic]]:
-    """Return the layers of the candidate chosen at each place, padded to the widest of them, and their true widths.
-
-    What they say of an output that never varied is its mean.
-    """
-    winners = sorted(set(chosen.tolist()))
-    depth = max(len(candidates[winner].hidden) for winner in winners)
-    hidden = np.zeros((len(chosen), depth), np.int32)
-    for winner in winners:
-        hidden[chosen == winner, : len(candidates[winner].hidden)] = candidates[winner].hidden
-    most = hidden.max(axis=0).tolist()
-    n_in, n_out = [len(block.inputs), *most], [max(width, len(block.outputs)) for width in [*most, 0]]
-    if all(len(candidates[winner].hidden) == depth for winner in winners):
-        n_out[:-1] = most  # no member ends earlier than the others
-    layers: list[NDArray[np.float32]] = []
-    for before, after in zip(n_in, n_out, strict=True):
-        layers += [np.zeros((len(chosen), after, before), np.float32), np.zeros((len(chosen), after), np.float32)]
-    for winner in winners:
-        places = np.flatnonzero(chosen == winner)
-        widths = [len(block.inputs), *candidates[winner].hidden, len(block.outputs)]
-        best = race.best_layers(winner, places)
-        for number, (before, after) in enumerate(pairwise(widths)):
-            layers[2 * number][places, :after, :before] = best[2 * number][:, :after, :before]
-            layers[2 * number + 1][places, :after] = best[2 * number + 1][:, :after]
-        last, varied = 2 * (len(widths) - 2), outputs_vary[places]
-        layers[last][places, : widths[-1]] *= varied[:, :, None]
-        layers[last + 1][places, : widths[-1]] *= varied
-    arrays: dict[str, NDArray[np.generic]] = {}
-    for number in range(0, len(layers), 2):
-        arrays |= {f"weight.{number // 2}": layers[number], f"bias.{number // 2}": layers[number + 1]}
-    names = list(ACTIVATIONS)
-    codes = np.array([names.index(one.activation) for one in candidates], np.int8)
-    return arrays | {"hidden": hidden, "activation": codes[chosen]}
-
-
-_DIVERGED = (
-    "Every member's loss became infinite, or it is off by more than ten standard deviations on its own training rows. "
-    "Lower the learning rate, or look for extreme values in inputs and outputs."
-)

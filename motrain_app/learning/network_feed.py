@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.learning.network_stack import Call, Calls
-from motrain_app.learning.places import Rows
+from motrain_app.learning.places import PlaceRows
 from motrain_app.learning.remembered import Remembered
 
 REMEMBERED_BYTES = 1 << 25  # of calls that judge: of one stack they take a megabyte, of all more than all else
@@ -24,12 +24,12 @@ class Feed:
         As of `Calls`.
     """
 
-    def __init__(self, judges: list[Rows], at_most: int) -> None:
+    def __init__(self, judges: PlaceRows, at_most: int) -> None:
         self._judges, self._at_most = judges, at_most
-        self._order = [rows[:0] for rows in judges]
+        self._order = PlaceRows.of_counts(np.zeros(len(judges), np.int64))
         self._judging = Remembered(self._judge, REMEMBERED_BYTES)
 
-    def begin_epoch(self, order: list[Rows]) -> None:
+    def begin_epoch(self, order: PlaceRows) -> None:
         """Take the rows that each place learns from, in the order of this epoch."""
         self._order = order
         self._judging.begin_round()

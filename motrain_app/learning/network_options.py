@@ -4,6 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from motrain_app.design.errors import DesignError
 from motrain_app.learning.hyperparameters import each, is_number, one_of, refuse, single, whole
 from motrain_app.learning.search import (
@@ -22,7 +25,7 @@ SEARCHABLE = ("hidden", "layers", "first_width", "width", "activation", "learnin
 _WHOLE = frozenset({"layers", "first_width", "width", "batch"})
 _ARCHITECTURE = ("layers", "first_width", "width")
 _LAYERS_AT_MOST = 64  # named by their number: a slip of the key would be a list that fills the memory
-_BATCH_AT_MOST = 8192  # rows of a call of a program, of which a step is a part; memory is taken for all of them
+BATCH_AT_MOST = 8192  # rows of a call of a program, of which a step is a part; memory is taken for all of them
 _PENALTY_AT_MOST = 1_000_000  # which leaves no weight above zero; of far more, squares overflow, and no weight moves
 _BATCHES = (16, 64, 256, 1024)  # what a range of batches is rounded to: every batch is a program of its own
 
@@ -142,6 +145,14 @@ class NetworkOptions:
         """Whether an output has a bound, which needs programs of its own, whatever a block holds of that output."""
         return any(bound is not None for bound in (*self.low, *self.high))
 
+    def ends(self, n_outputs: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the lowest and highest value of each output, infinite where there is no bound."""
+        low, high = (
+            np.array([none if bound is None else bound for bound in given or [None] * n_outputs], np.float64)
+            for given, none in ((self.low, -np.inf), (self.high, np.inf))
+        )
+        return low, high
+
     def check(self, n_outputs: int) -> None:
         """Raise DesignError where the settings name more or fewer outputs than there are."""
         refuse(
@@ -177,7 +188,7 @@ def _batches(choice: Choice | None) -> tuple[int, ...]:
     """
     if not isinstance(choice, Range):
         return ()
-    powers = (2**power for power in range(_BATCH_AT_MOST.bit_length()))
+    powers = (2**power for power in range(BATCH_AT_MOST.bit_length()))
     few, all_of_them = (tuple(one for one in some if choice.low <= one <= choice.high) for some in (_BATCHES, powers))
     return few or all_of_them
 
@@ -249,6 +260,6 @@ _CHECKS: Mapping[str, Callable[[str, Any], str | None]] = {
     "width": whole,
     "activation": lambda name, value: one_of(name, value, ACTIVATIONS),
     "learning_rate": single,
-    "batch": lambda name, value: whole(name, value, most=_BATCH_AT_MOST),
+    "batch": lambda name, value: whole(name, value, most=BATCH_AT_MOST),
     "l2": _penalty,
 }

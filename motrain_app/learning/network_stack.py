@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from motrain_app.learning.network_tensorflow import tf
+from motrain_app.learning.places import PlaceRows
 from motrain_app.learning.programs import steps_of_call
 
 _Values = TypeVar("_Values", "Settings", "State")
@@ -162,7 +164,7 @@ class Calls(Sequence[Call]):
     Parameters
     ----------
     rows
-        int32, of each place.
+        Of each place.
     place
         Of each slot.
     batch
@@ -171,22 +173,24 @@ class Calls(Sequence[Call]):
         Rows of a place at most. It is the same for all blocks of a run, as the length of calls is part of a program.
     """
 
-    def __init__(self, rows: Sequence[NDArray[np.int32]], place: NDArray[np.int64], batch: int, at_most: int) -> None:
-        self._rows, self._batch = [rows[one] for one in place.tolist()], batch
-        self._steps = steps_of_call(batch, at_most)
-        self._length = max(map(len, self._rows), default=0)
+    def __init__(self, rows: PlaceRows, place: NDArray[np.int64], batch: int, at_most: int) -> None:
+        self._batch, self._steps = batch, steps_of_call(batch, at_most)
+        self._windows = sliding_window_view(rows.flat, self._steps * batch)  # a call of a slot begins anywhere
+        self._start, self._length = rows.start[place], rows.counts[place]
 
     def __len__(self) -> int:
-        return max(1, -(-self._length // (self._steps * self._batch)))
+        return max(1, -(-self._longest // (self._steps * self._batch)))
 
     def __getitem__(self, number: Any) -> Any:
         if not -len(self) <= number < len(self):
             raise IndexError(number)
         size = self._steps * self._batch
         begin = number % len(self) * size
-        padded = np.full((len(self._rows), size), -1, np.int32)
-        for rows, slot in zip(self._rows, padded, strict=True):
-            part = rows[begin : begin + size]
-            slot[: len(part)] = part
+        padded = self._windows[np.minimum(self._start + begin, len(self._windows) - 1)]
+        padded[np.arange(size) >= self._length[:, None] - begin] = -1
         ordered = np.ascontiguousarray(padded.reshape(-1, self._steps, self._batch).swapaxes(0, 1))
-        return Call(ordered, -(-min(size, self._length - begin) // self._batch))
+        return Call(ordered, -(-min(size, self._longest - begin) // self._batch))
+
+    @property
+    def _longest(self) -> int:
+        return int(self._length.max(initial=0))

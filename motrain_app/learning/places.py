@@ -1,5 +1,6 @@
 """Places: the members of all partitions of a block, and the rows that each learns from and is judged on."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from motrain_app.design.identity import IdArray, combine_ids, id_of_text
 from motrain_app.design.splits import Folds
 from motrain_app.learning.block import Block
 from motrain_app.learning.membership import choose_judge, wanted_members
+from motrain_app.learning.programs import ROWS_OF_CALL
 
 Rows = NDArray[np.int32]
 AT_A_TIME = 1 << 20  # of the rows of a large partition: what picks them takes six times their memory
@@ -60,11 +62,53 @@ def member_atoms(folds: Folds, member: int, counts: NDArray[np.integer]) -> tupl
     return folds.fit(member, holdout), folds.validation(member, holdout)
 
 
-def rows_of(block: Block, atoms: NDArray[np.bool_], order: list[Rows] | None = None) -> list[Rows]:
-    """Return the rows of the block that lie in some atoms, of each place.
+@dataclass(frozen=True)
+class PlaceRows:
+    """Rows of the block, of each place.
 
     They are not padded to the place with most: where one partition is large, that would take far more memory than the
     rows of all places do.
+
+    Attributes
+    ----------
+    flat
+        int32: place after place, and −1 beyond the last as often as a call has rows at most.
+    start
+        int64, [places + 1]: place p has flat[start[p]:start[p + 1]].
+    """
+
+    flat: Rows
+    start: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.start) - 1
+
+    def __iter__(self) -> Iterator[Rows]:
+        return (self[place] for place in range(len(self)))
+
+    def __getitem__(self, place: int) -> Rows:
+        return self.flat[self.start[place] : self.start[place + 1]]
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """Rows of each place, [places]."""
+        return np.diff(self.start)
+
+    def some(self, n: int) -> Rows:
+        """Return n rows of each place, spread evenly over all that it has, −1 where it has fewer: [places, n]."""
+        number, counts = np.arange(n), self.counts[:, None]
+        at = self.start[:-1, None] + number * counts // np.clip(counts, 1, n)
+        return np.where(number < counts, self.flat[np.minimum(at, len(self.flat) - 1)], -1)
+
+    @classmethod
+    def of_counts(cls, counts: NDArray[np.integer]) -> "PlaceRows":
+        """Return room for so many rows of each place."""
+        start = np.append(0, np.cumsum(counts, dtype=np.int64))
+        return cls(np.full(start[-1] + ROWS_OF_CALL, -1, np.int32), start)
+
+
+def rows_of(block: Block, atoms: NDArray[np.bool_], order: list[Rows] | None = None) -> PlaceRows:
+    """Return the rows of the block that lie in some atoms, of each place.
 
     Parameters
     ----------
@@ -73,25 +117,26 @@ def rows_of(block: Block, atoms: NDArray[np.bool_], order: list[Rows] | None = N
     order
         The rows of each partition, counted within it, in the order to take them; by default as they are.
     """
+    found = PlaceRows.of_counts(_count_rows(block, atoms))
     n = block.folds.n_members
-    found = [np.empty(0, np.int32)] * len(atoms)
     for partition in range(len(block)):
-        mine = atoms[partition * n : (partition + 1) * n]
-        if not mine.any():
+        begin, end = partition * n, partition * n + n
+        if found.start[begin] == found.start[end]:
             continue
-        rows = block.rows(partition)
-        ordered = np.arange(rows.stop - rows.start, dtype=np.int32) if order is None else order[partition]
-        step = max(1, AT_A_TIME // len(ordered))
-        for first in range(0, n, step):
-            some = slice(partition * n + first, partition * n + min(first + step, n))
-            found[some] = _picked(ordered + np.int32(rows.start), atoms[some][:, block.atom[rows][ordered]])
+        rows = np.arange(*block.row_start[partition : partition + 2], dtype=np.int32)
+        rows = rows if order is None else rows[order[partition]]
+        atom, step = block.atom[rows], max(1, AT_A_TIME // len(rows))
+        for first in range(begin, end, step):
+            last = min(first + step, end)
+            found.flat[found.start[first] : found.start[last]] = rows[np.nonzero(atoms[first:last, atom])[1]]
     return found
 
 
-def _picked(rows: Rows, wanted: NDArray[np.bool_]) -> list[Rows]:
-    """Return those of the rows that each place wants, [places, n], in their order."""
-    place, position = np.nonzero(wanted)
-    return np.split(rows[position], np.searchsorted(place, np.arange(1, len(wanted))))
+def _count_rows(block: Block, atoms: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return how many rows of the block lie in some atoms, of each place."""
+    of_atoms = [np.bincount(block.atom[block.rows(one)], minlength=block.folds.n_atoms) for one in range(len(block))]
+    of_members = atoms.reshape(len(block), block.folds.n_members, -1)
+    return np.asarray(np.einsum("pma,pa->pm", of_members, np.array(of_atoms), dtype=np.int64)).reshape(-1)
 
 
 class Shuffle:

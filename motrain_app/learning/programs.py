@@ -11,12 +11,12 @@ from itertools import pairwise
 
 from motrain_app.design.errors import DesignError
 from motrain_app.learning.joining import join_cheapest
-from motrain_app.learning.network_options import NetworkOptions
+from motrain_app.learning.network_options import BATCH_AT_MOST, NetworkOptions
 
 _BOTH_ENDS = 12  # inputs and outputs of a usual network
 _SECONDS_A_STEP_OF_ALL = 2e-4  # of a stack on one core: some fifty of them make a call, which costs a millisecond
 PROGRAMS_AT_MOST = 6  # of a run: each takes seconds to compile, in every worker
-_ROWS_OF_CALL = 8192  # of a slot: an epoch of most partitions is one call, which costs a millisecond
+ROWS_OF_CALL = BATCH_AT_MOST  # of a slot: an epoch of most partitions is one call, which costs a millisecond
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ class Group:
         return max(1, min(at_most, math.ceil(_SECONDS_A_STEP_OF_ALL / seconds)))
 
 
-def steps_of_call(batch: int, rows: int = _ROWS_OF_CALL) -> int:
+def steps_of_call(batch: int, rows: int = ROWS_OF_CALL) -> int:
     """Return how many steps a call of a program has at most, where no slot has more than so many rows."""
-    return max(1, min(_ROWS_OF_CALL // batch, -(-rows // batch)))
+    return max(1, min(ROWS_OF_CALL // batch, -(-rows // batch)))
 
 
 def step_seconds(hidden: Sequence[int], batch: int, both_ends: int) -> float:

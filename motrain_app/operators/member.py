@@ -1,6 +1,6 @@
 """A member: the model of one fold, with the scalers fitted on that fold's training rows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -118,14 +118,8 @@ class Member(Scaled):
 
     def _layers(self, z: Float64) -> list[Float64]:
         """Return what each layer gives."""
-        value: Any = FEATURE_MAPS[self.features].values(z)
-        bend = ACTIVATIONS[self.activation].value
-        values: list[Float64] = []
-        for number, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            value = weight.astype(np.float64) @ value + bias.astype(np.float64)[:, None]
-            value = value if number == len(self.weights) - 1 else bend(value)
-            values.append(value)
-        return values
+        features: Any = FEATURE_MAPS[self.features].values(z)
+        return layer_values(self.weights, self.biases, self.activation, features)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return every array of the member by name, for a file; times are microseconds since 1970."""
@@ -155,3 +149,26 @@ class Member(Scaled):
 
 
 BOUNDS = ("output_low", "output_high")
+
+
+def layer_values(
+    weights: Sequence[Array], biases: Sequence[Array], activation: str, features: Float64
+) -> list[Float64]:
+    """Return what each layer gives, of one model or of several alike at once.
+
+    Parameters
+    ----------
+    weights, biases
+        One a layer: [..., outputs of the layer, its inputs] and [..., outputs of the layer].
+    activation
+        A name in `motrain_app.operators.features`.
+    features
+        [..., inputs of the first layer, rows].
+    """
+    bend = ACTIVATIONS[activation].value
+    values: list[Any] = []
+    for number, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
+        before = values[-1] if values else features
+        value = weight.astype(np.float64) @ before + bias.astype(np.float64)[..., None]
+        values.append(value if number == len(weights) - 1 else bend(value))
+    return values

@@ -1,6 +1,5 @@
 """What a search takes: counted by hand for small ones, and measured without touching anything."""
 
-import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,6 +14,7 @@ from motrain_app.learning.network_options import NetworkOptions
 from motrain_app.learning.network_work import Pace, ProgramShape, Work, network_bytes, network_work, usual_pace
 from motrain_app.learning.programs import group_candidates, steps_of_call
 from motrain_app.learning.search import Rung
+from motrain_app.runs.environment import own_environment
 from tests.conftest import PATIENCE
 
 FIT, JUDGE = np.array([300, 100]), np.array([64, 65])
@@ -136,7 +136,7 @@ def test_many_candidates_of_many_folds_take_the_memory_that_is_reckoned(options)
     pytest.importorskip("tensorflow", reason="the network needs TensorFlow")
     done = subprocess.run(
         [sys.executable, Path(__file__).parent / "memory_of_search.py", repr(options)],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"},
+        env=own_environment(),
         capture_output=True,
         text=True,
         timeout=PATIENCE,

@@ -9,7 +9,7 @@ import pytest
 from motrain_app.design import Learner
 from motrain_app.learning import places as places_module
 from motrain_app.learning import resolve_learner
-from motrain_app.learning.places import Shuffle, choose_places, rows_of
+from motrain_app.learning.places import PlaceRows, Shuffle, choose_places, rows_of
 from motrain_app.runs.cutting import needs
 
 
@@ -49,15 +49,28 @@ def test_rows_of_a_partition_are_the_same_whatever_is_beside_it(make_block):
     for partition in range(3):
         rows, mine = block.rows(partition), slice(partition * 5, partition * 5 + 5)
         inside = order[partition] + rows.start
-        for found, wanted in zip(rows_of(block, atoms, order)[mine], atoms[mine], strict=True):
-            assert found.tolist() == [row for row in inside.tolist() if wanted[block.atom[row]]]
+        found = list(rows_of(block, atoms, order))[mine]
+        for taken, wanted in zip(found, atoms[mine], strict=True):
+            assert taken.tolist() == [row for row in inside.tolist() if wanted[block.atom[row]]]
+
+
+def test_some_rows_of_a_place_are_spread_over_all_that_it_has():
+    rows = PlaceRows.of_counts(np.array([3, 0, 1000, 8]))
+    rows.flat[:1011] = np.arange(1011)
+    some = rows.some(8)
+    assert some[0].tolist() == [0, 1, 2, *[-1] * 5]
+    assert (some[1] == -1).all()
+    assert (np.diff(some[2]) == 125).all()
+    assert some[2][0] == 3
+    assert some[3].tolist() == list(range(1003, 1011))
 
 
 def test_calls_give_each_slot_the_rows_of_its_place_until_it_has_no_more():
     pytest.importorskip("tensorflow", reason="the network needs TensorFlow")
     from motrain_app.learning.network_stack import Calls
 
-    rows = [np.arange(5, dtype=np.int32), np.empty(0, np.int32), np.arange(10, 180, dtype=np.int32)]
+    rows = PlaceRows.of_counts(np.array([5, 0, 170]))
+    rows.flat[:175] = np.r_[:5, 10:180]
     place = np.array([2, 0, 1, 0])
     for batch in (4, 64):
         calls = Calls(rows, place, batch, 4096)
