@@ -118,12 +118,11 @@ def _glance(
     observed = (block.outputs[:, rows].swapaxes(0, 1) - mean) / scale
     x = block.inputs[:, rows].swapaxes(0, 1)
     x = (x - arrays["input_mean"][..., None]) / arrays["input_scale"][..., None]
-    layers: tuple[list[NDArray[Any]], list[NDArray[Any]]] = ([], [])
-    for number, (before, after) in enumerate(pairwise(_widths(block, candidate))):
-        layers[0].append(arrays[f"weight.{number}"][:, :after, :before])
-        layers[1].append(arrays[f"bias.{number}"][:, :after])
+    shapes = list(enumerate(pairwise(_widths(block, candidate))))
+    weights = [arrays[f"weight.{number}"][:, :after, :before] for number, (before, after) in shapes]
+    biases = [arrays[f"bias.{number}"][:, :after] for number, (_, after) in shapes]
     with np.errstate(over="ignore", invalid="ignore"):
-        predicted = layer_values(*layers, candidate.activation, x)[-1]
+        predicted = layer_values(weights, biases, candidate.activation, x)[-1]
         if candidate.bounded:
             low, high = ((arrays[name][..., None] - mean) / scale for name in BOUNDS)
             predicted = Bounds(low, high, np.ones_like(scale)).value(predicted)
