@@ -109,25 +109,49 @@ class Control:
 
     @property
     def p(self) -> Array:
-        """p-value that which ones are put together does not matter, one-sided, shape (n_outputs,): by rank."""
+        """p-value that which ones are put together does not matter, one-sided, shape (n_outputs,): by rank.
+
+        NaN where the partitions themselves have no change.
+        """
         as_good = sum((draw.value <= self.own.value).astype(np.int64) for draw in self.draws)
-        return np.asarray((1 + as_good) / (1 + len(self.draws)))
+        return np.where(np.isnan(self.own.value), np.nan, (1 + as_good) / (1 + len(self.draws)))
 
     def beyond(self) -> "Beyond":
         """Return what the partitions change beyond random ones of the same sizes.
 
         The interval is that of the change, moved by the outermost of those draws that lie between the 2.5th and the
-        97.5th percentile: a claim is wrong at most once in forty times, were the partitions random themselves.
+        97.5th percentile: a claim is wrong at most once in forty times, were the partitions random themselves. Where
+        an RMSE is infinite, or that of one operator for all is zero, nothing can be told.
         """
-        own = [np.log1p(ends / 100) for ends in (self.own.value, self.own.low, self.own.high)]
-        draws = np.sort(np.log1p(np.array([draw.value for draw in self.draws]) / 100), axis=0)
+        told = np.array([not self._untold(output) for output in range(len(self.outputs))])
+
+        def logs(changes: Array) -> Array:
+            return np.log1p(np.where(told, changes, np.nan) / 100)
+
+        own, draws = logs(np.array([self.own.value, self.own.low, self.own.high])), np.sort(logs(self._changes), axis=0)
         outer = int((len(draws) + 1) * 0.025)  # so many draws lie beyond each end
         ends = (draws[-outer], draws[outer - 1]) if outer else np.full((2, len(self.outputs)), np.nan)
         moved = (own[0] - draws.mean(axis=0), own[1] - ends[0], own[2] - ends[1])
         return Beyond(*(100 * np.expm1(values) for values in moved))
 
+    @property
+    def _changes(self) -> Array:
+        """Of each draw, [draws, n_outputs]."""
+        return np.array([draw.value for draw in self.draws])
+
+    def _untold(self, output: int) -> str:
+        """Say why nothing can be told of an output; empty where it can."""
+        one_for_all, every = self.own.other_rmse[output], [change.rmse[output] for change in (self.own, *self.draws)]
+        if np.isnan([one_for_all, *every]).any():
+            return "there is no row"
+        if np.isinf([one_for_all, *every]).any():
+            return "an RMSE is infinite, as some predictions are"
+        return "one operator for all has no error" if one_for_all == 0 else ""
+
     def beyond_words(self, output: int = 0) -> str:
-        """Say what the partitions change beyond random ones, such as "−12.3 % [−15.0, −9.1]"."""
+        """Say what the partitions change beyond random ones, such as "−12.3 % [−15.0, −9.1]", or why none can tell."""
+        if why := self._untold(output):
+            return f"cannot be told, as {why}"
         beyond = self.beyond()
         change, low, high = (values[output] for values in (beyond.change, beyond.low, beyond.high))
         words = f"{change:+.1f} % [{low:+.1f}, {high:+.1f}]" if np.isfinite(low) else f"{change:+.1f} %"
@@ -135,14 +159,16 @@ class Control:
 
     def sentence(self, output: int = 0, *, named: bool = False) -> str:
         """Say how random partitions fare for one output, with or without its name."""
-        changes = np.array([draw.value[output] for draw in self.draws])
-        paying = round(len(self.draws) * float(self.paying[output]))
         of = f" for {self.outputs[output]}" if named else ""
+        dealt = f"Control by {self.learner}{of}, {self.dealt} dealt at random {len(self.draws)} times"
+        if self._untold(output):
+            return f"{dealt}: what the partitions change beyond them {self.beyond_words(output)}."
+        changes = self._changes[:, output]
+        paying = round(len(self.draws) * float(self.paying[output]))
         numbers = [f"{number:+.2f}".replace("-", "−") for number in (changes.mean(), changes.min(), changes.max())]
         return (
-            f"Control by {self.learner}{of}, {self.dealt} dealt at random {len(self.draws)} times: RMSE {numbers[0]} % "
-            f"on average ({numbers[1]} to {numbers[2]}), {paying} of {len(self.draws)} claim to pay; the partitions "
-            f"beyond them {self.beyond_words(output)}."
+            f"{dealt}: RMSE {numbers[0]} % on average ({numbers[1]} to {numbers[2]}), {paying} of {len(self.draws)} "
+            f"claim to pay; the partitions beyond them {self.beyond_words(output)}."
         )
 
     def frame(self) -> "pd.DataFrame":

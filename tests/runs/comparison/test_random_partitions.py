@@ -13,7 +13,8 @@ from motrain_app.runs import Run, RunError, create_run
 from motrain_app.runs.comparison import dealt_ridge
 from motrain_app.runs.comparison.dealing import deal
 from motrain_app.runs.comparison.partitioning_pays import measure_partitioning
-from motrain_app.runs.comparison.random_partitions import CONTROL_COLUMNS
+from motrain_app.runs.comparison.random_partitions import CONTROL_COLUMNS, Control
+from motrain_app.runs.comparison.run_comparison import Change
 from tests.runs.comparison.conftest import salted
 from tests.runs.conftest import drive_here, make_dataset
 
@@ -114,6 +115,44 @@ def test_a_stand_in_is_named(design, tmp_path):
     assert tuple(control.frame().columns) == CONTROL_COLUMNS
     assert len(control.frame()) == 3 * 2
     assert np.isnan(control.beyond().high).all(), "two draws are too few"
+
+
+def _change(rmse, other=1.0):
+    rmse, nan = np.array([rmse], float), np.full(1, np.nan)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        value = 100 * (rmse / other - 1) if other else nan
+    interval = (value - 1, value + 1, np.full(1, 0.01)) if np.isfinite(value).all() and other < np.inf else (nan,) * 3
+    return Change(np.array([100]), rmse, np.array([other], float), value, *interval, np.array([False]))
+
+
+@pytest.mark.parametrize(
+    ("own", "draws", "other", "p", "why"),
+    [
+        (0.8, [1.0, np.inf], 1.0, 1 / 41, "an RMSE is infinite, as some predictions are"),
+        (np.inf, [1.0, 0.9], 1.0, 1.0, "an RMSE is infinite, as some predictions are"),
+        (0.8, [1.0, 0.9], np.inf, 1.0, "an RMSE is infinite, as some predictions are"),
+        (0.8, [1.0, 0.9], 0.0, np.nan, "one operator for all has no error"),
+        (0.0, [0.0, 0.0], 0.0, np.nan, "one operator for all has no error"),
+    ],
+)
+def test_what_random_partitions_cannot_tell_is_said_and_is_no_claim(own, draws, other, p, why):
+    control = Control("ridge", "cells", ("y",), _change(own, other), tuple(_change(draw, other) for draw in 20 * draws))
+    words = f"cannot be told, as {why}"
+    assert control.beyond_words() == words
+    assert control.sentence() == (
+        f"Control by ridge, cells dealt at random 40 times: what the partitions change beyond them {words}."
+    )
+    assert all(np.isnan(ends).all() for ends in (control.beyond().change, control.beyond().low, control.beyond().high))
+    np.testing.assert_equal(control.p, [p])
+
+
+def test_partitions_better_than_every_draw_are_told_with_their_interval():
+    control = Control(
+        "ridge", "cells", ("y",), _change(0.8), tuple(_change(draw) for draw in np.linspace(0.95, 1.1, 40))
+    )
+    assert control.p == 1 / 41
+    assert control.beyond().high[0] < 0
+    assert "claim to pay; the partitions beyond them −2" in control.sentence()
 
 
 @pytest.fixture(scope="module")
