@@ -203,18 +203,6 @@ class Moments:
             sums[firsts] += weight * move
         return Moments(sums, shift.copy())
 
-    def moved(self, offset: FloatArray | float) -> Moments:
-        """The moments of values that an offset was taken from, with it: rounding is judged beside the whole values.
-
-        Parameters
-        ----------
-        offset
-            Of observed, predicted and baseline alike, so that errors stay; broadcasts to the shape.
-        """
-        shift = self.shift.copy()
-        shift[[SHIFT_OBS, SHIFT_PRED]] += offset
-        return Moments(self.sums, shift)
-
     def resampled(self, counts: Any) -> Moments:
         """Moments of replicates that take group g of the last axis counts[..., g] times.
 

@@ -6,19 +6,23 @@ import numpy as np
 
 from motrain_app.ui.escape import safe_text
 
-NO_INTERVAL = "none: too few blocks"
-
 
 def interval_words(row: Any) -> str:
-    """Return the interval of a row of scores, or that there is none.
+    """Return the interval of a row of scores, or that there is none and, where there is a value, why.
 
     Examples
     --------
     >>> from types import SimpleNamespace as Row
-    >>> interval_words(Row(low=0.7081, high=0.7923)), interval_words(Row(low=np.nan, high=np.nan))
-    ('[0.708, 0.792]', 'none: too few blocks')
+    >>> interval_words(Row(value=0.7512, low=0.7081, high=0.7923))
+    '[0.708, 0.792]'
+    >>> [interval_words(Row(value=value, low=np.nan, high=np.nan)) for value in (0.75, np.inf, np.nan)]
+    ['none: too few blocks', 'none: not finite', 'none']
     """
-    return NO_INTERVAL if np.isnan(row.low) else f"[{row.low:.3g}, {row.high:.3g}]"
+    if not np.isnan(row.low):
+        return f"[{row.low:.3g}, {row.high:.3g}]"
+    if np.isnan(row.value):
+        return "none"
+    return "none: too few blocks" if np.isfinite(row.value) else "none: not finite"
 
 
 def baseline_words(row: Any) -> str:
