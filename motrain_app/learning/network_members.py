@@ -49,8 +49,12 @@ def members_of_race(
     trained = of_use[:, 0]
     errors = {}
     for partition in np.flatnonzero(~trained.reshape(shape).any(axis=1) & ~block.masked).tolist():
-        diverged = places.present.reshape(shape)[partition].any()
-        errors[partition] = _DIVERGED if diverged else why_untrained(block.counts(partition), block.folds)
+        members = np.flatnonzero(places.present.reshape(shape)[partition])
+        errors[partition] = (
+            _why_of_no_use(block, candidates[0], rows[partition * shape[1] + int(members[0])])
+            if len(members)
+            else why_untrained(block.counts(partition), block.folds)
+        )
     trials = {
         "validation_loss": loss.reshape(*shape, -1),
         "epochs": epochs.reshape(*shape, -1),
@@ -173,6 +177,19 @@ def _winners(
     names = list(ACTIVATIONS)
     codes = np.array([names.index(one.activation) for one in candidates], np.int8)
     return arrays | {"hidden": hidden, "activation": codes[chosen]}
+
+
+def _why_of_no_use(block: Block, options: NetworkOptions, rows: NDArray[np.int32]) -> str:
+    """Say why no network of a partition is of use, by the rows that one of its members has learnt from."""
+    low, high = options.ends(len(block.outputs))
+    observed = block.outputs[:, rows] + block.offset[:, None]
+    within = (observed >= low[:, None]) & (observed <= high[:, None])
+    for output in np.flatnonzero(np.isfinite(observed).any(axis=1) & ~within.any(axis=1)).tolist():
+        return (
+            f"Every training row of output {output} lies beyond its bounds ({low[output]:g} to {high[output]:g}), so "
+            "no network that keeps to them is of use. Mend low and high, or look at the unit of the output."
+        )
+    return _DIVERGED
 
 
 _DIVERGED = (

@@ -192,6 +192,17 @@ def test_an_output_that_never_varied_keeps_to_its_bounds_and_to_its_mean(make_bl
         assert not fitted.stack.member(member).predict(x)[1].any()
 
 
+def test_bounds_that_no_training_row_meets_are_told_as_such_by_training_rows_alone(make_block):
+    block = make_block(partitions=2)
+    test = (block.folds.test | block.folds.near_test)[block.atom]
+    block.outputs[0] += np.where(test, 0, 500)  # only test rows meet the bounds
+    block = replace(block.without_test(), masked=np.array([False, True]))
+    fitted = fit_network(block, replace(OPTIONS, low=(None, None), high=(250.0, None)))
+    assert not fitted.present.any()
+    assert fitted.errors[0].startswith("Every training row of output 0 lies beyond its bounds (-inf to 250)")
+    assert list(fitted.errors) == [0]
+
+
 @pytest.mark.parametrize("flicker", [5e-8, 9e-7])
 def test_an_input_that_is_constant_to_rounding_gets_no_weight(make_block, flicker):
     block = make_block(partitions=1)
