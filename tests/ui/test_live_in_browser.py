@@ -72,7 +72,7 @@ def test_the_map_fills_while_partitions_come_to_their_end(live, tab):
     words = tab.locator(".mt-run-state")
     words.get_by_text(re.compile(r"running: .*waiting")).wait_for()
     tab.locator(".mt-run-chip").get_by_text(re.compile(r"running \d+ %")).wait_for()
-    words.get_by_text(f"done: {CELLS} done").wait_for()
+    words.get_by_text(f"done: {CELLS} trained").wait_for()
     tab.locator(".mt-runs").get_by_text("· done").wait_for()
     assert process.wait(PATIENCE) == 0
     tab.locator(".mt-map").get_by_text("Skill over the best baseline, y, out-of-fold").wait_for()
@@ -88,9 +88,9 @@ def test_stop_stops_and_keeps_what_is_done(live, tab, button):
     url, begin = live
     run, process = begin(seconds=36)
     tab.goto(f"{url}?page=training&run={run.path.name}")
-    tab.locator(".mt-run-state").get_by_text(re.compile(r"running: \d waiting, [1-5] done")).wait_for()
+    tab.locator(".mt-run-state").get_by_text(re.compile(r"running: \d waiting, [1-5] trained")).wait_for()
     press(tab, button)
-    tab.locator(".mt-run-state").get_by_text(re.compile(r"stopped: \d waiting, [1-5] done")).wait_for()
+    tab.locator(".mt-run-state").get_by_text(re.compile(r"stopped: \d waiting, [1-5] trained")).wait_for()
     assert process.wait(PATIENCE) == 0
     assert run.state == "stopped"
     done = run.counts["done"]
@@ -118,7 +118,7 @@ def test_a_closed_tab_loses_nothing(live, tab, context):
     again = watched(context.new_page())
     again.set_default_timeout(1000 * PATIENCE)
     again.goto(address)
-    again.locator(".mt-run-state").get_by_text(f"done: {CELLS} done").wait_for()
+    again.locator(".mt-run-state").get_by_text(f"done: {CELLS} trained").wait_for()
     assert again.url == address
     again.goto(url)
     again.locator(".mt-sentence").get_by_text("one partition a cell").wait_for()
@@ -145,7 +145,7 @@ def test_what_changed_is_trained_and_the_rest_taken_over(redrawn, recorded, tab)
     tab.locator(".mt-run-banner").get_by_text("you changed the regions").wait_for()
     press(tab, "mt-train-changed")
     words = tab.locator(".mt-run-state")
-    words.get_by_text(f"done: 5 done; 4 of 5 partitions taken over from {recorded.path.name}").wait_for()
+    words.get_by_text(f"done: 5 trained; 4 of 5 partitions taken over from {recorded.path.name}").wait_for()
     expect(tab.locator(".mt-run-banner")).to_be_hidden()
     expect(tab.locator(".mt-start").get_by_role("button")).to_be_enabled()
     tab.locator(".mt-map").get_by_text("Skill over the best baseline, y, out-of-fold").wait_for()

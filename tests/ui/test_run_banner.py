@@ -82,7 +82,7 @@ def test_what_changed_is_trained_once_and_the_rest_is_taken_over(shown):
     assert session.run.taken_over == {"north": first.path.name}
     assert not shown.banner.view.visible
     assert shown.follower.counts == {"done": 2}
-    assert state_words(shown.follower) == f"done: 2 done; 1 of 2 partitions taken over from {first.path.name}"
+    assert state_words(shown.follower) == f"done: 2 trained; 1 of 2 partitions taken over from {first.path.name}"
 
 
 def test_while_a_run_is_going_on_it_cannot_be_pressed_and_says_why(shown):

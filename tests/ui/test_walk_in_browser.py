@@ -64,7 +64,7 @@ def _train(tab, done):
     """Press Start and wait for the run's end."""
     go(tab, "training")
     press(tab, "mt-start")
-    tab.locator(".mt-run-state").get_by_text(f"done: {done} done").wait_for()
+    tab.locator(".mt-run-state").get_by_text(f"done: {done} trained").wait_for()
 
 
 def _paste_the_snippet(tab, app):

@@ -206,7 +206,7 @@ def state_words(follower: RunFollower) -> str:
         return ""
     words = f"{safe_text(follower.state, limit=400)}"
     if follower.counts:
-        words += ": " + ", ".join(f"{number:,} {name}" for name, number in follower.counts.items())
+        words += ": " + ", ".join(f"{number:,} {_COUNTED.get(name, name)}" for name, number in follower.counts.items())
         taken_over = taken_over_words(follower.taken_over, sum(follower.counts.values()))
         words += f"; {safe_text(taken_over, limit=400)}" if taken_over else ""
     elif follower.busy:
@@ -224,3 +224,6 @@ def _where(services: Services) -> str:
         return f"On the dask cluster at {safe_text(cluster.scheduler)}"
     workers = "one worker a core" if cluster.workers is None else f"{cluster.workers} workers"
     return f"On this machine, {workers}; the run goes on when this tab is closed"
+
+
+_COUNTED = {"done": "trained"}  # of partitions; it is the run that is done
