@@ -125,9 +125,9 @@ class Fitted:
         By partition: why nothing could be trained.
     unused
         By partition, member and output: why what was trained is of no use.
-    bounds
-        Bounds of outputs as the options say them, [slots, n_outputs] by the stack's name for them: the stack has them
-        minus an offset, which rounds, and so does adding it again.
+    physical
+        Arrays of the stack with the offset in them, by its names: bounds of outputs and means that lie within them. The
+        stack has them minus the offset, which rounds, and so does adding it again.
     """
 
     stack: AnyStack
@@ -135,4 +135,4 @@ class Fitted:
     trials: Mapping[str, NDArray[np.generic]]
     errors: Mapping[int, str]
     unused: Mapping[tuple[int, int, int], str] = field(default_factory=dict)
-    bounds: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    physical: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)

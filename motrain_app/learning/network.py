@@ -95,7 +95,7 @@ def _of_place(
 ) -> "OfPlace":
     """Return what is fixed of each place, whatever the candidate.
 
-    An output that never varied has no say beside one that did: in its own unit its error may be anything.
+    An output that never varied has no say beside one that did and is judged: in its own unit its error may be anything.
     """
     from motrain_app.learning.network_stack import OfPlace
 
@@ -108,14 +108,23 @@ def _of_place(
             mean_weight[mine] = _log_mean(log_weight[:, rows], block.atom[rows], places.fit[mine])
     low, high = (_standardised(end, scalers, block.offset) for end in options.ends(len(block.outputs)))
     bounds = np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high)
-    counts = outputs_vary | ~outputs_vary.any(axis=1, keepdims=True)
+    judged = np.concatenate([_judging(block, places, partition) for partition in range(len(block))]) > 0
+    counts = outputs_vary | ~(outputs_vary & judged).any(axis=1, keepdims=True)
     weights = np.where(counts, np.asarray(options.output_weights or [1.0]), 0.0)
-    weights /= weights.max(axis=1, keepdims=True)  # float32 holds their sum, whatever they are
+    weights /= weights.max(axis=1, keepdims=True)
+    weights = np.where(counts, np.maximum(weights, _WEIGHT_AT_LEAST), 0.0)
     values = [*(scalers[name] for name in _OF_PLACES), *bounds, mean_weight, weights]
     return OfPlace(*(np.asarray(value, np.float32) for value in values))
 
 
+_WEIGHT_AT_LEAST = 1e-30  # beside the largest: float32 holds it, and what it is divided by
 _OF_PLACES = ("input_mean", "input_scale", "output_mean", "output_scale")
+
+
+def _judging(block: Block, places: Places, partition: int) -> NDArray[np.int64]:
+    """Return how many rows of each output judge each member of a partition, [n_members, n_outputs]."""
+    n = block.folds.n_members
+    return np.asarray(places.judge[partition * n : (partition + 1) * n] @ block.counts(partition).T)
 
 
 def _log_mean(log_weight: Array, atom: NDArray[np.int32], fits: NDArray[np.bool_]) -> Array:

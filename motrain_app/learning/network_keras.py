@@ -60,10 +60,11 @@ def to_keras(h: Operator | Member | EnsembleMember, *, dtype: str = "float32") -
         if len(values) == 1:
             return values[0]
         found = keras.layers.Average(dtype=dtype, name=name)(values)
-        return _between(found, values, dtype) if bounded else found
+        return _between(found, values, values, dtype) if bounded else found
 
     states = keras.Input((members[0][0].n_inputs,), dtype=dtype, name="states")
-    of_members, outputs, shares = [], [], _shares([parts[0] for parts in members])
+    of_members, outputs, least, most = [], [], [], []
+    shares = _shares([parts[0] for parts in members])
     for number, parts in enumerate(members):
         prefixes = [f"member_{number}", *(f"member_{number}_{rank}" for rank in range(1, len(parts)))]
         silent = parts if shares is None else map(_silenced, parts)
@@ -72,18 +73,20 @@ def to_keras(h: Operator | Member | EnsembleMember, *, dtype: str = "float32") -
         of_members.append(said)
         if shares is not None:
             outputs.append(builders[0].shared(said, shares[number]))
+            least.append(builders[0].unless_silent(said, shares[number], np.inf))
+            most.append(builders[0].unless_silent(said, shares[number], -np.inf))
     if shares is None:
         return keras.Model(states, mean(of_members, "mean_of_members"), name="operator")
     whole = keras.layers.Add(dtype=dtype)(outputs)
-    return keras.Model(states, _between(whole, of_members, dtype) if bounded else whole, name="operator")
+    return keras.Model(states, _between(whole, least, most, dtype) if bounded else whole, name="operator")
 
 
-def _between(mean: Any, values: list[Any], dtype: str) -> Any:
+def _between(mean: Any, least: list[Any], most: list[Any], dtype: str) -> Any:
     """Return a mean that rounding does not carry beyond the least and greatest of its values, which may be a bound."""
     from keras import layers
 
-    raised = layers.Maximum(dtype=dtype)([mean, layers.Minimum(dtype=dtype)(values)])
-    return layers.Minimum(dtype=dtype)([raised, layers.Maximum(dtype=dtype)(values)])
+    raised = layers.Maximum(dtype=dtype)([mean, layers.Minimum(dtype=dtype)(least)])
+    return layers.Minimum(dtype=dtype)([raised, layers.Maximum(dtype=dtype)(most)])
 
 
 def _shares(members: list[Member]) -> NDArray[np.float64] | None:
@@ -146,6 +149,11 @@ class _Builder:
     def shared(self, y: Any, share: NDArray[np.float64]) -> Any:
         """Return what the member counts in the mean of all."""
         return self._rescale(y, "share", share, np.zeros(len(share)))
+
+    def unless_silent(self, y: Any, share: NDArray[np.float64], instead: float) -> Any:
+        """Return what the member says of outputs that it has, and something else of those that only others have."""
+        name = "least" if instead > 0 else "most"
+        return self._rescale(y, name, np.ones(len(share)), np.where(share == 0, instead, 0.0))
 
     def _bounded(self, y: Any) -> Any:
         """Bend each output into its bounds, as `motrain_app.operators.bounds.Bounds` does."""

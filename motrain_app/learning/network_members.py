@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from motrain_app.learning.block import Block, Fitted
 from motrain_app.learning.membership import GLANCED_AT, is_of_use, why_untrained
 from motrain_app.learning.network_options import NetworkOptions
-from motrain_app.learning.places import PlaceRows, Places, rows_of
+from motrain_app.learning.places import Places, rows_of
 from motrain_app.operators.bounds import Bounds
 from motrain_app.operators.features import ACTIVATIONS
 from motrain_app.operators.member import BOUNDS, layer_values
@@ -34,25 +34,27 @@ def members_of_race(
     """Return the members: of each place the mean of its best candidates, [places, together], the very best first."""
     shape = (len(block), block.folds.n_members)
     loss, epochs = race.loss(), race.epochs()
-    of_use = places.present[:, None] & np.isfinite(np.take_along_axis(loss, best, axis=1))
-    bounds = _bounds(candidates[0], outputs_vary)
-    staged = {name: values - block.offset for name, values in bounds.items()}
-    shared = {**scalers, **staged, "output_mean": _within(candidates[0], scalers["output_mean"], outputs_vary, block)}
-    arrays: dict[str, NDArray[np.generic]] = {**shared}
     rows = rows_of(block, places.fit)
+    glanced_at = rows.some(GLANCED_AT)
+    beyond = _beyond(block, candidates[0], glanced_at, scalers, outputs_vary)
+    of_use = places.present[:, None] & np.isfinite(np.take_along_axis(loss, best, axis=1))
+    of_use &= ~beyond.any(axis=1, keepdims=True)
+    physical = _physical(block, candidates[0], scalers["output_mean"], outputs_vary)
+    shared = {**scalers, **{name: values - block.offset for name, values in physical.items()}}
+    arrays: dict[str, NDArray[np.generic]] = {**shared}
     for rank, chosen in enumerate(best.T):
         layers = _winners(block, candidates, race, chosen, outputs_vary)
-        of_use[:, rank] = _are_of_use(block, candidates, rows, {**shared, **layers}, chosen, of_use[:, rank])
+        of_use[:, rank] = _are_of_use(block, candidates, glanced_at, {**shared, **layers}, chosen, of_use[:, rank])
         if rank:
             layers["activation"] = np.where(of_use[:, rank], layers["activation"], -1).astype(np.int8)
         arrays |= {f"{rank}/{name}" if rank else name: array for name, array in layers.items()}
     trained = of_use[:, 0]
     errors = {}
     for partition in np.flatnonzero(~trained.reshape(shape).any(axis=1) & ~block.masked).tolist():
-        members = np.flatnonzero(places.present.reshape(shape)[partition])
+        mine = slice(partition * shape[1], (partition + 1) * shape[1])
         errors[partition] = (
-            _why_of_no_use(block, candidates[0], rows[partition * shape[1] + int(members[0])])
-            if len(members)
+            _why_of_no_use(candidates[0], np.any(beyond[mine], axis=0))
+            if places.present[mine].any()
             else why_untrained(block.counts(partition), block.folds)
         )
     trials = {
@@ -61,33 +63,67 @@ def members_of_race(
         "chosen": np.where(trained, best[:, 0], -1).astype(np.int32).reshape(shape),
     }
     stack = MemberStack(arrays, "linear", tuple(ACTIVATIONS))
-    return Fitted(stack, trained.reshape(shape), trials, errors, bounds=bounds)
+    return Fitted(stack, trained.reshape(shape), trials, errors, physical=physical)
 
 
-def _bounds(options: NetworkOptions, outputs_vary: NDArray[np.bool_]) -> dict[str, Array]:
-    """Return the bounds of the outputs by the stack's names, [places, n_outputs]; nothing where there are none.
+def _physical(block: Block, options: NetworkOptions, mean: Array, outputs_vary: NDArray[np.bool_]) -> dict[str, Array]:
+    """Return bounds and means of the outputs, [places, n_outputs], by the stack's names; nothing without a bound.
 
-    An output that never varied has none: it is its mean, which a layer that keeps off the bounds would move.
+    An output that never varied is its mean, within its bounds; it has none itself, as a layer that keeps off them would
+    move it.
+
+    Parameters
+    ----------
+    mean
+        Minus the offset.
     """
     if not options.bounded:
         return {}
-    both = options.ends(outputs_vary.shape[1])
+    low, high = options.ends(len(block.outputs))
+    whole = mean + block.offset
     return {
-        f"output_{name}": np.where(outputs_vary, end, none)
-        for name, end, none in zip(("low", "high"), both, (-np.inf, np.inf), strict=True)
+        "output_low": np.where(outputs_vary, low, -np.inf),
+        "output_high": np.where(outputs_vary, high, np.inf),
+        "output_mean": np.where(outputs_vary, whole, _within(whole, low, high)),
     }
 
 
-def _within(options: NetworkOptions, mean: Array, outputs_vary: NDArray[np.bool_], block: Block) -> Array:
-    """Return the means of outputs, [places, n_outputs], those that never varied within their bounds."""
-    low, high = (end - block.offset for end in options.ends(len(block.outputs)))
-    return np.where(outputs_vary, mean, np.clip(mean, low, high))
+def _within(values: Array, low: Array, high: Array) -> Array:
+    """Return values within bounds, which float32 does not round beyond them either."""
+    kept = np.clip(values, low, high)
+    rounded = kept.astype(np.float32)
+    inwards = np.where(rounded > high, np.float32(-np.inf), np.float32(np.inf))
+    return np.where((rounded > high) | (rounded < low), np.nextafter(rounded, inwards), kept)
+
+
+def _beyond(
+    block: Block,
+    options: NetworkOptions,
+    rows: NDArray[np.int32],
+    scalers: Mapping[str, Array],
+    outputs_vary: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """Say which outputs lie beyond their bounds, [places, n_outputs]: not even the best that keeps to them is of use.
+
+    Parameters
+    ----------
+    rows
+        Some that each place has learnt from, [places, n]; −1 for none.
+    """
+    low, high = (end[:, None] for end in options.ends(len(block.outputs)))
+    mean, scale = scalers["output_mean"][..., None], scalers["output_scale"][..., None]
+    observed = _of_rows(block.outputs, rows)
+    best = np.clip(observed + block.offset[:, None], low, high) - block.offset[:, None]
+    varied = ~is_of_use((best - mean) / scale, (observed - mean) / scale)
+    whole = scalers["output_mean"] + block.offset
+    moved = np.abs(np.clip(whole, low[:, 0], high[:, 0]) - whole) > _ROUNDING * (np.abs(whole) + np.abs(block.offset))
+    return np.where(outputs_vary, varied, moved)
 
 
 def _are_of_use(
     block: Block,
     candidates: Sequence[NetworkOptions],
-    rows: PlaceRows,
+    rows: NDArray[np.int32],
     arrays: Mapping[str, NDArray[np.generic]],
     chosen: NDArray[np.integer],
     which: NDArray[np.bool_],
@@ -97,16 +133,16 @@ def _are_of_use(
     Parameters
     ----------
     rows
-        That each place learns from.
+        Some that each place has learnt from, [places, n]; −1 for none.
     arrays
         Of the candidate chosen at each place, and its scalers.
     """
-    found, glanced_at = which.copy(), rows.some(GLANCED_AT)
+    found = which.copy()
     for winner in np.unique(chosen[which]).tolist():
         mine = np.flatnonzero(which & (chosen == winner))
         for some in np.split(mine, range(block.stack_slots, len(mine), block.stack_slots)):
             values = {name: np.asarray(array[some]) for name, array in arrays.items()}
-            predicted, observed = _glance(block, candidates[winner], values, glanced_at[some])
+            predicted, observed = _glance(block, candidates[winner], values, rows[some])
             found[some] = is_of_use(predicted, observed).all(axis=1)
     return found
 
@@ -119,9 +155,8 @@ def _glance(
     Both are in standard deviations; what is true is NaN where there is no row.
     """
     mean, scale = arrays["output_mean"][..., None], arrays["output_scale"][..., None]
-    observed = (block.outputs[:, rows].swapaxes(0, 1) - mean) / scale
-    x = block.inputs[:, rows].swapaxes(0, 1)
-    x = (x - arrays["input_mean"][..., None]) / arrays["input_scale"][..., None]
+    observed = (_of_rows(block.outputs, rows) - mean) / scale
+    x = (_of_rows(block.inputs, rows) - arrays["input_mean"][..., None]) / arrays["input_scale"][..., None]
     shapes = list(enumerate(pairwise(_widths(block, candidate))))
     weights = [arrays[f"weight.{number}"][:, :after, :before] for number, (before, after) in shapes]
     biases = [arrays[f"bias.{number}"][:, :after] for number, (_, after) in shapes]
@@ -130,7 +165,12 @@ def _glance(
         if candidate.bounded:
             low, high = ((arrays[name][..., None] - mean) / scale for name in BOUNDS)
             predicted = Bounds(low, high, np.ones_like(scale)).value(predicted)
-    return predicted, np.where(rows[:, None] >= 0, observed, np.nan)
+    return predicted, observed
+
+
+def _of_rows(values: NDArray[np.float32], rows: NDArray[np.int32]) -> Array:
+    """Return the values [places, n_variables, n] of rows [places, n], NaN where there is none."""
+    return np.where(rows[:, None] >= 0, values[:, rows].swapaxes(0, 1), np.nan).astype(np.float64)
 
 
 def _widths(block: Block, candidate: NetworkOptions) -> list[int]:
@@ -179,19 +219,19 @@ def _winners(
     return arrays | {"hidden": hidden, "activation": codes[chosen]}
 
 
-def _why_of_no_use(block: Block, options: NetworkOptions, rows: NDArray[np.int32]) -> str:
-    """Say why no network of a partition is of use, by the rows that one of its members has learnt from."""
-    low, high = options.ends(len(block.outputs))
-    observed = block.outputs[:, rows] + block.offset[:, None]
-    within = (observed >= low[:, None]) & (observed <= high[:, None])
-    for output in np.flatnonzero(np.isfinite(observed).any(axis=1) & ~within.any(axis=1)).tolist():
-        return (
-            f"Every training row of output {output} lies beyond its bounds ({low[output]:g} to {high[output]:g}), so "
-            "no network that keeps to them is of use. Mend low and high, or look at the unit of the output."
-        )
-    return _DIVERGED
+def _why_of_no_use(options: NetworkOptions, beyond: NDArray[np.bool_]) -> str:
+    """Say why no network of a partition is of use; and of each output, whether it lies beyond its bounds."""
+    if not beyond.any():
+        return _DIVERGED
+    output = int(beyond.argmax())
+    low, high = (end[output] for end in options.ends(len(beyond)))
+    return (
+        f"Output {output} lies beyond its bounds ({low:g} to {high:g}) in the training rows, so no network that keeps "
+        "to them is of use. Mend low and high, or look at the output's unit and for extreme values."
+    )
 
 
+_ROUNDING = 1e-6  # of float32, in which values are kept
 _DIVERGED = (
     "Every member's loss became infinite, or it is off by more than ten standard deviations on its own training rows. "
     "Lower the learning rate, or look for extreme values in inputs and outputs."

@@ -7,7 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ _SLOWER = 2.0  # than `step_seconds` says of a fast core: measured 1.3 to 2.4 fo
 _CALL_SECONDS = 1e-3  # of a call of a stack, whatever it does
 _COMPILING_SECONDS = 1.5
 _BYTES_A_PARAMETER = 48  # measured: four times float32 (weight, both moments of Adam, best weight), and copies of them
+_BYTES_KEPT = 4  # of a parameter of the best networks
 _BYTES_A_STACK = 14_000  # measured: of some fifty tensors, whatever they hold
 _SLOTS_OF_STACK = 8  # which every stack has of a block with as many members, if its networks are not large
 
@@ -195,9 +196,15 @@ def network_work(options: NetworkOptions, seed: int, *, n_inputs: int, n_outputs
 
 
 def network_bytes(options: NetworkOptions, seed: int, *, n_inputs: int, n_outputs: int, rows: NDArray[np.int64]) -> int:
-    """Return the memory that a member takes with all its candidates, as wide as they are padded, whatever its rows."""
-    n_bytes = 0
-    for group in group_candidates(options.candidates(seed)):
+    """Return the memory that a member takes with all its candidates, as wide as they are padded, whatever its rows.
+
+    The best of them, which are kept together, are padded to the widest of all.
+    """
+    candidates = options.candidates(seed)
+    widest = [max(widths) for widths in zip_longest(*(one.hidden for one in candidates), fillvalue=0)]
+    kept = min(options.together, len(candidates))
+    n_bytes = _BYTES_KEPT * kept * sum((a + 1) * b for a, b in pairwise((n_inputs, *widest, n_outputs)))
+    for group in group_candidates(candidates):
         widths = (n_inputs, *group.hidden, n_outputs)
         parameters = sum((before + 1) * after for before, after in pairwise(widths))
         of_stack = _BYTES_A_STACK // group.stack_slots(_SLOTS_OF_STACK)

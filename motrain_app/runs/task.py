@@ -181,4 +181,4 @@ def add_offsets(fitted: Fitted, rows: StagedRows) -> AnyStack:
     for name, outwards in (("input_low", -1.0), ("input_high", 1.0)):
         rounding = np.spacing(np.abs(stack.arrays[name]).astype(np.float32)).astype(np.float64)
         arrays[name] = arrays[name] + outwards * np.where(rows.input_offset != 0, rounding, 0.0)
-    return replace(stack, arrays={**arrays, **fitted.bounds})
+    return replace(stack, arrays={**arrays, **fitted.physical})

@@ -122,19 +122,6 @@ def test_whether_a_fold_has_a_row_more_leaves_its_own_member_bit_identical(make_
         assert before.trials["validation_loss"][partition, member] == after.trials["validation_loss"][partition, member]
 
 
-def test_what_never_varied_has_no_sensitivity(make_block):
-    """It has no gradient, so nothing but chance would say what it does; nor does a peer without penalty forget it."""
-    block = make_block(partitions=2)
-    inputs = block.inputs.copy()
-    inputs[2, block.rows(0)] = np.float32(285.3)
-    fitted = fit_network(replace(block, inputs=inputs), replace(OPTIONS, l2=0.0))
-    for member, constant in ((0, True), (block.folds.n_members, False)):
-        model = fitted.stack.member(member)
-        x = inputs[:, block.rows(0 if constant else 1)][:, :5].astype(float)
-        moved = x + np.array([[0.0], [0.0], [1.0]])
-        assert (np.array_equal(model.predict(x), model.predict(moved))) == constant
-
-
 def test_who_diverged_to_a_finite_loss_is_no_member_and_no_part_of_one(make_block):
     block = make_block(partitions=1)
     both = fit_network(block, replace(OPTIONS, together=2, search={"space": {"learning_rate": [0.01, 1e6]}}))
@@ -160,57 +147,6 @@ def test_neither_emphasis_nor_an_extreme_value_lets_a_diverged_network_pass(make
     assert np.isfinite(fitted.trials["validation_loss"]).any()
     assert not fitted.present.any()
     assert 0 in fitted.errors
-
-
-def test_an_output_that_never_varied_is_its_mean_and_has_no_say_in_the_others(make_block):
-    block = make_block(partitions=2)
-    for constant, weights in ((3e-4, ()), (3e4, ()), (3e-4, (1.0, 1e6))):
-        outputs = block.outputs.copy()
-        outputs[1] = constant
-        fitted = fit_network(replace(block, outputs=outputs), replace(OPTIONS, output_weights=weights))
-        alone = fit_network(replace(block, outputs=outputs[1:]), OPTIONS)
-        assert fitted.present.all()
-        assert alone.present.all()
-        x = block.inputs.astype(float) + 3
-        for member in range(fitted.stack.n_slots):
-            np.testing.assert_allclose(fitted.stack.member(member).predict(x)[1], constant, rtol=1e-6)
-            np.testing.assert_allclose(alone.stack.member(member).predict(x)[0], constant, rtol=1e-6)
-            assert not fitted.stack.member(member).jacobian(x)[1].any()
-        missing = outputs.copy()
-        missing[1] = np.nan
-        other = fit_network(replace(block, outputs=missing), OPTIONS)
-        np.testing.assert_array_equal(fitted.trials["validation_loss"], other.trials["validation_loss"])
-
-
-def test_an_output_that_never_varied_keeps_to_its_bounds_and_to_its_mean(make_block):
-    block = make_block(partitions=1)
-    block.outputs[1] = 0.0
-    fitted = fit_network(block, replace(OPTIONS, low=(None, 0.0), high=(None, 5.0)))
-    x = block.inputs.astype(float)
-    assert fitted.present.all()
-    for member in range(fitted.stack.n_slots):
-        assert not fitted.stack.member(member).predict(x)[1].any()
-
-
-def test_bounds_that_no_training_row_meets_are_told_as_such_by_training_rows_alone(make_block):
-    block = make_block(partitions=2)
-    test = (block.folds.test | block.folds.near_test)[block.atom]
-    block.outputs[0] += np.where(test, 0, 500)  # only test rows meet the bounds
-    block = replace(block.without_test(), masked=np.array([False, True]))
-    fitted = fit_network(block, replace(OPTIONS, low=(None, None), high=(250.0, None)))
-    assert not fitted.present.any()
-    assert fitted.errors[0].startswith("Every training row of output 0 lies beyond its bounds (-inf to 250)")
-    assert list(fitted.errors) == [0]
-
-
-@pytest.mark.parametrize("flicker", [5e-8, 9e-7])
-def test_an_input_that_is_constant_to_rounding_gets_no_weight(make_block, flicker):
-    block = make_block(partitions=1)
-    sign = np.random.default_rng(0).choice([-1, 1], block.inputs.shape[1])
-    block.inputs[1] = (300 * (1 + flicker * sign)).astype(np.float32)
-    stack = fit_network(block, OPTIONS).stack
-    for member in range(stack.n_slots):
-        assert not stack.member(member).jacobian(block.inputs[:, :50].astype(float))[:, 1].any()
 
 
 def test_an_output_that_a_partition_lacks_takes_no_weight_from_the_others(make_block):

@@ -107,16 +107,32 @@ def test_a_model_keeps_within_its_bounds_far_from_all_states_too(dtype):
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
-@pytest.mark.parametrize("has", [[True, True, True], [True, True, False]], ids=["all", "not all"])
+@pytest.mark.parametrize("has", [[True, True, True], [True, True, False], [False] * 3], ids=["all", "not all", "none"])
 def test_rounding_carries_no_mean_of_members_beyond_their_bounds(dtype, has):
     ends = {"output_low": np.array([-12.3, -1e-4, 240.1]), "output_high": np.array([-10.7, 1e-4, 260.3])}
     members = [make_member(seed, hidden=(7,), activation="relu", **ends) for seed in range(5)]
-    members[0] = replace(members[0], output_mean=np.where(has, OUTPUT_MEAN, np.nan))
+    lacks = np.where(has, OUTPUT_MEAN, np.nan)
+    none = {name: np.where(has, end, np.inf * np.sign(end[2] - 250)) for name, end in ends.items()}  # as it is trained
+    members[0] = replace(members[0], output_mean=lacks, **none)
     x = (MEAN + 1e6 * SCALE * np.random.default_rng(2).normal(size=(10_000, 4))).astype(dtype)
     for h in (make_operator(members), EnsembleMember(tuple(members[1:]))):
         y = np.asarray(to_keras(h, dtype=dtype)(x), np.float64)
         assert (y >= ends["output_low"]).all()
         assert (y <= ends["output_high"]).all()
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("n", [3, 6, 10, 11])
+def test_members_that_all_lie_at_a_bound_have_their_mean_there_beside_one_that_says_nothing(dtype, n):
+    ends = {"output_low": np.array([-12.3, 1.3, 240.1]), "output_high": np.array([-10.7, 2.7, 260.3])}
+    steep = {"weights": (np.full((3, 4), 1e4),), "biases": (np.zeros(3),)}
+    none = {"output_low": np.full(3, -np.inf), "output_high": np.full(3, np.inf), "output_mean": np.full(3, np.nan)}
+    members = [make_member(seed, **KINDS["ridge"], **steep, **ends) for seed in range(n)]
+    h = make_operator([*members, make_member(n, **KINDS["ridge"], **none)])
+    y = np.asarray(to_keras(h, dtype=dtype)((MEAN + np.array([[-9], [9]]) * SCALE).astype(dtype)), np.float64)
+    assert (ends["output_low"] <= y[0]).all()
+    assert (y[1] <= ends["output_high"]).all()
+    np.testing.assert_allclose(y, np.stack(list(ends.values())), rtol=1e-6)
 
 
 def test_members_of_different_kinds_are_averaged():

@@ -14,8 +14,8 @@ from motrain_app.runs.store import DONE, PartitionRow, RunStore, by_file
 
 _NAMED = 3
 _WHY = {
-    DIVERGED: "what was learnt is no number, absurd or unfinished; look for extreme values, learn less at a time, or "
-    "take more steps",
+    DIVERGED: "what was learnt is no number, absurd or unfinished; look for extreme values, learn less at a time, "
+    "take more steps, or mend bounds that leave out what was observed",
     TOO_FEW: "too few rows are left to learn from, or to judge",
 }
 
