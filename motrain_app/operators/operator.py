@@ -174,7 +174,8 @@ class Operator:
         """Return the interval in which an observation lies with a probability of about `level`.
 
         The ends are h(x) plus quantiles, of the season, of the residuals that members had on rows they withheld; see
-        `motrain_app.operators.interval.ResidualQuantiles` for what that means and what it does not.
+        `motrain_app.operators.interval.ResidualQuantiles` for what that means and what it does not. Bounds of outputs
+        hold for h(x), not for the ends: noise may carry an observation beyond them.
 
         Parameters
         ----------
