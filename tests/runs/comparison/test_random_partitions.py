@@ -122,7 +122,9 @@ def _change(rmse, other=1.0):
     with np.errstate(invalid="ignore", divide="ignore"):
         value = 100 * (rmse / other - 1) if other else nan
     interval = (value - 1, value + 1, np.full(1, 0.01)) if np.isfinite(value).all() and other < np.inf else (nan,) * 3
-    return Change(np.array([100]), rmse, np.array([other], float), value, *interval, np.array([False]))
+    return Change(
+        np.array([100]), rmse, np.array([other], float), value, *interval, np.array([False]), np.full(1, 40.0)
+    )
 
 
 @pytest.mark.parametrize(
