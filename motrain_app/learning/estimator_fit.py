@@ -64,12 +64,14 @@ def fit_estimators(
     Inputs and outputs are standardised by the fold's own scalers: inputs by all of the member's training rows, an
     output by those that have it. No row is set aside, as nothing is chosen. Random numbers come from the seed that
     `make` is given, which depends on the design's seed, the partition, the fold and the output alone. An estimator that
-    is absurd on its own training rows is not used; a partition without any other fails with that reason.
+    is absurd on its own training rows, or gives other than one number a row, is not used; a partition without any other
+    fails with that reason.
 
     Parameters
     ----------
     make
-        Returns an unfitted regressor for a seed, with ``fit(X, y)`` and ``predict(X)``; X is (rows, n_inputs).
+        Returns an unfitted regressor for a seed, with ``fit(X, y)`` and ``predict(X)``; X is (rows, n_inputs),
+        and y and what is predicted are (rows,).
     rows_at_most
         With more training rows, so many of them are drawn, without replacement, by the same seed.
     differentiable
@@ -121,7 +123,7 @@ def _fit_partition(
             mine = _sample(_training_rows(block, partition, member, output), rows_at_most, seeds[output])
             x, y = _standardised(block, mine, output, {name: values[member] for name, values in scalers.items()})
             estimator = make(seeds[output]).fit(x, y)
-            words = problem(estimator) or _absurd(estimator, x, y)
+            words = problem(estimator) or _why_of_no_use(estimator, x, y)
             if words:
                 unused[member, output] = words
                 scalers["output_mean"][member, output] = np.nan
@@ -133,10 +135,16 @@ def _fit_partition(
     return _PartitionFit(scalers, estimators, rows, unused)
 
 
-def _absurd(estimator: Any, x: Array, y: Array) -> str | None:
-    """Say so where an estimator is of no use even for some of the rows, standardised, that it has learnt from."""
+def _why_of_no_use(estimator: Any, x: Array, y: Array) -> str | None:
+    """Say why an estimator is of no use even for some of the rows, standardised, that it has learnt from, or None."""
     some = slice(None, None, max(1, len(y) // GLANCED_AT))
-    return None if is_of_use(np.asarray(estimator.predict(x[some]), np.float64), y[some]) else _DIVERGED
+    predicted, observed = np.asarray(estimator.predict(x[some]), np.float64), y[some]
+    if predicted.shape != observed.shape:
+        return (
+            f"The estimator's predict gave an array of shape {predicted.shape} for {len(observed)} rows; it must give "
+            f"one number a row, shape {observed.shape}."
+        )
+    return None if is_of_use(predicted, observed) else _DIVERGED
 
 
 def _scalers(block: Block, partition: int) -> dict[str, Array]:

@@ -120,12 +120,15 @@ class BoostingOptions:
 
 
 # Memory of a member; all outputs, whatever is kept until the block is written. Measured with scikit-learn 1.9.
-_BYTES_A_NODE_KEPT, _BYTES_A_NODE = 40, 72  # of trees as they are saved, compressed, and in the making
+_BYTES_A_NODE_KEPT = 40  # of trees as they are saved, compressed
 _BYTES_A_TREE_KEPT = 2000  # of a forest, besides its nodes
+_BYTES_A_BOOSTED_TREE_KEPT = 400  # besides its nodes
 
 # What passes through while one output of one member is learnt and saved.
 _BYTES_A_NODE_PASSING = 190  # of a forest: the tree, its state as two arrays, and these as a file, twice
 _BYTES_A_TREE_PASSING = 100_000  # of a forest: all that skops notes about a tree, however small
+_BYTES_A_BOOSTED_NODE_PASSING = 150
+_BYTES_A_BOOSTED_TREE_PASSING = 21_000  # which has less to note than one of a forest
 _BYTES_OF_CACHE = 200 << 20  # of kernel values at most, which is scikit-learn's default
 
 
@@ -168,9 +171,22 @@ def _nodes(options: ForestOptions, rows: NDArray[np.int64]) -> NDArray[np.float6
 def boosting_bytes(
     options: BoostingOptions, seed: int, *, n_inputs: int, n_outputs: int, rows: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Return the memory of a member, of which all trees have as many leaves as they may."""
-    leaves = np.minimum(options.max_leaf_nodes, 1 + rows // options.min_samples_leaf)
-    return np.asarray(n_outputs * options.max_iter * 2 * leaves * _BYTES_A_NODE)
+    """Return the memory of a member, its trees as saved."""
+    of_tree = _BYTES_A_BOOSTED_TREE_KEPT + _boosted_nodes(options, rows) * _BYTES_A_NODE_KEPT
+    return np.asarray(n_outputs * options.max_iter * of_tree)
+
+
+def boosting_making_bytes(
+    options: BoostingOptions, seed: int, *, n_inputs: int, n_outputs: int, rows: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the memory of the trees of one output while they grow and are saved."""
+    of_tree = _BYTES_A_BOOSTED_TREE_PASSING + _boosted_nodes(options, rows) * _BYTES_A_BOOSTED_NODE_PASSING
+    return np.asarray(options.max_iter * of_tree)
+
+
+def _boosted_nodes(options: BoostingOptions, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the nodes of a tree that has as many leaves as it may."""
+    return 2 * np.minimum(options.max_leaf_nodes, 1 + rows // options.min_samples_leaf)
 
 
 def fit_svr(block: Block, options: SvrOptions) -> Fitted:

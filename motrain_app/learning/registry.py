@@ -15,6 +15,7 @@ from motrain_app.learning.estimators import (
     ForestOptions,
     SvrOptions,
     boosting_bytes,
+    boosting_making_bytes,
     fit_boosting,
     fit_forest,
     fit_svr,
@@ -149,7 +150,14 @@ LEARNER_KINDS: dict[str, LearnerKind] = {
         bytes_of_member=forest_bytes,
         bytes_in_making=forest_making_bytes,
     ),
-    "boosting": LearnerKind(BoostingOptions, fit_boosting, slots=20, pads=False, bytes_of_member=boosting_bytes),
+    "boosting": LearnerKind(
+        BoostingOptions,
+        fit_boosting,
+        slots=20,
+        pads=False,
+        bytes_of_member=boosting_bytes,
+        bytes_in_making=boosting_making_bytes,
+    ),
 }
 
 

@@ -82,6 +82,8 @@ def _whole(n_bytes: Any, most: int) -> NDArray[np.int64]:
 def refuse_beyond_memory(rows: NDArray[np.int64], names: tuple[str, ...], need: Needs) -> None:
     """Raise RunError where one partition alone is too large for a worker, before anything is trained.
 
+    Too large is what needs over four times as much as a block is to take: up to there it is a block of its own.
+
     Parameters
     ----------
     rows

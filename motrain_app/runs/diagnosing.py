@@ -22,11 +22,12 @@ class Diagnosis:
     Attributes
     ----------
     influence
-        float32, [members, n_outputs]: root mean square, over withheld rows of all folds, of what leaving out a member's
-        fold changes: that member minus the mean of all that have the output, in the outputs' units.
+        float32, [members, n_outputs]: root mean square of what leaving out a member's fold changes: that member minus
+        the mean of all that have the output, in the outputs' units, over at most 500 rows, evenly taken from those
+        withheld in all folds.
     sensitivity
         float32, [members, n_outputs, n_inputs]: mean derivative, in standard deviations of the output for a standard
-        deviation of the input. NaN of members that have no derivatives.
+        deviation of the input, over at most 200 rows taken likewise. NaN of members that have no derivatives.
     outside
         float32, [n_inputs + 1]: share of withheld rows whose input lies outside the training rows of the member that
         predicts them: of each input, and last of any.

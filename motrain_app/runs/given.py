@@ -39,11 +39,11 @@ def checked_names(names: Any, what: str) -> tuple[str, ...]:
 
 
 def is_whole(number: Any, *, least: int) -> bool:
-    """Say whether something is a whole number and no less than another.
+    """Say whether something is a whole number and no less than another; True and False are none.
 
     Examples
     --------
-    >>> is_whole(2, least=1), is_whole(0, least=1), is_whole("2", least=1)
-    (True, False, False)
+    >>> is_whole(2, least=1), is_whole(0, least=1), is_whole("2", least=1), is_whole(True, least=1)
+    (True, False, False, False)
     """
-    return isinstance(number, Integral) and int(number) >= least
+    return not isinstance(number, bool) and isinstance(number, Integral) and int(number) >= least

@@ -22,7 +22,7 @@ from motrain_app.runs.baselines import baselines_of
 from motrain_app.runs.claims import Claims
 from motrain_app.runs.cutting import cut, needs, refuse_beyond_memory
 from motrain_app.runs.durable import write_durably
-from motrain_app.runs.errors import RunError
+from motrain_app.runs.errors import RunError, not_staged_yet
 from motrain_app.runs.row_sample import RowSample, rows_within, sample_rows
 from motrain_app.runs.staged_rows import StagedRows, offsets
 from motrain_app.skill import OVER, metric_names
@@ -114,7 +114,9 @@ class Plan:
 
     @classmethod
     def load(cls, path: Path) -> "Plan":
-        """Read what `save` wrote."""
+        """Read what `save` wrote; RunError where a run has not come so far."""
+        if not path.exists():
+            raise not_staged_yet(path.parent)
         with safe_open(path, framework="np") as file:
             values = json.loads(file.metadata()["plan"])
             held: dict[str, Any] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping

@@ -286,9 +286,9 @@ class Run:
         xarray.Dataset
             Over (partition, output, fold); with a jackknife by year a fold is a year. ``difficulty`` is the score of
             the rows that a fold's member withheld, with its 95 % interval ``low``, ``high`` and ``n``. ``influence`` is
-            the change when that year is left out of training: the root mean square, over withheld rows of all years, of
-            that member minus the mean of all members, in the output's unit. Test rows are in neither. Where the run is
-            partial, the attribute of that name says so.
+            the change when that year is left out of training: the root mean square of that member minus the mean of all
+            members, in the output's unit, over at most 500 rows, evenly taken from those withheld in all years. Test
+            rows are in neither. Where the run is partial, the attribute of that name says so.
 
         Raises
         ------
@@ -348,8 +348,8 @@ class Run:
         Raises
         ------
         RunError
-            Where the run is one operator for all itself, or has one partition; nothing was withheld; or the one cannot
-            be trained.
+            Where the run is one operator for all itself, or has one partition; nothing was withheld; the one cannot be
+            trained; or `control` is no number of draws, or `workers` none of processes.
         """
         from motrain_app.runs.comparison.one_for_all import train_with
         from motrain_app.runs.comparison.partitioning_pays import measure_partitioning

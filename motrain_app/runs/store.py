@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from motrain_app.runs.errors import RunError
+from motrain_app.runs.errors import RunError, not_staged_yet
 
 WAITING, DONE, FAILED, SKIPPED = "waiting", "done", "failed", "skipped"
 
@@ -123,10 +123,7 @@ class RunStore:
 
     def __init__(self, path: Path, *, write: bool = False) -> None:
         if not path.exists():
-            raise RunError(
-                f"The run {path.parent} has no store yet: its rows are still being staged, or it was refused before. "
-                f"motrain resume {path.parent} goes on, or says why not."
-            )
+            raise not_staged_yet(path.parent)
         mode = "rw" if write else "ro"
         self.path = path
         self._write = write

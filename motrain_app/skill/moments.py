@@ -144,9 +144,9 @@ class Moments:
 
     @property
     def baseline_mse(self) -> FloatArray:
-        """Mean squared error of the baseline; exactly 0 where it is rounding beside the observed values.
+        """Mean squared error of the baseline; exactly 0 where it is rounding beside the mean of the observed values.
 
-        Of values that an offset was taken from, only `moved` knows that.
+        Values that an offset was taken from have too small a mean for that, unless it is added to them again.
         """
         self._require_baseline()
         mse = self._mean_square(BASE, BASE2, SHIFT_BASE)

@@ -11,7 +11,7 @@ from motrain_app.design.splits import make_folds
 from motrain_app.learning import Block, resolve_learner
 from motrain_app.runs.cutting import needs
 
-SMALL = {"forest": {"n_estimators": 2}}
+SMALL = {"forest": {"n_estimators": 2}, "boosting": {"max_iter": 2}}
 
 
 def memory(name: str) -> int:

@@ -1,5 +1,6 @@
 """scikit-learn's learners are scikit-learn's, are nested, and depend on seed, partition, fold and output alone."""
 
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, field, replace
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -265,6 +267,32 @@ def test_what_is_absurd_on_its_own_rows_is_not_used_and_says_why(make_block):
     assert np.isnan(predicted[1]).all()
 
 
+def _gives(shape):
+    """Return a maker of regressors that predict the mean, in an array of a shape that follows from that of X."""
+
+    class Gives(DummyRegressor):
+        def predict(self, X):
+            return np.broadcast_to(super().predict(X)[0], shape(X))
+
+    return lambda seed: Gives()
+
+
+@pytest.mark.parametrize(
+    ("shape", "told"),
+    [
+        (lambda X: (len(X), 1), r"shape \((\d+), 1\) for \1 rows; it must give one number a row, shape \(\1,\)"),
+        (lambda X: (), r"shape \(\) for (\d+) rows; it must give one number a row, shape \(\1,\)"),
+        (lambda X: (1,), r"shape \(1,\) for (\d+) rows"),
+    ],
+    ids=["column", "one number", "one row"],
+)
+def test_predictions_of_another_shape_than_one_number_a_row_are_told(make_block, shape, told):
+    fitted = fit_estimators(make_block(), _gives(shape))
+    assert not fitted.present.any()
+    assert list(fitted.errors) == [0, 1]
+    assert re.search(f"predict gave an array of {told}", fitted.errors[0])
+
+
 def test_support_vectors_learn_from_so_many_rows_at_most(make_block):
     block = make_block(partitions=1, gaps=0.0)
     fitted = _fit(block, "svr", rows_at_most=50)
@@ -393,8 +421,10 @@ def test_members_take_about_the_memory_that_the_plan_reckons(make_block, kind):
         ("forest", {"n_estimators": 800, "max_depth": 2}, 1000),
         ("svr", {}, 5000),
         ("boosting", {}, 50_000),
+        ("boosting", {"max_iter": 3000, "max_leaf_nodes": 2}, 2000),
+        ("boosting", {"max_iter": 1000}, 5000),
     ],
-    ids=["forest", "fine forest", "small trees", "svr", "boosting"],
+    ids=["forest", "fine forest", "small trees", "svr", "boosting", "stumps", "many trees"],
 )
 def test_learning_takes_about_as_much_memory_as_the_plan_reckons(kind, options, rows):
     """Of a process of its own, as a worker is: most of it is no array of NumPy's."""

@@ -286,8 +286,11 @@ def test_what_no_question_can_be_is_refused_in_words(finished):
         (lambda: run.cross(1), "partitions is 1: give a name"),
         (lambda: run.partitions_of(-1), "no cell -1: give a whole number from 0 to 5"),
         (lambda: run.partitions_of(6), "no cell 6"),
+        (lambda: run.partitions_of(True), "no cell True"),
         (lambda: run.pays(control=-1), "control is -1: give a number of draws"),
+        (lambda: run.pays(control=True), "control is True: give a number of draws"),
         (lambda: run.pays(workers="x"), "workers is 'x': give 1 or more"),
+        (lambda: run.skill(workers=True), "workers is True: give 1 or more"),
     ):
         with pytest.raises(RunError, match=words):
             ask()

@@ -60,10 +60,10 @@ def cross_operators(run: "Run", partitions: str | Sequence[str] | None = None) -
     RunError
         Where there are more than 50, one is not finished, or nothing was withheld.
     """
-    folder, folds = RunFolder(run.path), folds_of(run)
+    folder = RunFolder(run.path)
+    withheld, folds = Withheld(folder), folds_of(run)
     if not folds.jackknife:
         raise RunError(f"Nothing was withheld in {run.path.name}: no operator can be judged. Train with a jackknife.")
-    withheld = Withheld(folder)
     chosen = _chosen(run, withheld, partitions)
     plan, staged, n = withheld.plan, StagedRows(folder.staged()), len(chosen)
     operators = [_of_partition(folder, row, plan) for row in chosen]

@@ -122,8 +122,8 @@ class PairedErrors:
             shift = np.broadcast_to(self._about.shift[..., None], (4, *self._daily.shape[1:]))
             daily = Moments(self._daily, shift)
         found = np.array([_change(daily[output], self._seed) for output in range(daily.shape[0])]).T
-        n, rmse, other_rmse, value, low, high, p = found
-        return Change(n.astype(np.int64), rmse, other_rmse, value, low, high, p, p <= LEVEL)
+        n, rmse, other_rmse, value, low, high, p, blocks = found
+        return Change(n.astype(np.int64), rmse, other_rmse, value, low, high, p, p <= LEVEL, blocks)
 
     def _moments(self, rows: PairedRows, weight: Array | None) -> tuple[int, Moments]:
         """Return the first day of rows, and their moments by output and day."""
@@ -208,7 +208,7 @@ def judge_partitions(
 
 def stack_changes(changes: Sequence[Change]) -> Change:
     """Return the changes of several partitions as one, [n_partitions, n_outputs]; significant among them all."""
-    fields = ("n", "rmse", "other_rmse", "value", "low", "high", "p")
+    fields = ("n", "rmse", "other_rmse", "value", "low", "high", "p", "blocks")
     stacked = {field: np.stack([getattr(change, field) for change in changes]) for field in fields}
     return Change(**stacked, significant=discoveries(stacked["p"], level=LEVEL))
 
@@ -220,12 +220,12 @@ def with_rows(daily: Moments) -> Moments:
 
 
 def _change(daily: Moments, seed: int) -> tuple[float, ...]:
-    """Return n, both RMSE, change, its interval and p of one output from moments by day."""
+    """Return n, both RMSE, change, its interval, p and the number of blocks of one output from moments by day."""
     daily = with_rows(daily)
     if not daily.shape[0]:
-        return (0.0, *[np.nan] * 6)
+        return (0.0, *[np.nan] * 6, 0.0)
     total = daily.merged()
     result = bootstrap(daily, [rmse_change, loss_difference], replicates=REPLICATES, rng=seed)
     percent = [100 * float(end[0]) for end in (result.value, result.low, result.high)]
     rmse = (float(np.sqrt(mse)) for mse in (total.mse, total.baseline_mse))
-    return (float(total.n), *rmse, *percent, float(result.p[1]))
+    return (float(total.n), *rmse, *percent, float(result.p[1]), result.blocks)

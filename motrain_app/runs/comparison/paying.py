@@ -31,15 +31,16 @@ class Payoff:
         Its name.
     change, low, high
         100 · (RMSE of the partitions / RMSE of one operator − 1), in per cent, with its 95 % interval; NaN where there
-        are too few blocks of days for one, or an RMSE is infinite.
+        is none; see `motrain_app.runs.comparison.run_comparison.Change`.
     n
         Rows.
     wins, partitions
         In how many of the partitions that have such rows the RMSE is the lower one.
     p
         Of no difference in mean squared error, two-sided; NaN without an interval.
-    rmse, other_rmse
-        Of the partitions and of the one operator, in the output's unit: they tell why there is no change, or interval.
+    rmse, other_rmse, blocks
+        RMSE of the partitions and of the one operator, in the output's unit, and how many blocks of days the rows are
+        worth: they tell why there is no change, or interval.
     """
 
     output: str
@@ -52,6 +53,7 @@ class Payoff:
     p: float = float("nan")
     rmse: float = float("nan")
     other_rmse: float = float("nan")
+    blocks: float = 0.0
 
     @property
     def verdict(self) -> Verdict:
@@ -74,7 +76,8 @@ class Payoff:
         verdict = verdict or self.verdict
         subject = f"Whether partitioning pays{of} cannot be told"
         subject = subject if verdict == "cannot be told" else f"Partitioning {verdict}{of}"
-        change = change_words(self.change, self.low, self.high, rmse=self.rmse, other_rmse=self.other_rmse)
+        ends = self.change, self.low, self.high
+        change = change_words(*ends, rmse=self.rmse, other_rmse=self.other_rmse, blocks=self.blocks)
         return f"{subject}: {change if self.n else 'no common row'}."
 
 
@@ -103,6 +106,7 @@ def payoffs_of(outputs: Sequence[Variable], pooled: Change, by_partition: Change
         pooled.p,
         pooled.rmse,
         pooled.other_rmse,
+        pooled.blocks,
     )
     numbers = zip(*(values.tolist() for values in columns), strict=True)
     return tuple(Payoff(output.name, *of_output) for output, of_output in zip(outputs, numbers, strict=True))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.operators import Variable
+from motrain_app.skill import MIN_BLOCKS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,12 +46,15 @@ class Change:
         100 · (rmse / other_rmse − 1), in per cent: negative where the run is better. NaN without rows, and where the
         other RMSE is zero or both are infinite; −100 where the other alone is infinite.
     low, high
-        95 % interval of `value`; NaN with fewer than ten blocks of days, or beside an infinite RMSE.
+        95 % interval of `value`; NaN with fewer than ten blocks of days, beside an infinite RMSE, or where the other
+        RMSE is zero in over a tenth of the draws of blocks.
     p
         Of no difference in mean squared error; NaN where there is no interval.
     significant
         bool; of partitions those that differ, with 5 % of false discoveries among them (Benjamini and Hochberg 1995),
         each output by itself. False without an interval.
+    blocks
+        How many blocks of days the rows are worth; 0 without rows, and beside an infinite RMSE.
     """
 
     n: NDArray[np.int64]
@@ -61,6 +65,7 @@ class Change:
     high: Array
     p: Array
     significant: NDArray[np.bool_]
+    blocks: Array
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -143,7 +148,8 @@ class RunComparison:
                 continue
             ends = (float(of[number]) for of in (self.pooled.value, self.pooled.low, self.pooled.high))
             rmse, other_rmse = (float(of[number]) for of in (self.pooled.rmse, self.pooled.other_rmse))
-            change = change_words(*ends, rmse=rmse, other_rmse=other_rmse)
+            blocks = float(self.pooled.blocks[number])
+            change = change_words(*ends, rmse=rmse, other_rmse=other_rmse, blocks=blocks)
             where = (
                 f"; lower in {wins[number]:,} of {common[number]:,} partitions, significantly lower in "
                 f"{gains[number]:,} and higher in {losses[number]:,}"
@@ -193,31 +199,43 @@ def change_frame(
     return frame
 
 
-def change_words(
-    change: float, low: float, high: float, *, rmse: float = float("nan"), other_rmse: float = float("nan")
-) -> str:
-    """Say a change of the RMSE in per cent, with its interval where there is one, or why it cannot be told.
+def change_words(change: float, low: float, high: float, *, rmse: float, other_rmse: float, blocks: float) -> str:
+    """Say a change of the RMSE in per cent, with its interval, or why there is none.
+
+    Parameters
+    ----------
+    change, low, high, rmse, other_rmse, blocks
+        As in `Change`.
 
     Examples
     --------
-    >>> change_words(-12.34, -15.0, -9.06, rmse=0.8766, other_rmse=1.0)
+    >>> change_words(-12.34, -15.0, -9.06, rmse=0.8766, other_rmse=1.0, blocks=40)
     'RMSE −12.3 % [−15.0, −9.1]'
     >>> nan, inf = float("nan"), float("inf")
-    >>> change_words(3.0, nan, nan, rmse=1.03, other_rmse=1.0)
+    >>> change_words(3.0, nan, nan, rmse=1.03, other_rmse=1.0, blocks=9)
     'RMSE +3.0 % (too few days for an interval)'
-    >>> change_words(inf, nan, nan, rmse=inf, other_rmse=1.0)
+    >>> change_words(3.0, nan, nan, rmse=1.03, other_rmse=1.0, blocks=40)
+    'RMSE +3.0 % (no interval, as the other one is zero in over a tenth of the draws of days)'
+    >>> change_words(inf, nan, nan, rmse=inf, other_rmse=1.0, blocks=0)
     'RMSE infinite (some predictions are)'
-    >>> change_words(-100.0, nan, nan, rmse=1.0, other_rmse=inf)
+    >>> change_words(-100.0, nan, nan, rmse=1.0, other_rmse=inf, blocks=0)
     'no change of the RMSE can be told (the other one is infinite, as some predictions are)'
-    >>> change_words(nan, nan, nan, rmse=1.0, other_rmse=0.0)
+    >>> change_words(nan, nan, nan, rmse=1.0, other_rmse=0.0, blocks=40)
     'no change of the RMSE can be told (the other one is zero)'
     """
     if why := _why_none(rmse, other_rmse):
         return f"no change of the RMSE can be told ({why})"
     if rmse == float("inf"):
         return "RMSE infinite (some predictions are)"
-    interval = f"[{_signed(low)}, {_signed(high)}]" if low == low else "(too few days for an interval)"
+    interval = f"[{_signed(low)}, {_signed(high)}]" if low == low else f"({_why_no_interval(blocks)})"
     return f"RMSE {_signed(change)} % {interval}"
+
+
+def _why_no_interval(blocks: float) -> str:
+    """Say why a change has no interval, where both RMSE are numbers: draws in which the other one is zero have none."""
+    if blocks < MIN_BLOCKS:
+        return "too few days for an interval"
+    return "no interval, as the other one is zero in over a tenth of the draws of days"
 
 
 def _why_none(rmse: float, other_rmse: float) -> str:

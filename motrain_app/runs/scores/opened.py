@@ -27,18 +27,18 @@ def open_test(folder: RunFolder, *, workers: int | None = None) -> None:
     Raises
     ------
     RunError
-        Where the design holds no test back, a metric of the run is unknown here, or the run folder cannot be written:
-        an opening that leaves no trace is none.
+        Where the design holds no test back, the run is not staged yet, a metric of it is unknown here, or the run
+        folder cannot be written: an opening that leaves no trace is none.
     """
     design = folder.design()
     if design.test is None:
         raise RunError("The design of this run has no test rows. Give it a test date, and train again.")
     plan = Plan.load(folder.plan)
     check_metrics(plan.metrics)  # an opening that ends in the middle would still be one
-    record_opening(folder)
     question = ScoreQuestion(by=(), metrics=plan.metrics, partitions=None, rows=OF_TEST)
     grouping = grouping_for(folder, design, plan, question, None)
     reader = reader_for(folder, plan, question)
+    record_opening(folder)
     reader = reader.only([row.number for row in reader.partitions if row.test_scores is None])
     portions = cut_portions(reader, question, grouping)
     with RunStore(folder.store, write=True) as store:

@@ -138,7 +138,8 @@ def test_false_discoveries_are_controlled_over_partitions_each_output_by_itself(
 
 
 def test_without_an_interval_nothing_is_significant(trained, monkeypatch):
-    monkeypatch.setattr(import_module("motrain_app.skill.bootstrap"), "MIN_BLOCKS", 1e9)
+    for module in ("motrain_app.skill.bootstrap", "motrain_app.runs.comparison.run_comparison"):
+        monkeypatch.setattr(import_module(module), "MIN_BLOCKS", 1e9)
     found = compare_runs(trained("cells"), trained("everywhere"))
     assert np.isnan(found.by_partition.p).all()
     assert not found.by_partition.significant.any()

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from motrain_app.runs.comparison.paired import PairedErrors, PairedRows
+from motrain_app.operators import Variable
+from motrain_app.runs.comparison.paired import PairedErrors, PairedRows, stack_changes
+from motrain_app.runs.comparison.paying import payoffs_of
 
 N = 500
 TIME = np.datetime64("2010-01-01", "ns") + np.arange(N) * np.timedelta64(3, "D")
@@ -39,3 +41,19 @@ def test_what_is_exact_stays_so_beside_partitions_that_are_not(bias):
     other = judge.change(judge.daily(rows(constant, constant + noise, constant)))
     assert other.other_rmse.item() == 0.0
     assert np.isnan([other.value, other.low, other.high]).all()
+
+
+def test_where_the_other_errs_on_two_days_only_the_days_are_not_too_few():
+    """Rain, say: one draw of days in seven has neither of the two, and so no ratio; of days there are 1,500."""
+    zero, noise = np.zeros(N), 1e-3 * np.random.default_rng(0).normal(size=N)
+    wet = np.isin(np.arange(N), (130, 370))
+    judge = PairedErrors(TIME, 0, np.zeros(1))
+    judge.add(rows(zero, 0.5 * wet + noise, 1.0 * wet), np.ones((1, N)))
+    change = judge.change()
+    assert np.isnan([change.low, change.high, change.p]).all()
+    payoff = payoffs_of((Variable("rain", "mm"),), change, stack_changes([change]))[0]
+    assert payoff.blocks == change.blocks > 100
+    assert "RMSE −49." in payoff.sentence() or "RMSE −50." in payoff.sentence()
+    assert "(no interval, as the other one is zero in over a tenth of the draws of days)" in payoff.sentence()
+    few = judge.change(judge.daily(PairedRows(zero[None, :9], noise[None, :9], 2 * noise[None, :9], np.arange(9))))
+    assert few.blocks < 10

@@ -53,6 +53,13 @@ def test_why_no_change_or_interval_can_be_told(change, rmse, other_rmse, said):
     assert payoff.sentence(named=False) == f"Whether partitioning pays cannot be told: {said}"
 
 
+def test_an_interval_that_zero_errors_prevent_is_not_told_as_too_few_days():
+    payoff = replace(NOTHING, change=-50.2, rmse=0.018, other_rmse=0.037)
+    zero = "no interval, as the other one is zero in over a tenth of the draws of days"
+    for blocks, why in ((9.9, "too few days for an interval"), (10.0, zero)):
+        assert replace(payoff, blocks=blocks).sentence().endswith(f"cannot be told: RMSE −50.2 % ({why}).")
+
+
 def test_several_outputs_are_named():
     one, two = replace(NOTHING, low=-2, high=-1, change=-1.5), replace(NOTHING, output="z", low=1, high=2, change=1.5)
     assert one.sentence() == "Partitioning pays for y: RMSE −1.5 % [−2.0, −1.0]."

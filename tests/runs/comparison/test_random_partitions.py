@@ -122,7 +122,9 @@ def _change(rmse, other=1.0):
     with np.errstate(invalid="ignore", divide="ignore"):
         value = 100 * (rmse / other - 1) if other else nan
     interval = (value - 1, value + 1, np.full(1, 0.01)) if np.isfinite(value).all() and other < np.inf else (nan,) * 3
-    return Change(np.array([100]), rmse, np.array([other], float), value, *interval, np.array([False]))
+    return Change(
+        np.array([100]), rmse, np.array([other], float), value, *interval, np.array([False]), np.full(1, 40.0)
+    )
 
 
 @pytest.mark.parametrize(
@@ -189,6 +191,26 @@ def beyond_of_draws(control):
         replace(control, own=draw, draws=control.draws[:number] + control.draws[number + 1 :]).beyond()
         for number, draw in enumerate(control.draws)
     ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("regimes", "output", "change", "below", "within", "own"),
+    [
+        (3, "backscatter", -0.75, 80, 20, -21.3),
+        (3, "slope", -1.07, 89, 11, -53.4),
+        (1, "backscatter", -0.16, 20, 78, -0.19),
+        (1, "slope", 0.12, 0, 69, 0.11),
+    ],
+)
+def test_random_partitions_fare_as_docstring_and_readme_tell(hundred, regimes, output, change, below, within, own):
+    """Figures that stand there, to be written anew where these change."""
+    got = hundred(regimes)
+    control, at = got.control, got.control.outputs.index(output)
+    assert np.mean([draw.value[at] for draw in control.draws]) == pytest.approx(change, abs=0.02)
+    assert 100 * control.paying[at] == pytest.approx(below, abs=2)
+    assert 100 * control.within[at] == pytest.approx(within, abs=2)
+    assert got.pooled.value[at] == pytest.approx(own, abs=0.1)
 
 
 @pytest.mark.slow
