@@ -71,7 +71,9 @@ def _paste_the_snippet(tab, app):
     """Run what the Operators page says, in a Python of its own, and return what it prints."""
     go(tab, "operators")
     tab.locator(".mt-operator-words").get_by_text("members").wait_for()
-    code = tab.locator(".mt-snippet textarea").first.input_value()
+    snippet = tab.locator(".mt-snippet textarea").first
+    expect(snippet).not_to_have_value("")  # it comes after the words
+    code = snippet.input_value()
     paste = [sys.executable, "-c", code]
     return subprocess.run(paste, capture_output=True, text=True, check=True, env=environment(), cwd=app.folder).stdout
 
