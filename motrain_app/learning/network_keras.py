@@ -73,6 +73,7 @@ def to_keras(h: Operator | Member | EnsembleMember, *, dtype: str = "float32") -
         of_members.append(said)
         if shares is not None:
             outputs.append(builders[0].shared(said, shares[number]))
+        if shares is not None and bounded:
             least.append(builders[0].unless_silent(said, shares[number], np.inf))
             most.append(builders[0].unless_silent(said, shares[number], -np.inf))
     if shares is None:

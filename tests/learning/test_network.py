@@ -30,7 +30,6 @@ def test_rows_of_a_slot_are_nested(make_block, folds):
     places, members = choose_places(block), block.folds.n_members
     of_places = zip(rows_of(block, places.fit), rows_of(block, places.judge), strict=True)
     for place, (train, validation) in enumerate(of_places):
-        train, validation = train[train >= 0], validation[validation >= 0]
         rows, member = block.rows(place // members), place % members
         atoms = block.folds.train[member]
         assert len(train) > 100
@@ -161,7 +160,7 @@ def test_one_extreme_value_in_the_rows_that_judge_is_no_fault_of_the_network(mak
     block = make_block(partitions=1)
     outputs = block.outputs.copy()
     judged = rows_of(block, choose_places(block).judge)[0]
-    outputs[0, judged[judged >= 0][5]] = 1e4
+    outputs[0, judged[5]] = 1e4
     fitted = fit_network(replace(block, outputs=outputs), OPTIONS)
     assert fitted.trials["validation_loss"][0, 0, 0] > 100
     assert fitted.present[0, 0]
@@ -188,7 +187,6 @@ def test_best_weights_are_kept_not_the_last(make_block):
     fitted = fit_network(block, replace(OPTIONS, learning_rate=0.3, epochs=25, patience=25))
     member = 0
     rows = rows_of(block, choose_places(block).judge)[member]
-    rows = rows[rows >= 0]
     model = fitted.stack.member(member)
     error = (model.predict(block.inputs[:, rows].astype(float)) - block.outputs[:, rows]) / model.output_scale[:, None]
     loss = np.mean([np.nanmean(part**2) for part in error])

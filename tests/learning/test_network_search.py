@@ -33,7 +33,7 @@ def _losses_of_members(block, fitted):
     rows = rows_of(block, choose_places(block).judge)
     loss = np.full(fitted.present.size, np.nan)
     for slot in np.flatnonzero(fitted.present.reshape(-1)):
-        model, mine = fitted.stack.member(int(slot)), rows[slot][rows[slot] >= 0]
+        model, mine = fitted.stack.member(int(slot)), rows[slot]
         error = model.predict(block.inputs[:, mine].astype(float)) - block.outputs[:, mine]
         loss[slot] = np.nanmean((error / model.output_scale[:, None]) ** 2, axis=1).mean()
     return loss.reshape(fitted.present.shape)
@@ -232,7 +232,7 @@ def test_large_observations_count_more_where_they_are_to(make_block):
     fit, judge = (rows_of(block, atoms) for atoms in (places.fit, places.judge))
     for slot in range(3):
         model = fitted.stack.member(slot)
-        mine, theirs = judge[slot][judge[slot] >= 0], fit[slot][fit[slot] >= 0]
+        mine, theirs = judge[slot], fit[slot]
         predicted = model.predict(block.inputs[:, mine].astype(float)) + block.offset[:, None]
         mean_weight = np.nanmean(np.exp(1.5 * observed[:, theirs]), axis=1)
         total = np.nansum(np.exp(1.5 * observed[:, mine]) * (predicted - observed[:, mine]) ** 2, axis=1)
