@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from motrain_app.skill.groups import evenly_in_each
 from motrain_app.skill.moments import FloatArray
+from motrain_app.skill.shifts import SOME
 
 __all__ = ["CellDays", "days_of_cells"]
 
@@ -44,6 +46,11 @@ class CellDays:
     def shape(self) -> tuple[int, int]:
         """Numbers of cells and of days."""
         return len(self.cells), self.n_days
+
+    @property
+    def some_rows(self) -> IntArray:
+        """Places of some of their rows among these, evenly taken, [cells, some]."""
+        return evenly_in_each(np.bincount(self.number // self.n_days, minlength=len(self.cells)), SOME)
 
     def sums(self, values: FloatArray | NDArray[np.bool_]) -> FloatArray:
         """Sums over each day, [cells, days], of values of their rows."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from motrain_app.skill.block_length import BlockLength, block_length
 from motrain_app.skill.cell_days import CellDays
 from motrain_app.skill.moments import FloatArray, divide
+from motrain_app.skill.near_days import near_days
 
 __all__ = ["CellLength", "cell_lengths"]
 
@@ -50,8 +51,8 @@ class CellLength:
 def cell_lengths(error: FloatArray, others: Mapping[str, FloatArray], days: CellDays) -> CellLength:
     """Return the lengths in some cells: those of `motrain_app.skill.score_outputs` of each cell by itself.
 
-    They come from its errors, their squares and the loss differences to the baselines that have all its rows. For a
-    comparison with one that misses some, ask with the rows that it has, and it alone.
+    They come from its errors, their squares and the loss differences to the baselines that have all its rows, with
+    absurd days cut down. For a comparison with one that misses some, ask with the rows that it has, and it alone.
 
     Parameters
     ----------
@@ -63,13 +64,14 @@ def cell_lengths(error: FloatArray, others: Mapping[str, FloatArray], days: Cell
         Of the cells.
     """
     error = error[days.rows]
-    weight, of_error, of_square = (days.sums(one) for one in (np.ones(len(error)), error, np.square(error)))
+    weight, *of_mine = (days.sums(one) for one in (np.ones(len(error)), error, np.square(error)))
+    of_error, of_square = near_days(np.stack(of_mine), weight)
     series = [_centred(of_error, weight), _centred(of_square, weight)]
     for other in others.values():
         theirs = other[days.rows]
         known = ~np.isnan(theirs)
         whole = (days.sums(known) == weight).all(axis=1)
-        of_theirs = days.sums(np.where(known, np.square(theirs), 0.0))
+        of_theirs = near_days(days.sums(np.where(known, np.square(theirs), 0.0)), weight)
         series.append(np.where(whole[:, None], _difference(of_square, of_theirs), 0.0))
     return CellLength.longest(block_length(_finite(series), weight > 0))
 

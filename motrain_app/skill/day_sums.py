@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motrain_app.skill.moments import BASE, ERR, OBS, PRED, FloatArray, Moments
+from motrain_app.skill.shifts import middles
 from motrain_app.skill.summing import moments_by_group
 
 __all__ = ["DaySums", "Slots"]
@@ -85,7 +86,7 @@ class DaySums:
         if not len(filled):
             return None
         part = part[filled]
-        common = part.merged().shift
+        common = middles(part.shift)
         day = self._keys[first:last][filled] % self._n_days
         sums = np.zeros((len(part.sums), int(day[-1] - day[0]) + 1))
         sums[:, day - day[0]] = part.rebased(common[:, None]).sums

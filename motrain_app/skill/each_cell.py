@@ -19,6 +19,7 @@ from motrain_app.skill.moments import FloatArray, Moments
 from motrain_app.skill.registry import Metric, get_metric
 from motrain_app.skill.scores import Scores
 from motrain_app.skill.series import BEST, Kind, Observed, is_degenerate, kind_of, series_of
+from motrain_app.skill.shifts import middles
 from motrain_app.skill.summing import moments_by_group
 
 __all__ = ["score_each_cell"]
@@ -214,7 +215,7 @@ class _Cells:
                 continue
             rows = np.arange(len(self.time)) if against is None else np.flatnonzero(~np.isnan(against))
             for days in days_of_cells(rows, self.day, self.place):
-                daily = _daily(*series, against, days, total)
+                daily = _daily(*series, against, days)
                 for number in numbers:
                     if metrics[number].of == "days":
                         found.value[days.cells, number] = metrics[number].function(daily)
@@ -261,19 +262,17 @@ class _Cells:
         return found
 
 
-def _daily(
-    first: FloatArray, second: FloatArray, baseline: FloatArray | None, days: CellDays, total: Moments
-) -> Moments:
-    """Moments of each day of each cell about the cell's own means, [cells, days], from series over all rows.
-
-    Parameters
-    ----------
-    total
-        Of all cells, each about its means.
-    """
+def _daily(first: FloatArray, second: FloatArray, baseline: FloatArray | None, days: CellDays) -> Moments:
+    """Moments of each day of each cell about the middle of some of its rows, [cells, days], from series over all."""
     first, second = first[days.rows], second[days.rows]
     baseline = None if baseline is None else baseline[days.rows]
-    own = np.repeat(total.shift[:, days.cells], days.n_days, axis=1)
+    own = np.repeat(_shifts(first, second, baseline, days.some_rows), days.n_days, axis=1)
     about, n_groups = Moments(np.zeros((0, own.shape[1])), own), int(np.prod(days.shape))
     flat = moments_by_group(first, second, days.number, n_groups, baseline=baseline, about=about)
     return Moments(*(part.reshape(len(part), *days.shape) for part in (flat.sums, flat.shift)))
+
+
+def _shifts(first: FloatArray, second: FloatArray, baseline: FloatArray | None, some: IntArray) -> FloatArray:
+    """Return the shifts of cells, [shifts, cells], from some of their rows, [cells, rows]."""
+    series = [first[some], second[some], second[some] - first[some]]
+    return middles(np.stack(series if baseline is None else [*series, baseline[some] - first[some]]))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from motrain_app.skill.moments import FloatArray
 
-__all__ = ["evenly", "sum_groups"]
+__all__ = ["evenly", "evenly_in_each", "sum_groups"]
 
 
 def evenly(n: int, most: int) -> NDArray[np.int64]:
@@ -22,6 +22,28 @@ def evenly(n: int, most: int) -> NDArray[np.int64]:
     (array([0, 1, 2]), array([0, 3, 6, 9]))
     """
     return np.linspace(0, max(n - 1, 0), min(n, most)).round().astype(np.int64)
+
+
+def evenly_in_each(count: NDArray[np.integer[Any]], most: int) -> NDArray[np.int64]:
+    """Return places evenly taken from each of several stretches that follow each other, shape (stretches, most).
+
+    Of a stretch of fewer things some are taken more often; one of none has places of others, if any.
+
+    Parameters
+    ----------
+    count
+        Things of each stretch, shape (stretches); some thing must be there.
+
+    Examples
+    --------
+    >>> evenly_in_each(np.array([2, 9]), 3)
+    array([[0, 1, 1],
+           [3, 6, 9]])
+    """
+    count = count.astype(np.int64)
+    end = np.cumsum(count)
+    place = (end - count)[:, None] + count[:, None] * (2 * np.arange(most) + 1) // (2 * most)
+    return np.asarray(np.minimum(place, end[-1] - 1), np.int64)
 
 
 def sum_groups(

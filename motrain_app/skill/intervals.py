@@ -15,6 +15,7 @@ from motrain_app.skill.bootstrap import MIN_BLOCKS, bootstrap_interval, bootstra
 from motrain_app.skill.cell_medians import median_replicates
 from motrain_app.skill.comparison import loss_difference
 from motrain_app.skill.moments import BASE, BASE2, ERR, ERR2, SHIFT_BASE, SHIFT_ERR, WEIGHT, FloatArray
+from motrain_app.skill.near_days import near_days
 from motrain_app.skill.output_sums import PredictionSums, evaluate
 from motrain_app.skill.registry import Metric
 from motrain_app.skill.row_sums import Layout
@@ -174,18 +175,19 @@ def _influences(one: PredictionSums, baselines: Sequence[str]) -> FloatArray:
 
     These are the derivatives of the scores by the sums (see `motrain_app.skill.blocks.influence`), written out: the
     error about its mean, its square about the MSE, and the difference of the losses, that of the baseline times the
-    ratio of both; not of a baseline with gaps, which knows other rows.
+    ratio of both; not of a baseline with gaps, which knows other rows. Absurd days are cut down.
     """
     plain = one.layouts["values", None]
     weight = one.by_day(plain.columns[WEIGHT])
-    error, square = _errors_by_day(one, plain, ERR, ERR2, SHIFT_ERR)
+    beside = [one.layouts["values", name] for name in baselines]
+    series = [*_errors_by_day(one, plain, ERR, ERR2, SHIFT_ERR)]
+    for layout in beside:
+        if layout.columns[WEIGHT] == plain.columns[WEIGHT]:
+            series.append(_errors_by_day(one, layout, BASE, BASE2, SHIFT_BASE)[1])
+    error, square, *others = near_days(np.stack(series), weight)
     rows = weight.sum()
     found = [error - weight * (error.sum() / rows), square - weight * (square.sum() / rows)]
-    for name in baselines:
-        layout = one.layouts["values", name]
-        if layout.columns[WEIGHT] != plain.columns[WEIGHT]:
-            continue
-        theirs = _errors_by_day(one, layout, BASE, BASE2, SHIFT_BASE)[1]
+    for theirs in others:
         if theirs.sum() > 0:
             found.append(square - (square.sum() / theirs.sum()) * theirs)
     return np.asarray(np.nan_to_num(np.stack(found)), np.float64)

@@ -11,7 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from motrain_app.skill.block_length import block_length
-from motrain_app.skill.moments import FloatArray, Moments, divide
+from motrain_app.skill.moments import SHIFT_ERR, FloatArray, Moments, divide
+from motrain_app.skill.near_days import near_days
 from motrain_app.skill.registry import metric
 
 __all__ = [
@@ -247,7 +248,8 @@ def n_effective(m: Moments) -> FloatArray:
 
     n²/ΣΣρ over all pairs of rows, with ρ the correlation of their errors: how many independent rows would leave the
     mean error as uncertain. ΣΣρ comes from the autocovariance of the errors summed over each day, so that cells that
-    err together count, too. Range [0, n], best n, the more the better; 0 without a row. n where errors do not vary.
+    err together count, too, and from days that are not absurd. Range [0, n], best n, the more the better; 0 without a
+    row. n where errors do not vary.
 
     References
     ----------
@@ -258,15 +260,16 @@ def n_effective(m: Moments) -> FloatArray:
     """
     if not m.shape[-1]:
         return np.zeros(m.shape[:-1])
-    total = m.merged()
-    there = m.weight > 0
-    deviation = np.where(there, m.error_sum_about(total.error_mean[..., None]), 0.0)
-    of_sum = np.empty(total.shape)
-    for index in np.ndindex(total.shape):  # each has days of its own
-        of_sum[index] = block_length(deviation[index], there[index]).variance
+    n_rows, there = m.n.sum(axis=-1), m.weight > 0
+    about = m.shift[SHIFT_ERR][..., :1]  # for its digits
+    near = near_days(m.error_sum_about(about), m.weight)
     with np.errstate(invalid="ignore", over="ignore"):
-        shrinkage = divide(total.n * total.error_variance, of_sum)  # variance of the sum, were errors independent
-    return np.where(np.isfinite(shrinkage), total.n * np.minimum(shrinkage, 1.0), total.n)
+        mean = divide(near.sum(axis=-1), n_rows)[..., None]
+        deviation = np.where(there, near - m.weight * mean, 0.0)
+        alone = near_days(m.squared_error_sum_about(about + mean), m.weight).sum(axis=-1)
+        # Of the variance that the sum would have, were errors independent.
+        shrinkage = divide(alone, block_length(deviation, there).variance)
+    return np.asarray(np.where(np.isfinite(shrinkage), n_rows * np.minimum(shrinkage, 1.0), n_rows))
 
 
 def _one_minus_ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:

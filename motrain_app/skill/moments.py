@@ -99,6 +99,12 @@ class Moments:
         with np.errstate(invalid="ignore", over="ignore"):
             return cast(FloatArray, self._sum(ERR) + self.weight * (self.shift[SHIFT_ERR] - value))
 
+    def squared_error_sum_about(self, value: FloatArray) -> FloatArray:
+        """Weighted sum of (predicted − observed − value)²."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            move = self.shift[SHIFT_ERR] - value
+            return cast(FloatArray, self._sum(ERR2) + move * (2 * self._sum(ERR) + self.weight * move))
+
     @property
     def absolute_error_mean(self) -> FloatArray:
         """Mean of |predicted − observed|."""
@@ -172,16 +178,14 @@ class Moments:
         return Moments(self.sums[:, *index], self.shift[:, *index])
 
     def merged(self) -> Moments:
-        """Moments of all groups of the last axis together, about their common shift or their common mean."""
+        """Moments of all groups of the last axis together, about their common shift or the middle of their means."""
         first = self.shift[..., :1]
         if first.size and np.array_equal(self.shift, np.broadcast_to(first, self.shift.shape)):
             with np.errstate(invalid="ignore", over="ignore"):
                 return Moments(self.sums.sum(axis=-1), first[..., 0])
         weight = self.weight
         means = self.shift + np.stack([self._ratio(index) for index in self._firsts])
-        # An empty group has no mean, and must not turn the common one into NaN.
-        common = divide(np.where(weight > 0, means * weight, 0.0).sum(axis=-1), weight.sum(axis=-1))
-        common = np.where(np.isfinite(common), common, 0.0)
+        common = _weighted_middle(means, weight)
         return Moments(self.rebased(common[..., None]).sums.sum(axis=-1), common)
 
     def rebased(self, shift: FloatArray) -> Moments:
@@ -275,6 +279,21 @@ class Moments:
         with np.errstate(invalid="ignore", over="ignore"):
             floor = np.maximum((_ROUNDING * np.abs(mean)) ** 2, _CANCELLED * self._ratio(second))
         return np.where(variance <= floor, 0.0, variance)
+
+
+def _weighted_middle(values: FloatArray, weight: FloatArray) -> FloatArray:
+    """Return the middle of values on the last axis: half of the weight is lower, half higher, whatever few groups hold.
+
+    0 where it is not finite, as where there is no weight.
+    """
+    if not values.shape[-1]:
+        return np.zeros(values.shape[:-1])
+    order = np.argsort(values, axis=-1)  # NaN, of empty groups, last
+    ordered = np.take_along_axis(np.broadcast_to(weight, values.shape), order, -1)
+    reached = np.cumsum(ordered, axis=-1)
+    place = np.argmax(2 * reached >= reached[..., -1:], axis=-1)[..., None]
+    middle = np.take_along_axis(values, np.take_along_axis(order, place, -1), -1)[..., 0]
+    return np.where(np.isfinite(middle), middle, 0.0)
 
 
 def divide(numerator: FloatArray, weight: FloatArray) -> FloatArray:

@@ -14,8 +14,9 @@ from motrain_app.skill.anomalies import Season
 from motrain_app.skill.medians import median_of_cells
 from motrain_app.skill.moments import FloatArray, Moments
 from motrain_app.skill.registry import Metric
-from motrain_app.skill.row_sums import Centred, Layout, RowSums, centre, middle_mean
+from motrain_app.skill.row_sums import Centred, Layout, RowSums, centre
 from motrain_app.skill.series import BEST, Kind, kind_of
+from motrain_app.skill.shifts import middle_of_cells, some_rows
 
 __all__ = ["OutputRows", "Places", "PredictionSums", "Series", "evaluate", "prepare", "sum_prediction"]
 
@@ -59,19 +60,16 @@ class Places:
         return Season(self.time, self.cell)
 
     def centre(self, series: FloatArray, valid: NDArray[np.bool_] | None = None) -> Centred:
-        """Return a series over the rows, or over those that count, about a shift that no single cell can spoil."""
-        if self.n_cells <= 1:
-            return centre(series, valid)
-        kept, count = (series, self.count) if valid is None else (np.where(valid, series, 0.0), self._counted(valid))
-        return centre(kept, valid, middle_mean(kept, self.cell, count))
+        """Return a series over the rows, or over those that count, about a shift that no row or cell can spoil."""
+        rows = self._some_rows
+        if valid is not None:
+            known = np.flatnonzero(valid)
+            rows = known[some_rows(self.cell[known])]
+        return centre(series, middle_of_cells(series[rows]), valid)
 
     @cached_property
-    def count(self) -> FloatArray:
-        """Rows of each cell, shape (cells)."""
-        return self._counted(self.ones)
-
-    def _counted(self, rows: NDArray[Any]) -> FloatArray:
-        return np.asarray(np.bincount(self.cell, rows, self.n_cells), np.float64)
+    def _some_rows(self) -> IntArray:
+        return some_rows(self.cell)
 
     @cached_property
     def ones(self) -> FloatArray:
@@ -216,24 +214,24 @@ def sum_prediction(
             pair = columns.add_pair(kept.astype(np.float64), *(rows.places.centre(part, kept) for part in parts))
         layouts["values", name] = columns.add_baseline(pair, baseline.error)
     if ranks is not None:
-        layouts["ranks", None] = columns.add_mean(*_where_known(ones, ranks))
+        layouts["ranks", None] = columns.add_mean(*_where_known(rows.places, ranks))
     if within is not None:
-        layouts["intervals", None] = columns.add_mean(*_where_known(ones, within))
+        layouts["intervals", None] = columns.add_mean(*_where_known(rows.places, within))
     if anomalies is not None:
         of_observed, of_predicted = anomalies
         layouts["anomalies", None] = columns.add_pair(
-            *_where_known(ones, of_observed),
-            *(_where_known(ones, x)[1] for x in (of_predicted, of_predicted - of_observed)),
+            *_where_known(rows.places, of_observed),
+            *(_where_known(rows.places, x)[1] for x in (of_predicted, of_predicted - of_observed)),
         )
     return PredictionSums(rows, columns, layouts)
 
 
-def _where_known(ones: FloatArray, series: FloatArray) -> tuple[FloatArray, Centred]:
-    """Return the weights of rows, 0 where a series has no value, and the series about its mean."""
+def _where_known(places: Places, series: FloatArray) -> tuple[FloatArray, Centred]:
+    """Return the weights of rows, 0 where a series has no value, and the series about a shift."""
     known = ~np.isnan(series)
     if known.all():
-        return ones, centre(series)
-    return known.astype(np.float64), centre(series, known)
+        return places.ones, places.centre(series)
+    return known.astype(np.float64), places.centre(series, known)
 
 
 def evaluate(

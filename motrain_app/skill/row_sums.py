@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from motrain_app.skill.groups import sum_groups
 from motrain_app.skill.moments import COUNT, ERR, ERR2, WEIGHT, FloatArray, Moments
 
-__all__ = ["Centred", "Layout", "RowSums", "centre", "middle_mean"]
+__all__ = ["Centred", "Layout", "RowSums", "centre"]
 
 # In a layout: a sum that is 0 in every row, and one that nobody made.
 _ZERO, _UNKNOWN = -1, -2
@@ -26,7 +26,7 @@ _BLANK = {_ZERO: 0.0, _UNKNOWN: np.nan}
 
 @dataclass(frozen=True, eq=False)
 class Centred:
-    """A series about a shift near its mean.
+    """A series about a shift among its values.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class Centred:
     values
         Minus the shift, 0 where a row does not count.
     shift
-        Near its mean; 0 where that is not finite.
+        As near to the mean as the series varies, whatever few absurd rows do to that.
     """
 
     series: FloatArray
@@ -54,41 +54,14 @@ class Centred:
         return np.abs(self.series)
 
 
-def centre(series: FloatArray, valid: NDArray[np.bool_] | None = None, about: float | None = None) -> Centred:
-    """Return a series about its mean or what is given, over the rows that count; by default all do."""
+def centre(series: FloatArray, shift: float, valid: NDArray[np.bool_] | None = None) -> Centred:
+    """Return a series about a shift, over the rows that count; by default all do."""
     kept = series if valid is None else np.where(valid, series, 0.0)
-    count = len(kept) if valid is None else np.count_nonzero(valid)
     with np.errstate(invalid="ignore", over="ignore"):
-        shift = about
-        if shift is None:
-            mean = float(kept.sum() / count) if count else 0.0
-            shift = mean if np.isfinite(mean) else 0.0
         values = kept - shift
-        if valid is not None:
-            values[~valid] = 0.0
-        return Centred(kept, values, shift)
-
-
-def middle_mean(series: FloatArray, cell: NDArray[np.integer[Any]], count: NDArray[Any]) -> float:
-    """Return the mean over a cell that is neither the highest nor the lowest: a shift that no single cell can spoil.
-
-    Parameters
-    ----------
-    series, cell
-        0 where a row does not count, and 0 … n − 1; shape (rows).
-    count
-        Rows of each cell that count.
-
-    Returns
-    -------
-    float
-        The median over cells, of an even number the nearer to 0 of the middle two; 0 where a mean is not finite.
-    """
-    there = np.flatnonzero(count)
-    means = np.sort(np.bincount(cell, series, len(count))[there] / count[there])
-    if not len(means) or not np.isfinite(means).all():
-        return 0.0
-    return float(min(means[(len(means) - 1) // 2], means[len(means) // 2], key=abs))
+    if valid is not None:
+        values[~valid] = 0.0
+    return Centred(kept, values, shift)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

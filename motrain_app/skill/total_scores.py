@@ -22,6 +22,7 @@ from motrain_app.skill.series import BEST, Kind, is_degenerate, kind_of
 
 __all__ = ["TotalSums", "score_total"]
 
+_ROUNDING = 1e-12  # of a score
 OfCells = dict[str, list[tuple[NDArray[np.integer[Any]], FloatArray]]]  # by metric: groups, and scores in them
 
 
@@ -246,4 +247,6 @@ def _intervals_of_cells(
         observed, predicted, beside, time, metrics=names, key=key, cell=cell, within=within, replicates=replicates
     )
     move = value[temporal] - found.value[0]
+    # Of the same cells it is rounding, which beside one absurd cell is more than what the ends of others are.
+    move[np.abs(move) < _ROUNDING * np.abs(value[temporal])] = 0.0
     low[temporal], high[temporal] = found.low[0] + move, found.high[0] + move

@@ -8,7 +8,6 @@ from motrain_app.skill import get_metric, score_outputs
 from motrain_app.skill.blocks import DayBlocks, shared_counts
 from motrain_app.skill.cell_medians import median_replicates
 from motrain_app.skill.output_sums import OutputRows, Places, prepare, sum_prediction
-from motrain_app.skill.row_sums import centre
 
 NAMES = ("ubrmse", "r", "r2", "kge", "sd_ratio", "anomaly_r")
 DAYS = 1500
@@ -26,7 +25,7 @@ def sums_of(n_cells, seed=0, apart=0.0):
     observed, predicted = observed + apart * cell, predicted + 2 * apart * cell
     rows = OutputRows(observed, Places.of(np.datetime64("2010-01-01") + day, cell, n_cells))
     left = tuple(rows.places.season.anomalies(np.stack([observed, predicted])))
-    return sum_prediction(rows, centre(observed), prepare(rows, predicted), {}, anomalies=left)
+    return sum_prediction(rows, rows.places.centre(observed), prepare(rows, predicted), {}, anomalies=left)
 
 
 @pytest.mark.parametrize("n_cells", [2, 5])
