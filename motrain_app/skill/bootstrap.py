@@ -12,7 +12,7 @@ Percentiles of the replicates alone cover too little: 90–95 % where 95 % are c
   estimated from the autocovariances that also give the block length.
 
 On AR(1) errors with 45 to 220 blocks the intervals of bias and RMSE then cover 93–97 %. Of few rows they cover less:
-of ten independent ones that of the RMSE covers 87 %, of thirty 93 %. Worse, the memory of errors that last longer than
+of ten independent ones that of the RMSE covers 90 %, of thirty 94 %. Worse, the memory of errors that last longer than
 a tenth of the series is often estimated too short, and then there is an interval where none should be: of 365 days of
 AR(1) errors with φ = 0.95, worth nine independent rows, half have one, which covers 84 % (bias) and 82 % (RMSE). A
 higher limit to the number of blocks, or of independent rows, leaves the worst of these: the shorter memory seems, the
