@@ -51,6 +51,8 @@ def create_run(
     RunError
         Where the limit of rows is no positive number, or the rows of the other run cannot be taken.
     """
+    if isinstance(max_rows, bool):
+        raise RunError(f"max_rows is {max_rows}; it must be a number of rows, or None for all.")
     if max_rows is not None and max_rows < 1:
         raise RunError(f"At most {max_rows} rows of a partition leave nothing to train on. Leave max_rows out for all.")
     modules = register_modules(register)

@@ -16,13 +16,13 @@ def interval_words(row: Any) -> str:
     >>> interval_words(Row(value=0.7512, low=0.7081, high=0.7923))
     '[0.708, 0.792]'
     >>> [interval_words(Row(value=value, low=np.nan, high=np.nan)) for value in (0.75, np.inf, np.nan)]
-    ['none: too few blocks', 'none: not finite', 'none']
+    ['none: too little to draw from', 'none: not finite', 'none']
     """
     if not np.isnan(row.low):
         return f"[{row.low:.3g}, {row.high:.3g}]"
     if np.isnan(row.value):
         return "none"
-    return "none: too few blocks" if np.isfinite(row.value) else "none: not finite"
+    return "none: too little to draw from" if np.isfinite(row.value) else "none: not finite"
 
 
 def baseline_words(row: Any) -> str:
