@@ -150,11 +150,6 @@ def test_a_run_remembers_its_limit_and_one_of_an_earlier_version_has_none(design
     assert Plan.load(folder.plan).sample is None
 
 
-def test_a_limit_of_no_rows_is_refused(design, tmp_path):
-    with pytest.raises(RunError, match="At most 0 rows"):
-        create_run(design(), tmp_path / "runs", max_rows=0)
-
-
 @pytest.mark.parametrize(("wrong", "said"), [(0, "At most 0 rows"), (True, "max_rows is True")])
 def test_what_is_no_limit_is_refused_before_a_run_is_made(design, tmp_path, wrong, said):
     with pytest.raises(RunError, match=said):
