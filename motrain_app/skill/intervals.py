@@ -179,9 +179,9 @@ def _influences(one: PredictionSums, baselines: Sequence[str]) -> FloatArray:
     """
     plain = one.layouts["values", None]
     weight = one.by_day(plain.columns[WEIGHT])
-    beside = [one.layouts["values", name] for name in baselines]
-    series = [*_errors_by_day(one, plain, ERR, ERR2, SHIFT_ERR)]
-    for layout in beside:
+    series = list(_errors_by_day(one, plain, ERR, ERR2, SHIFT_ERR))
+    for name in baselines:
+        layout = one.layouts["values", name]
         if layout.columns[WEIGHT] == plain.columns[WEIGHT]:
             series.append(_errors_by_day(one, layout, BASE, BASE2, SHIFT_BASE)[1])
     error, square, *others = near_days(np.stack(series), weight)

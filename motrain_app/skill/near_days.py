@@ -2,8 +2,8 @@
 
 How long errors last shows in how a day's resembles the next day's. A single absurd row, an undeclared fill value or a
 member that lost its way on one day, outweighs all others in that: errors seem to be forgotten at once, blocks become
-too short, and intervals too narrow. So for the length of blocks, and for nothing else, what a day adds counts no more
-than some times what nine in ten days add. Long spells of large errors stay spells.
+too short, and intervals too narrow. So for the length of blocks and the effective number of rows, and for nothing else,
+what a day adds counts no more than some times what nine in ten days add. Long spells of large errors stay spells.
 """
 
 from __future__ import annotations
