@@ -46,8 +46,7 @@ def fit_network(block: Block, options: NetworkOptions) -> Fitted:
     for rung in options.ladder(len(candidates)):
         running &= _best(race.loss(), running, rung.candidates)
         race.run(running, rung.epochs)
-    order = np.where(running, race.loss(), np.inf).argsort(axis=1, kind="stable")
-    return members_of_race(block, candidates, places, scalers, outputs_vary, race, order[:, : options.together])
+    return members_of_race(block, candidates, places, scalers, outputs_vary, race, running, options.together)
 
 
 def _best(loss: NDArray[np.float32], running: NDArray[np.bool_], n: int) -> NDArray[np.bool_]:
