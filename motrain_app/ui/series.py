@@ -65,6 +65,8 @@ class SeriesView:
             self._drawing.forget()
             self._tell(HINT)
         else:
+            if self._drawn is None:  # the first plot takes a while, and a click is to be answered
+                self._words.object = f"{_place(session, session.cell)}: being drawn …"
             self._drawing()
 
     async def _draw(self) -> tuple[int, str, Any]:

@@ -21,6 +21,7 @@ from motrain_app.ui.pages.operators import architectures, operator_table, snippe
 from motrain_app.ui.pages.validation import optimism_words, verdict
 from motrain_app.ui.partition_table import headline, partition_table
 from motrain_app.ui.run_watch import STATES, RunWatch
+from motrain_app.ui.series import HINT, SeriesView
 from motrain_app.ui.services import Services
 from motrain_app.ui.session import Session
 from motrain_app.ui.stage import Stage
@@ -54,6 +55,16 @@ def services(tmp_path):
 def session(design, services, tmp_path):
     """A session on that design."""
     return Session(DesignHistory(tmp_path / "history.json", design), services.dataset)
+
+
+def test_a_chosen_cell_is_answered_before_its_series_is_drawn(session, services, monkeypatch):
+    monkeypatch.setattr("motrain_app.ui.series.Background.__call__", lambda self: None)
+    series = SeriesView(session, None, (session.page,))
+    assert series.view[0].object == HINT
+    session.dataset, session.cell = services.dataset(session.design), 2
+    series.show()
+    assert series.view[0].object.startswith("Cell 2 at ")
+    assert series.view[0].object.endswith("being drawn …")
 
 
 def test_an_output_that_is_no_longer_used_takes_its_reference_with_it(session, services):

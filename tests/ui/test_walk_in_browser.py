@@ -153,7 +153,7 @@ def test_the_same_way_with_a_file_of_ones_own(start_app, tab, shared_data):
 
     go(tab, "partitions")
     click(tab, 6.625, 46.125)
-    tab.locator(".mt-series-words").get_by_text("46.12° N, 6.62° E").wait_for()
+    tab.locator(".mt-series-words").get_by_text(re.compile("46.12° N, 6.62° E.*out-of-fold RMSE")).wait_for()
     draw(tab, [[4, 51], [14, 51], [14, 56.6], [4, 56.6]])
     tab.locator(".mt-region-words").get_by_text("2 cells").wait_for()
     press(tab, "mt-rest")
