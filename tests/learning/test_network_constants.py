@@ -51,6 +51,19 @@ def test_an_output_that_never_varied_is_its_mean_and_has_no_say_in_the_others(ma
         np.testing.assert_array_equal(fitted.trials["validation_loss"], other.trials["validation_loss"])
 
 
+@pytest.mark.parametrize("huge", [1e3, 1e25])  # the square of the latter is infinite in float32
+def test_what_never_varied_loses_no_member_however_far_it_goes_in_the_rows_that_judge(make_block, huge):
+    block = make_block(partitions=1)
+    judged, outputs = rows_of(block, choose_places(block).judge)[0], block.outputs.copy()
+    outputs[1] = 0.0
+    outputs[1, judged] = huge * np.abs(block.inputs[0, judged])
+    fitted = fit_network(replace(block, outputs=outputs), OPTIONS)
+    assert fitted.present.all()
+    assert not fitted.stack.member(0).predict(block.inputs.astype(float))[1].any()
+    without = fit_network(replace(block, outputs=np.stack([outputs[0], np.full_like(outputs[1], np.nan)])), OPTIONS)
+    assert fitted.trials["validation_loss"][0, 0] == without.trials["validation_loss"][0, 0]
+
+
 def _has_b_in(block, folds):
     """Return a block with an output that never varies, and another one in some folds alone."""
     outputs = block.outputs.copy()
