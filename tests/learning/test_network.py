@@ -181,18 +181,6 @@ def test_test_rows_touch_nothing(make_block, scrambled):
     assert all(array.tobytes() == after.trials[name].tobytes() for name, array in before.trials.items())
 
 
-def test_best_weights_are_kept_not_the_last(make_block):
-    """With a learning rate that wrecks the network later, the kept weights still give the best validation loss."""
-    block = make_block(partitions=1)
-    fitted = fit_network(block, replace(OPTIONS, learning_rate=0.3, epochs=25, patience=25))
-    member = 0
-    rows = rows_of(block, choose_places(block).judge)[member]
-    model = fitted.stack.member(member)
-    error = (model.predict(block.inputs[:, rows].astype(float)) - block.outputs[:, rows]) / model.output_scale[:, None]
-    loss = np.mean([np.nanmean(part**2) for part in error])
-    assert loss == pytest.approx(fitted.trials["validation_loss"][0, member, 0], rel=1e-4)
-
-
 def test_a_diverging_partition_is_told_and_its_neighbour_untouched(make_block):
     block = make_block()
     inputs = block.inputs.copy()
