@@ -148,6 +148,15 @@ def test_neither_emphasis_nor_an_extreme_value_lets_a_diverged_network_pass(make
     assert 0 in fitted.errors
 
 
+def test_a_diverged_network_is_tried_on_more_rows_than_one_that_says_nothing(make_block):
+    block = make_block(partitions=1)
+    first = rows_of(block, choose_places(block).fit)[0][0]
+    block.outputs[:, first] = 1000  # who is extreme has no say in who is off
+    fitted = fit_network(block, replace(OPTIONS, learning_rate=1e6))
+    assert np.isfinite(fitted.trials["validation_loss"][0, 0]).all()
+    assert not fitted.present[0, 0]
+
+
 def test_an_output_that_a_partition_lacks_takes_no_weight_from_the_others(make_block):
     block = make_block(partitions=1)
     block.outputs[0] = np.nan
