@@ -91,12 +91,12 @@ def _between(mean: Any, least: list[Any], most: list[Any], dtype: str) -> Any:
 
 
 def _shares(members: list[Member]) -> NDArray[np.float64] | None:
-    """Return what each member counts in the mean of each output, [members, n_outputs]; None where all have the same.
+    """Return what each member counts in the mean of each output, [members, n_outputs]; None where each has them all.
 
-    NaN for an output that no member has.
+    NaN for an output that no member has. Within a member it would spread to the other outputs, where they have bounds.
     """
     has = np.stack([outputs_of(member) for member in members])
-    if (has == has[0]).all():
+    if has.all():
         return None
     return has / np.where(has.any(axis=0), has.sum(axis=0), np.nan)
 
@@ -148,8 +148,11 @@ class _Builder:
         return physical if member.output_low is None else self._bounded(physical)
 
     def shared(self, y: Any, share: NDArray[np.float64]) -> Any:
-        """Return what the member counts in the mean of all."""
-        return self._rescale(y, "share", share, np.zeros(len(share)))
+        """Return what the member counts in the mean of all.
+
+        NaN is added: as a factor it would spread to the derivatives of all outputs.
+        """
+        return self._rescale(y, "share", np.nan_to_num(share), np.where(np.isnan(share), np.nan, 0.0))
 
     def unless_silent(self, y: Any, share: NDArray[np.float64], instead: float) -> Any:
         """Return what the member says of outputs that it has, and something else of those that only others have."""

@@ -244,11 +244,12 @@ def _share_of_a_row(count: Any, settings: Settings) -> Any:
 def _mean_over_outputs(error: Any, count: Any, settings: Settings) -> Any:
     """Return the loss of each slot, [slots]: the weighted mean over the outputs that have rows; infinite without any.
 
-    Who was judged on nothing is no better than who diverged.
+    Who was judged on nothing is no better than who diverged. The error of an output that has no say may be infinite.
     """
     weight = settings.place.output_weight * tf.cast(count > 0, tf.float32)
     total = tf.reduce_sum(weight, axis=1)
-    mean = tf.reduce_sum(weight * error, axis=1) / tf.where(total > 0, total, 1.0)
+    said = tf.where(weight > 0, weight * error, 0.0)
+    mean = tf.reduce_sum(said, axis=1) / tf.where(total > 0, total, 1.0)
     return tf.where(total > 0, mean, float("inf"))
 
 

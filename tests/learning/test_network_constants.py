@@ -16,6 +16,7 @@ from motrain_app.runs.task import add_offsets
 
 pytestmark = pytest.mark.slow
 OPTIONS = NetworkOptions(hidden=(8,), epochs=12, patience=4, batch=64)
+EVERY_FOLD = [0, 1, 2, 3, 4]
 
 
 def test_what_never_varied_has_no_sensitivity(make_block):
@@ -51,15 +52,32 @@ def test_an_output_that_never_varied_is_its_mean_and_has_no_say_in_the_others(ma
         np.testing.assert_array_equal(fitted.trials["validation_loss"], other.trials["validation_loss"])
 
 
-def _has_b_in(block, folds):
-    """Return a block with an output that never varies, and another one in some folds alone."""
+@pytest.mark.parametrize("huge", [1e3, 1e25])  # the square of the latter is infinite in float32
+def test_what_never_varied_loses_no_member_however_far_it_goes_in_the_rows_that_judge(make_block, huge):
+    block = make_block(partitions=1)
+    judged, outputs = rows_of(block, choose_places(block).judge)[0], block.outputs.copy()
+    outputs[1] = 0.0
+    outputs[1, judged] = huge * np.abs(block.inputs[0, judged])
+    fitted = fit_network(replace(block, outputs=outputs), OPTIONS)
+    assert fitted.present.all()
+    assert not fitted.stack.member(0).predict(block.inputs.astype(float))[1].any()
+    without = fit_network(replace(block, outputs=np.stack([outputs[0], np.full_like(outputs[1], np.nan)])), OPTIONS)
+    assert fitted.trials["validation_loss"][0, 0] == without.trials["validation_loss"][0, 0]
+
+
+def _with_outputs_in(block, a, b):
+    """Return a block with an output a that never varies and another, b, each in some folds alone."""
     outputs = block.outputs.copy()
-    outputs[0], outputs[1, ~block.folds.held_out[folds].any(axis=0)[block.atom]] = 5.0, np.nan
+    outputs[0] = 5.0
+    for output, folds in zip(outputs, (a, b), strict=True):
+        output[~block.folds.held_out[folds].any(axis=0)[block.atom]] = np.nan
     return replace(block, outputs=outputs).without_test()
 
 
-def test_what_never_varied_judges_nobody_where_another_output_can(make_block):
-    block = _has_b_in(make_block(partitions=1), [0, 1, 3])
+@pytest.mark.parametrize(("a", "b"), [(EVERY_FOLD, [0, 1, 3]), ([0, 1, 4], [0, 2, 3])], ids=["beside", "before"])
+def test_what_never_varied_judges_nobody_where_another_output_can(make_block, a, b):
+    """Neither where a fold has both, nor where one that has it alone comes first."""
+    block = _with_outputs_in(make_block(partitions=1, gaps=0.0), a, b)
     places = choose_places(block)
     for member in range(block.folds.n_members):
         judges = rows_of(block, places.judge)[member]
@@ -70,7 +88,7 @@ def test_what_never_varied_judges_nobody_where_another_output_can(make_block):
 @pytest.mark.parametrize("weights", [(), (1e-30, 1e30)])
 def test_where_only_what_never_varied_can_judge_it_does_as_any_other(make_block, weights):
     options = replace(OPTIONS, epochs=3, output_weights=weights)
-    block = _has_b_in(make_block(partitions=1), [0, 1])
+    block = _with_outputs_in(make_block(partitions=1), EVERY_FOLD, [0, 1])
     varying = replace(block, outputs=np.stack([block.inputs[0], block.outputs[1]]))
     for one in (block, varying):
         fitted = fit_network(one, options)

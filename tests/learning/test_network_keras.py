@@ -158,14 +158,18 @@ def test_gaps_and_untrained_outputs_stay_nan():
     assert_same(to_keras(h, dtype="float64")(x), y, "float64")
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_saved_model_loads_in_safe_mode_and_gives_the_same_bits(kind, tmp_path):
-    model = to_keras(make_operator([make_member(seed, **KINDS[kind]) for seed in range(2)]))
+def _saved_and_loaded(model, path):
     with warnings.catch_warnings():
         # Keras 3.15 asks its variables for arrays in a way that NumPy 2 no longer likes.
         warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy", DeprecationWarning)
-        model.save(tmp_path / "h.keras")
-        again = keras.saving.load_model(tmp_path / "h.keras", safe_mode=True)
+        model.save(path)
+        return keras.saving.load_model(path, safe_mode=True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_saved_model_loads_in_safe_mode_and_gives_the_same_bits(kind, tmp_path):
+    model = to_keras(make_operator([make_member(seed, **KINDS[kind]) for seed in range(2)]))
+    again = _saved_and_loaded(model, tmp_path / "h.keras")
     x = states("float32")
     np.testing.assert_array_equal(again(x), model(x))
 
@@ -248,3 +252,44 @@ def test_an_output_that_a_member_lacks_is_the_mean_of_the_others(kind, dtype):
     assert np.isfinite(h(x)[:, :2]).all()
     assert np.isnan(h(x)[:, 2]).all()
     assert_same(to_keras(h, dtype=dtype)(x), h(x), dtype)
+
+
+WHO_LACKS = {"the only one": [True], "all": [True, True, True], "one": [False, True, False]}
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("lacks", WHO_LACKS.values(), ids=WHO_LACKS)
+@pytest.mark.parametrize("kind", ["tanh", "bounded"])
+def test_an_output_that_could_not_be_learnt_leaves_the_others_as_they_are(kind, lacks, dtype):
+    import tensorflow as tf
+
+    gone = np.where([True, False, True], OUTPUT_MEAN, np.nan)
+    members = [
+        make_member(seed, **KINDS[kind], output_mean=gone if lack else OUTPUT_MEAN) for seed, lack in enumerate(lacks)
+    ]
+    h, x = make_operator(members), tf.constant(states(dtype))
+    assert np.isnan(h(x.numpy())).any(axis=0).tolist() == [False, all(lacks), False]
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = to_keras(h, dtype=dtype)(x)
+    assert_same(y, h(x.numpy()), dtype)
+    slope, expected = (values[:, ::2] * SCALE for values in (tape.batch_jacobian(y, x), h.jacobian(x.numpy())))
+    np.testing.assert_allclose(slope / OUTPUT_SCALE[::2, None], expected / OUTPUT_SCALE[::2, None], atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["tanh", "bounded"])
+def test_a_part_s_output_that_could_not_be_learnt_leaves_the_others_as_they_are(kind):
+    gone = np.where([True, False, True], OUTPUT_MEAN, np.nan)
+    parts = tuple(make_member(seed, **KINDS[kind], output_mean=gone) for seed in range(2))
+    x = states("float64")
+    for member in (parts[0], EnsembleMember(parts)):
+        y = member.predict(x.T).T
+        assert np.isfinite(y[:, ::2]).all()
+        assert_same(to_keras(member, dtype="float64")(x), y, "float64")
+
+
+def test_a_model_that_lacks_an_output_is_saved_and_loaded_as_it_is(tmp_path):
+    member = make_member(0, **KINDS["bounded"], output_mean=np.where([True, False, True], OUTPUT_MEAN, np.nan))
+    model, x = to_keras(make_operator([member])), states("float32")
+    again = _saved_and_loaded(model, tmp_path / "h.keras")
+    np.testing.assert_array_equal(again(x), model(x))

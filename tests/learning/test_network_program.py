@@ -88,6 +88,58 @@ def test_losses_are_those_of_plain_keras(make_block, activation):
     assert all(after < before for before, after in pairwise(ours[::5]))  # it learned meanwhile
 
 
+def _epoch_by_epoch(race, shape, epochs):
+    """Train, and yield after each epoch."""
+    for epoch in range(1, epochs + 1):
+        race.run(np.ones(shape, bool), epoch)
+        yield
+
+
+def _losses(block, places, scalers, layers):
+    """Return the loss of each place's network on the rows that judge it, by plain NumPy; layers are [places, ...]."""
+    loss = []
+    for place, rows in enumerate(rows_of(block, places.judge)):
+        scaled = {
+            name: (values[:, rows] - scalers[f"{name}_mean"][place][:, None]) / scalers[f"{name}_scale"][place][:, None]
+            for name, values in (("input", block.inputs), ("output", block.outputs))
+        }
+        first, first_bias, last, last_bias = (layer[place].astype(float) for layer in layers)
+        hidden = np.tanh(first @ scaled["input"] + first_bias[:, None])
+        error = last @ hidden + last_bias[:, None] - scaled["output"]
+        loss.append(np.nanmean(error**2, axis=1).mean())
+    return np.array(loss)
+
+
+def test_the_best_weights_are_kept_not_the_last(make_block):
+    """At a learning rate at which the loss goes up and down, and ends above where it has been."""
+    options = NetworkOptions(hidden=(8,), activation="tanh", batch=64, patience=EPOCHS, learning_rate=0.3)
+    block = make_block(partitions=2)
+    race, places, scalers = _race(block, (options,))
+    all_places = np.arange(len(places.fit))
+    kept, each = [], []
+    for _ in _epoch_by_epoch(race, (len(all_places), 1), EPOCHS):
+        kept.append(race.loss()[:, 0])
+        each.append(_losses(block, places, scalers, race._fields[0].state.layers))
+    best = np.min(each, axis=0)
+    assert (each[-1] > 1.05 * best).sum() > len(all_places) / 2
+    np.testing.assert_allclose(kept, np.minimum.accumulate(each), rtol=1e-4)
+    np.testing.assert_allclose(_losses(block, places, scalers, race.best_layers(0, all_places)), best, rtol=1e-4)
+
+
+def test_a_network_stops_as_many_epochs_after_its_best_as_it_is_patient(make_block):
+    patience = [1, 2, 4]
+    options = NetworkOptions(hidden=(8,), batch=64, learning_rate=0.3)
+    candidates = tuple(replace(options, patience=one) for one in patience)
+    block = make_block(partitions=2)
+    race, places, _ = _race(block, candidates)
+    shape = (len(places.fit), len(candidates))
+    loss = np.array([race.loss() for _ in _epoch_by_epoch(race, shape, EPOCHS)])
+    bettered = np.diff(loss, axis=0, prepend=np.inf) < 0
+    best = EPOCHS - bettered[::-1].argmax(axis=0)
+    assert ((best > 1) & (best + patience < EPOCHS)).any(axis=0).all()
+    np.testing.assert_array_equal(race.epochs(), np.minimum(best + patience, EPOCHS))
+
+
 def test_a_model_among_five_hundred_equals_itself_alone_bit_by_bit(make_block):
     options = NetworkOptions(hidden=(5,), epochs=2, batch=64)
     block = make_block(partitions=100)

@@ -1,6 +1,7 @@
 """The search over the stack: nested, independent of what else is tried, and its winners whole."""
 
 from dataclasses import replace
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -114,6 +115,23 @@ def test_halving_gives_the_epochs_that_were_announced(make_block):
     announced = sum(candidates * length for candidates, length in stretches(options.ladder(n)))
     assert (epochs.sum(axis=2) == announced).all()
     assert (np.sort(epochs, axis=2)[..., -1] == 9).all()
+
+
+def test_halving_keeps_those_of_the_lowest_loss_at_each_rung(make_block):
+    """A candidate that is as good as never trained does not come to the end, wherever in the list it stands."""
+    rates = [1e-6, 0.02, 0.005, 1e-7, 0.01, 1e-5, 0.002, 1e-8]
+    block, search = make_block(), {"space": {"learning_rate": rates}}
+    options = NetworkOptions(**OWN, search={**search, "halving": 2})
+    epochs = fit_network(block, options).trials["epochs"]
+    ladder = options.ladder(len(rates))
+    assert [rung.candidates for rung in ladder] == [8, 4, 2, 1]
+    running = np.ones(epochs.shape, bool)
+    for rung, after in pairwise(ladder):
+        all_of_them = fit_network(block, NetworkOptions(**{**OWN, "epochs": rung.epochs}, search=search))
+        loss = np.where(running, all_of_them.trials["validation_loss"], np.inf)
+        running = loss <= np.sort(loss, axis=2)[..., [after.candidates - 1]]
+        np.testing.assert_array_equal(epochs > rung.epochs, running)
+    assert (np.array(rates)[epochs.argmax(axis=2)] >= 0.002).all()
 
 
 def test_a_run_compiles_six_programs_at_most_whatever_its_partitions(make_block):

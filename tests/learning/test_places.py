@@ -2,6 +2,7 @@
 
 import tracemalloc
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -52,6 +53,31 @@ def test_rows_of_a_partition_are_the_same_whatever_is_beside_it(make_block):
         found = list(rows_of(block, atoms, order))[mine]
         for taken, wanted in zip(found, atoms[mine], strict=True):
             assert taken.tolist() == [row for row in inside.tolist() if wanted[block.atom[row]]]
+
+
+def test_each_epoch_has_all_rows_in_an_order_of_its_own(make_block):
+    block = make_block(partitions=3)
+    shuffle = Shuffle(block)
+    epochs = [shuffle.next() for _ in range(4)]
+    for partition in range(3):
+        orders = [order[partition].tolist() for order in epochs]
+        n = len(orders[0])
+        as_they_are = list(range(n))
+        assert n == block.row_start[partition + 1] - block.row_start[partition]
+        assert all(sorted(order) == as_they_are for order in orders)
+        for one, other in combinations([as_they_are, *orders], 2):
+            assert np.equal(one, other).mean() < 0.05  # by chance one row of all is where it was
+            assert abs(np.corrcoef(one, other)[0, 1]) < 0.2
+
+
+def test_each_partition_and_seed_has_an_order_of_its_own(make_block):
+    block = _with_sizes(make_block(partitions=3), [500, 500, 500])
+    block = replace(block, atom=np.tile(block.atom[:500], 3))
+    first, second, third = Shuffle(block).next()
+    again, other = Shuffle(block).next(), Shuffle(replace(block, seed=1)).next()
+    assert again[0].tolist() == first.tolist()
+    for one, another in combinations([first, second, third, other[0]], 2):
+        assert np.equal(one, another).mean() < 0.05
 
 
 def test_some_rows_of_a_place_are_spread_over_all_that_it_has():
