@@ -1,6 +1,7 @@
 """The stacked network: CPU-seconds and memory of a partition, two workers against one, and the machine's own peak."""
 
 import math
+import os
 import resource
 import time
 from itertools import pairwise
@@ -29,13 +30,13 @@ CPU_AT_MOST, BYTES_AT_MOST, SPEED_UP_AT_LEAST = 3.0, 2.5e9, 1.7
 
 @pytest.fixture(scope="module")
 def trained(make_cells, make_design, python, tmp_path_factory):
-    """Return a function that trains fifty partitions with so many workers, in a folder of runs of its own."""
-    folder = tmp_path_factory.mktemp("network-speed")
-    make_cells(PARTITIONS).to_netcdf(folder / "cells.nc")
-    design = make_design(folder / "cells.nc", learner=Learner("network", OPTIONS)).save(folder / "design.json")
+    """Return a function that trains so many partitions with so many workers, in a folder of its own."""
 
-    def train(workers):
-        runs = folder / str(workers)
+    def train(workers, partitions=PARTITIONS):
+        folder = tmp_path_factory.mktemp("network-speed")
+        make_cells(partitions).to_netcdf(folder / "cells.nc")
+        design = make_design(folder / "cells.nc", learner=Learner("network", OPTIONS)).save(folder / "design.json")
+        runs = folder / "runs"
         finished = python("-m", "motrain_app", "train", design, "--runs", runs, "--workers", workers, "--quiet")
         return Run.open(finished.output.splitlines()[-1]), finished.cpu
 
@@ -46,20 +47,34 @@ def trained(make_cells, make_design, python, tmp_path_factory):
 def by_one(trained):
     """The run of one worker, its CPU-seconds, and the memory of its largest process, in bytes."""
     run, cpu = trained(1)
-    return run, cpu, 1024 * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return run, cpu, _memory()
+
+
+def _memory():
+    """Return the memory of the largest process so far, in bytes."""
+    return 1024 * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
 
 
 def test_cpu_seconds_and_memory_of_a_partition(by_one, table):
-    run, cpu, memory = by_one
+    _tell_and_judge(table, PARTITIONS, *by_one)
+
+
+@pytest.mark.skipif("THOUSAND" not in os.environ, reason="takes a quarter of an hour: asked for by THOUSAND=1")
+def test_cpu_seconds_and_memory_of_one_of_a_thousand(trained, table):
+    run, cpu = trained(2, partitions=1000)
+    _tell_and_judge(table, 1000, run, cpu, _memory())
+
+
+def _tell_and_judge(table, partitions, run, cpu, memory):
     rows = table(
         "Search among 12 candidates (halving), 10 folds, 5,400 rows × 8 inputs × 3 outputs, batch 256, start-up and "
-        f"compilation included; {PARTITIONS} partitions",
+        f"compilation included; {partitions:,} partitions",
         ["", "measured", "at most"],
     )
-    rows.add("CPU-seconds a partition, all processes", f"{cpu / PARTITIONS:.2f}", f"{CPU_AT_MOST:.0f}")
+    rows.add("CPU-seconds a partition, all processes", f"{cpu / partitions:.2f}", f"{CPU_AT_MOST:.0f}")
     rows.add("memory of the largest process, GB", f"{memory / 1e9:.2f}", f"{BYTES_AT_MOST / 1e9:.1f}")
-    assert len(run.finished) == PARTITIONS
-    assert cpu / PARTITIONS < CPU_AT_MOST
+    assert len(run.finished) == partitions
+    assert cpu / partitions < CPU_AT_MOST
     assert memory < BYTES_AT_MOST
 
 
