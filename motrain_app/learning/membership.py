@@ -1,6 +1,7 @@
 """Which members a partition has, and which outputs they have: one rule for all learners."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -160,5 +161,18 @@ def why_untrained(counts: Counts, folds: Folds, *, judged: bool = True) -> str:
         )
     if not (folds.jackknife or judged):
         return f"It has {training} training rows, too few: it needs at least {MIN_ROWS} to learn from."
+    if _could_learn(count, replace(folds, near=np.zeros_like(folds.near)), judged=judged):
+        to_judge = ", and one to judge what is learnt" if judged else ""
+        return (
+            f"It has {training} training rows, of which the jackknife's embargo takes too many: each fold must leave "
+            f"at least {MIN_ROWS} to learn from{to_judge}. Make the embargo shorter."
+        )
     leaves = "each fold" if folds.jackknife else "the last fifth of their times, which judges,"
     return f"It has {training} training rows, too few: {leaves} must leave at least {MIN_ROWS} to learn from."
+
+
+def _could_learn(count: Counts, folds: Folds, *, judged: bool) -> bool:
+    """Say whether any member could learn an output of which so many rows, [n_atoms], are there."""
+    if judged:
+        return bool(learnable(count[None], folds).any())
+    return bool((wanted_members(count > 0, folds) & (folds.train @ count >= MIN_ROWS)).any())

@@ -14,6 +14,7 @@ from motrain_app.learning import membership
 from motrain_app.learning.estimators import BoostingOptions, fit_boosting
 from motrain_app.learning.membership import MIN_ROWS, choose_judges, learnable, wanted_members, why_untrained
 from motrain_app.learning.ridge import RidgeOptions, fit_ridge
+from tests.learning.conftest import TIME
 
 GAPS = {
     "none": lambda year: np.zeros(year.shape, bool),
@@ -197,3 +198,27 @@ def test_who_sets_no_rows_aside_to_judge_is_told_of_no_rows_that_judge(make_bloc
     ]
     for block, words in told:
         assert fit_boosting(block, BoostingOptions(max_iter=2)).errors == {0: words}
+
+
+@pytest.mark.parametrize(
+    ("fit", "new_years", "to_judge"),
+    [
+        (lambda block: fit_ridge(block, RidgeOptions()), (2011, 2012), ", and one to judge what is learnt"),
+        (lambda block: fit_boosting(block, BoostingOptions(max_iter=2)), (2011,), ""),
+    ],
+    ids=["ridge", "boosting"],
+)
+def test_an_embargo_that_takes_the_rows_is_named_and_a_shorter_one_leaves_them(make_block, fit, new_years, to_judge):
+    found = {}
+    for embargo in (40, 0):
+        block = make_block(partitions=1, gaps=0, jackknife=LeaveYearsOut(embargo=embargo), test=None)
+        apart = np.min([np.abs(TIME - np.datetime64(f"{year}-01-01")) for year in new_years], axis=0)
+        times = np.repeat(np.flatnonzero(apart < np.timedelta64(20, "D")), 20)
+        values = np.random.default_rng(0).normal(size=(5, len(times))).astype(np.float32)
+        atom, start = block.folds.atom_of_time[times], np.array([0, len(times)])
+        found[embargo] = fit(replace(block, inputs=values[:3], outputs=values[3:], atom=atom, row_start=start))
+    assert found[40].errors == {
+        0: f"It has {len(times)} training rows, of which the jackknife's embargo takes too many: each fold must leave "
+        f"at least {MIN_ROWS} to learn from{to_judge}. Make the embargo shorter."
+    }
+    assert found[0].present.any()
