@@ -423,8 +423,9 @@ def test_members_take_about_the_memory_that_the_plan_reckons(make_block, kind):
         ("boosting", {}, 50_000),
         ("boosting", {"max_iter": 3000, "max_leaf_nodes": 2}, 2000),
         ("boosting", {"max_iter": 1000}, 5000),
+        ("boosting", {"max_iter": 2, "max_leaf_nodes": 5000, "min_samples_leaf": 1}, 5000),
     ],
-    ids=["forest", "fine forest", "small trees", "svr", "boosting", "stumps", "many trees"],
+    ids=["forest", "fine forest", "small trees", "svr", "boosting", "stumps", "many trees", "many leaves"],
 )
 def test_learning_takes_about_as_much_memory_as_the_plan_reckons(kind, options, rows):
     """Of a process of its own, as a worker is: most of it is no array of NumPy's."""
