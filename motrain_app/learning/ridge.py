@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from motrain_app.design import Folds
 from motrain_app.learning.block import Block, Fitted, Stopped
 from motrain_app.learning.centres import find_centres, no_centres
-from motrain_app.learning.gram import GramLayout, Grams, gram_by_atom
+from motrain_app.learning.gram import GramLayout, Grams, add_grams, gram_by_atom
 from motrain_app.learning.hyperparameters import each, one_of, positive, refuse
 from motrain_app.learning.membership import why_untrained
 from motrain_app.learning.ridge_members import fit_members
@@ -150,6 +150,7 @@ def _fit_sums(sums: RowSums, folds: Folds, options: RidgeOptions) -> PartitionFi
     for shared, grams in sums.grams:
         counts.append(np.rint(grams.count).astype(np.int64))
         fitted = fit_members(grams, folds, options.strengths)
+        del grams  # before the next ones are made, which may be as large
         if fitted is None:
             continue
         members, scalers = fitted.numbers, fitted.coordinates
@@ -189,7 +190,7 @@ def grams_of_outputs(
         sums = np.zeros((n_atoms, layout.size, layout.size))
         step = max(1, _VALUES_AT_ONCE // layout.size)
         for some in (there[first : first + step] for first in range(0, len(there), step)):
-            sums += gram_by_atom(layout.vectors(inputs[:, some], outputs[shared][:, some]), atom[some], n_atoms)
+            add_grams(sums, layout.vectors(inputs[:, some], outputs[shared][:, some]), atom[some])
         yield shared, Grams(layout, sums, input_sums, centres)
 
 

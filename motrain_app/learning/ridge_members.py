@@ -81,9 +81,18 @@ def fit_members(grams: Grams, folds: Folds, strengths: Sequence[float]) -> Ridge
     if not len(members):
         return None
     chosen = np.nanargmin(mse, axis=1)
-    equations = NormalEquations.of(grams.union(folds.train[members]))
-    weight, bias = equations.solve(np.asarray(strengths)[chosen])
-    return RidgeMembers(members, weight, bias, equations.coordinates, chosen, mse, grams.layout.features)
+    weight, bias, coordinates = _solve_each(grams.union(folds.train[members]), np.asarray(strengths)[chosen])
+    return RidgeMembers(members, weight, bias, coordinates, chosen, mse, grams.layout.features)
+
+
+def _solve_each(grams: Grams, strength: Array) -> tuple[Array, Array, Coordinates]:
+    """Solve the normal equations of each set, with a strength for each output, [n_sets, n_outputs]; a few at once."""
+    parts, step = [], max(1, _VALUES_AT_ONCE // (grams.layout.size**2 * grams.layout.n_outputs))
+    for some in (slice(first, first + step) for first in range(0, len(strength), step)):
+        equations = NormalEquations.of(grams.take(some))
+        parts.append((*equations.solve(strength[some]), equations.coordinates))
+    weight, bias, coordinates = zip(*parts, strict=True)
+    return np.concatenate(weight), np.concatenate(bias), Coordinates.joined(coordinates)
 
 
 def choose_strengths(grams: Grams, folds: Folds, strengths: Sequence[float]) -> tuple[NDArray[np.int64], Array]:

@@ -361,3 +361,14 @@ def test_memory_does_not_grow_with_the_square_of_the_folds(make_block):
         block = replace(block, inputs=np.tile(block.inputs, (3, 1)) + grams[:9, :1].astype(np.float32))
         peaks[n_folds] = _peak_bytes(lambda block=block: fit_ridge(block, RidgeOptions(features="quadratic")))
     assert peaks[60] < 3 * peaks[20]
+
+
+@pytest.mark.parametrize("gaps", [0.0, 0.1])
+def test_gram_matrices_are_there_twice_at_most_and_once_more_for_the_members(make_block, monkeypatch, gaps):
+    for module in ("centres", "ridge_members"):
+        monkeypatch.setattr(f"motrain_app.learning.{module}._VALUES_AT_ONCE", 1, raising=False)
+    block = make_block(partitions=1, gaps=gaps, jackknife=LeaveRandomOut(folds=5, embargo=4))
+    block = replace(block, inputs=np.tile(block.inputs, (5, 1)))
+    size, folds = 1 + FEATURE_MAPS["quadratic"].size(15) + 2, block.folds
+    matrices = _peak_bytes(lambda: fit_ridge(block, RidgeOptions(features="quadratic"))) / (8 * size**2)
+    assert matrices < 2 * folds.n_atoms + folds.n_members + 20
