@@ -16,6 +16,8 @@ from motrain_app.design.intervals import Intervals, as_intervals
 from motrain_app.design.periods import Times
 from motrain_app.design.splitters import Holdout, Jackknife, Mask, Split
 
+Numbers = int | NDArray[np.integer]
+
 
 @dataclass(frozen=True, eq=False)
 class Folds:
@@ -117,12 +119,12 @@ class Folds:
         n = len(self.holdouts)
         return np.asarray((member + 1 + np.arange(n - 1)) % n)
 
-    def validation(self, member: int, holdout: int) -> Mask:
-        """bool, shape (n_atoms,): training rows of a member on which a choice may be judged."""
+    def validation(self, member: Numbers, holdout: Numbers) -> Mask:
+        """bool, shape (n_atoms,): training rows of a member on which a choice may be judged; or of several members."""
         return np.asarray(self.held[holdout] & self.train[member])
 
-    def fit(self, member: int, holdout: int) -> Mask:
-        """bool, shape (n_atoms,): training rows of a member outside a validating holdout and its embargo."""
+    def fit(self, member: Numbers, holdout: Numbers) -> Mask:
+        """bool, shape (n_atoms,): training rows of a member outside a validating holdout and its embargo; likewise."""
         return np.asarray(self.train[member] & self.open[holdout])
 
 

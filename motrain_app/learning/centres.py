@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+_VALUES_AT_ONCE = 1 << 20  # of Gram matrices that are moved: on the way there are three copies of them
 
 
 def no_centres(n_atoms: int, n_inputs: int) -> Array:
@@ -69,8 +70,12 @@ def move_products(sums: Array, by: Array, features: str, output_mean: Array | No
     array([[[2., 1.],
             [1., 1.]]])
     """
-    once = _move_rows(sums, by, features, output_mean)
-    return _move_rows(np.ascontiguousarray(once.swapaxes(1, 2)), by, features, output_mean)
+    moved, step = np.empty_like(sums), max(1, _VALUES_AT_ONCE // sums[0].size)
+    for some in (slice(first, first + step) for first in range(0, len(sums), step)):
+        mean = None if output_mean is None else output_mean[some]
+        once = _move_rows(sums[some], by[some], features, mean)
+        moved[some] = _move_rows(np.ascontiguousarray(once.swapaxes(1, 2)), by[some], features, mean)
+    return moved
 
 
 def move_coefficients(coefficients: Array, by: Array, features: str) -> Array:

@@ -8,7 +8,8 @@ share matrices, and how many share them decides the order in which a product is 
 Quadratic features are those of inputs minus a centre, see `motrain_app.learning.centres`.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,15 +75,20 @@ def gram_by_atom(vectors: Array, atom: NDArray[np.integer], n_atoms: int) -> Arr
     array([[ 2.,  7.],
            [ 7., 25.]])
     """
+    grams = np.zeros((n_atoms, len(vectors), len(vectors)))
+    add_grams(grams, vectors, atom)
+    return grams
+
+
+def add_grams(grams: Array, vectors: Array, atom: NDArray[np.integer]) -> None:
+    """Add the Gram matrices of more rows to those of each atom, [n_atoms, size, size], in their place; see above."""
     if (np.diff(atom) < 0).any():
         order = np.argsort(atom, kind="stable")
         vectors, atom = np.ascontiguousarray(vectors[:, order]), atom[order]
-    edges = np.searchsorted(atom, np.arange(n_atoms + 1))
-    grams = np.zeros((n_atoms, len(vectors), len(vectors)))
+    edges = np.searchsorted(atom, np.arange(len(grams) + 1))
     for number in np.flatnonzero(np.diff(edges)):
         part = vectors[:, edges[number] : edges[number + 1]]
-        grams[number] = part @ part.T
-    return grams
+        grams[number] += part @ part.T
 
 
 @dataclass(frozen=True)
@@ -161,6 +167,11 @@ class Grams:
         sums = move_products(self.sums, by, self.layout.features)
         return Grams(self.layout, sums, move_products(self.input_sums, by, "linear"), centres)
 
+    def take(self, some: slice) -> "Grams":
+        """Return some of the sets."""
+        centres = None if self.centres is None else self.centres[some]
+        return Grams(self.layout, self.sums[some], self.input_sums[some], centres)
+
     def _about(self, centre: Array) -> "Grams":
         """Return all sets with one centre; it is kept, as fits, what judges them, and members ask for the same."""
         key = centre.tobytes()
@@ -216,6 +227,12 @@ class Coordinates:
         inputs, outputs = (self.input_mean, self.input_scale), (self.output_mean, self.output_scale)
         of_some = [array[number] for array in (*inputs, *outputs)]
         return Coordinates(of_some[0], of_some[1], of_some[2], of_some[3], self.varies[number])
+
+    @classmethod
+    def joined(cls, parts: Sequence["Coordinates"]) -> "Coordinates":
+        """Return those of all sets, in this order."""
+        names = [each.name for each in fields(cls)]
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
     def features_vary(self, features: str) -> NDArray[np.bool_]:
         """Say which features are of inputs that vary, [n_sets, n_features]."""

@@ -1,5 +1,8 @@
 """Which members a partition has, and which outputs they have: one rule for all learners."""
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,7 +12,8 @@ MIN_ROWS = 10  # fewer training rows than this say nothing about a member
 ERROR_AT_MOST = 10.0  # root mean square, in standard deviations, of who has learnt anything; that of the mean is 1
 GLANCED_AT = 256  # training rows that it is tried on
 Counts = NDArray[np.integer]
-_UNJUDGED, _JUDGED, _WELL_JUDGED = 1, 2, 3
+_UNJUDGED, _JUDGED = 1, 2  # one more where a fold has as many rows to judge an output as are needed to learn it
+_VALUES_AT_ONCE = 1 << 20  # of pairs of folds, of which there are the square of the folds
 
 
 def is_of_use(predicted: NDArray[np.floating], observed: NDArray[np.floating]) -> NDArray[np.bool_]:
@@ -69,15 +73,14 @@ def learnable(counts: Counts, folds: Folds) -> NDArray[np.bool_]:
     counts
         Rows with each output by atom, [n_outputs, n_atoms].
     """
-    found = np.zeros((folds.n_members, len(counts)), bool)
-    for member in np.flatnonzero(wanted_members(counts.sum(axis=0) > 0, folds)).tolist():
-        for holdout in folds.validators(member).tolist():
-            found[member] |= _served(folds, member, holdout, counts) >= _JUDGED
-    return found
+    wanted, found = wanted_members(counts.sum(axis=0) > 0, folds), np.zeros((folds.n_members, len(counts)), bool)
+    for members in _some_members(folds, len(counts)):
+        found[members] = (_served(folds, members, counts) >= _JUDGED).any(axis=2)
+    return found & wanted[:, None]
 
 
-def choose_judge(folds: Folds, member: int, counts: Counts) -> int | None:
-    """Return the fold whose rows judge a member that learns all outputs together; None where none can.
+def choose_judges(folds: Folds, counts: Counts, varies: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
+    """Return the fold whose rows judge each member that learns all outputs together, [n_members]; −1 where none can.
 
     It is the next one that serves every output: that leaves `MIN_ROWS` rows of it to learn from, and has as many to
     judge it. Where none does, the one that serves them best. Each judges an output that the member learns: of a fold
@@ -87,22 +90,47 @@ def choose_judge(folds: Folds, member: int, counts: Counts) -> int | None:
     ----------
     counts
         Rows with each output by atom, [n_outputs, n_atoms].
+    varies
+        Whether each output does so in a member's training rows, [n_members, n_outputs], by default all: one that does
+        not judges only where no other can, as whoever is judged by it is not told from others.
     """
-    best, found = 0, None
-    most = _WELL_JUDGED * np.count_nonzero(counts @ folds.train[member] >= MIN_ROWS)
-    for holdout in folds.validators(member).tolist():
-        served = _served(folds, member, holdout, counts)
-        if served.max() >= _JUDGED and served.sum() > best:
-            best, found = served.sum(), holdout
-            if best == most:
-                break
-    return found
+    judges = np.zeros(folds.n_members, np.int64)
+    for members in _some_members(folds, len(counts)):
+        served = _served(folds, members, counts)
+        judges[members] = _first_best(members, served)
+        if varies is not None:
+            judged = _first_best(members, served * varies[members, :, None])
+            judges[members] = np.where(judged < 0, judges[members], judged)
+    return judges
 
 
-def _served(folds: Folds, member: int, holdout: int, counts: Counts) -> Counts:
-    """Return how a fold that judges a member serves each output, [n_outputs]; 0 where too little is left to learn."""
-    learnt, judging = counts @ folds.fit(member, holdout), counts @ folds.validation(member, holdout)
-    return np.where(learnt >= MIN_ROWS, _UNJUDGED + (judging > 0) + (judging >= MIN_ROWS), 0)
+def _first_best(members: NDArray[np.int64], served: Counts) -> NDArray[np.int64]:
+    """Return the first fold after each member's own, around the circle, of those that serve the outputs best."""
+    total = np.where((served >= _JUDGED).any(axis=1), served.sum(axis=1), 0)
+    circle = (members[:, None] + 1 + np.arange(total.shape[1])) % total.shape[1]
+    first = np.take_along_axis(total, circle, axis=1).argmax(axis=1)
+    return np.where(total.any(axis=1), circle[np.arange(len(members)), first], -1)
+
+
+def _some_members(folds: Folds, n_outputs: int) -> Iterator[NDArray[np.int64]]:
+    """Give the numbers of all members, so many at once that the pairs with all folds take little memory."""
+    step = max(1, _VALUES_AT_ONCE // (n_outputs * max(len(folds.holdouts), folds.n_atoms)))
+    return (np.arange(first, min(first + step, folds.n_members)) for first in range(0, folds.n_members, step))
+
+
+def _served(folds: Folds, members: NDArray[np.int64], counts: Counts) -> Counts:
+    """Return how each fold serves members to be judged in each output, int8 [members, n_outputs, n_holdouts].
+
+    0 where too little is left to learn. No member is judged by the fold that it leaves out: of that it trains on none.
+    Counts are whole numbers, which float64 adds without an error: they are multiplied as such, as that is much faster.
+    """
+    of_members = (folds.train[members, None] * counts).astype(np.float64).reshape(-1, folds.n_atoms)
+    learnt, judging = (
+        (of_members @ mask.T.astype(np.float64)).reshape(len(members), len(counts), -1)
+        for mask in (folds.open, folds.held)
+    )
+    judged = (judging > 0).astype(np.int8) + (judging >= MIN_ROWS)
+    return np.where(learnt >= MIN_ROWS, _UNJUDGED + judged, 0).astype(np.int8)
 
 
 def why_untrained(counts: Counts, folds: Folds, *, judged: bool = True) -> str:
@@ -133,5 +161,18 @@ def why_untrained(counts: Counts, folds: Folds, *, judged: bool = True) -> str:
         )
     if not (folds.jackknife or judged):
         return f"It has {training} training rows, too few: it needs at least {MIN_ROWS} to learn from."
+    if _could_learn(count, replace(folds, near=np.zeros_like(folds.near)), judged=judged):
+        to_judge = ", and one to judge what is learnt" if judged else ""
+        return (
+            f"It has {training} training rows, of which the jackknife's embargo takes too many: each fold must leave "
+            f"at least {MIN_ROWS} to learn from{to_judge}. Make the embargo shorter."
+        )
     leaves = "each fold" if folds.jackknife else "the last fifth of their times, which judges,"
     return f"It has {training} training rows, too few: {leaves} must leave at least {MIN_ROWS} to learn from."
+
+
+def _could_learn(count: Counts, folds: Folds, *, judged: bool) -> bool:
+    """Say whether any member could learn an output of which so many rows, [n_atoms], are there."""
+    if judged:
+        return bool(learnable(count[None], folds).any())
+    return bool((wanted_members(count > 0, folds) & (folds.train @ count >= MIN_ROWS)).any())

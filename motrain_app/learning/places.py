@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from motrain_app.design.identity import IdArray, combine_ids, id_of_text
 from motrain_app.design.splits import Folds
 from motrain_app.learning.block import Block
-from motrain_app.learning.membership import MIN_ROWS, choose_judge, wanted_members
+from motrain_app.learning.membership import MIN_ROWS, choose_judges, wanted_members
 from motrain_app.learning.programs import ROWS_OF_CALL
 from motrain_app.learning.scalers import scaler_of
 
@@ -44,30 +44,32 @@ def choose_places(block: Block) -> Places:
     for partition in np.flatnonzero(~block.masked).tolist():
         counts, rows = block.counts(partition), block.rows(partition)
         varies = scaler_of(block.outputs[:, rows], block.atom[rows], folds.train, min_rows=MIN_ROWS).varies
-        for member in np.flatnonzero(wanted_members(counts.sum(axis=0) > 0, folds)).tolist():
-            place = partition * folds.n_members + member
-            fit[place], judge[place] = member_atoms(folds, member, counts, varies[member])
+        members = np.flatnonzero(wanted_members(counts.sum(axis=0) > 0, folds))
+        places = partition * folds.n_members + members
+        fit[places], judge[places] = member_atoms(folds, members, counts, varies)
     return Places(fit, judge)
 
 
 def member_atoms(
-    folds: Folds, member: int, counts: NDArray[np.integer], varies: NDArray[np.bool_] | None = None
+    folds: Folds,
+    member: int | NDArray[np.integer],
+    counts: NDArray[np.integer],
+    varies: NDArray[np.bool_] | None = None,
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return the atoms a member learns from and those that judge it; none where it cannot be trained.
 
     Parameters
     ----------
+    member
+        Its number; or those of several, which are the first axis of what is returned.
     counts
         Rows with each output by atom, [n_outputs, n_atoms].
     varies
-        Whether each output does so in the member's training rows, by default all: one that does not judges only where
-        no other can, as whoever is judged by it is not told from others.
+        As in `motrain_app.learning.membership.choose_judges`, of all members.
     """
-    holdout = None if varies is None else choose_judge(folds, member, counts * varies[:, None])
-    holdout = choose_judge(folds, member, counts) if holdout is None else holdout
-    if holdout is None:
-        return np.zeros(folds.n_atoms, bool), np.zeros(folds.n_atoms, bool)
-    return folds.fit(member, holdout), folds.validation(member, holdout)
+    holdout = choose_judges(folds, counts, varies)[member]
+    judged = np.asarray(holdout >= 0)[..., None]
+    return folds.fit(member, holdout) & judged, folds.validation(member, holdout) & judged
 
 
 @dataclass(frozen=True)

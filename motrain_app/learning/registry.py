@@ -27,7 +27,7 @@ from motrain_app.learning.estimators import (
 from motrain_app.learning.network import fit_network
 from motrain_app.learning.network_options import SEARCHABLE, NetworkOptions
 from motrain_app.learning.network_work import Work, check_network, network_bytes, network_work
-from motrain_app.learning.ridge import RidgeOptions, fit_ridge
+from motrain_app.learning.ridge import RidgeOptions, fit_ridge, ridge_bytes, ridge_making_bytes
 from motrain_app.operators.estimator_file import allow_types
 
 Fit = Callable[[Block, Any], Fitted]
@@ -121,10 +121,24 @@ class LearnerKind:
 
 LEARNER_KINDS: dict[str, LearnerKind] = {
     "ridge": LearnerKind(
-        RidgeOptions, fit_ridge, slots=2000, pads=False, fixed=(("features", "linear"),), tried=RidgeOptions.tried
+        RidgeOptions,
+        fit_ridge,
+        slots=2000,
+        pads=False,
+        fixed=(("features", "linear"),),
+        bytes_of_member=ridge_bytes,
+        bytes_in_making=ridge_making_bytes,
+        tried=RidgeOptions.tried,
     ),
     "ridge2": LearnerKind(
-        RidgeOptions, fit_ridge, slots=500, pads=False, fixed=(("features", "quadratic"),), tried=RidgeOptions.tried
+        RidgeOptions,
+        fit_ridge,
+        slots=500,
+        pads=False,
+        fixed=(("features", "quadratic"),),
+        bytes_of_member=ridge_bytes,
+        bytes_in_making=ridge_making_bytes,
+        tried=RidgeOptions.tried,
     ),
     "network": LearnerKind(
         NetworkOptions,

@@ -10,16 +10,17 @@ from numpy.typing import NDArray
 from motrain_app.design import Folds
 from motrain_app.learning.block import Block, Fitted, Stopped
 from motrain_app.learning.centres import find_centres, no_centres
-from motrain_app.learning.gram import GramLayout, Grams, gram_by_atom
+from motrain_app.learning.gram import GramLayout, Grams, add_grams, gram_by_atom
 from motrain_app.learning.hyperparameters import each, one_of, positive, refuse
 from motrain_app.learning.membership import why_untrained
-from motrain_app.learning.ridge_members import fit_members
+from motrain_app.learning.ridge_members import bytes_of_fits, fit_members
 from motrain_app.learning.scalers import input_range
 from motrain_app.operators.features import FEATURE_MAPS
 from motrain_app.operators.stack import MemberStack
 
 Array = NDArray[np.float64]
 _VALUES_AT_ONCE = 1 << 22  # of features: of quadratic ones a row takes over a kilobyte while it is summed
+_ATOMS_OF_MEMBER = 2
 _LEAST_STRENGTH = 1e-12  # features are standardised, and sums of products exact to some 1e-15 of them
 STRENGTHS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
@@ -150,6 +151,7 @@ def _fit_sums(sums: RowSums, folds: Folds, options: RidgeOptions) -> PartitionFi
     for shared, grams in sums.grams:
         counts.append(np.rint(grams.count).astype(np.int64))
         fitted = fit_members(grams, folds, options.strengths)
+        del grams  # before the next ones are made, which may be as large
         if fitted is None:
             continue
         members, scalers = fitted.numbers, fitted.coordinates
@@ -166,6 +168,28 @@ def _fit_sums(sums: RowSums, folds: Folds, options: RidgeOptions) -> PartitionFi
     if present.any():
         return arrays, present, trials, ""
     return arrays, present, trials, why_untrained(np.stack(counts), folds)
+
+
+def ridge_bytes(options: RidgeOptions, seed: int, *, n_inputs: int, n_outputs: int, rows: NDArray[np.int64]) -> int:
+    """Return the memory of a member: its coefficients, twice, and its share of its partition's Gram matrices.
+
+    Those are of each atom, quadratic ones with two centres, and of the atoms that the member learns from. Of the folds
+    only their number is known here: each has an atom, or with an embargo three; two are reckoned, although random folds
+    with an embargo have more, as are centres of inputs that hardly vary. Matrices of one partition are there at a time,
+    but blocks are cut as if those of all were: where they are large, so is the work.
+    """
+    size = GramLayout(n_inputs, n_outputs, options.features).size
+    matrices = 1 + _ATOMS_OF_MEMBER * (2 if options.features == "quadratic" else 1)
+    return 8 * size * (matrices * size + 2 * n_outputs)
+
+
+def ridge_making_bytes(
+    options: RidgeOptions, seed: int, *, n_inputs: int, n_outputs: int, rows: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the memory that passes through: of rows while they are summed, or of fits, whichever is more."""
+    layout = GramLayout(n_inputs, n_outputs, options.features)
+    vectors = 2 * 8 * np.minimum(rows * layout.size, _VALUES_AT_ONCE)
+    return np.asarray(np.maximum(vectors, bytes_of_fits(layout)))
 
 
 def grams_of_outputs(
@@ -189,7 +213,7 @@ def grams_of_outputs(
         sums = np.zeros((n_atoms, layout.size, layout.size))
         step = max(1, _VALUES_AT_ONCE // layout.size)
         for some in (there[first : first + step] for first in range(0, len(there), step)):
-            sums += gram_by_atom(layout.vectors(inputs[:, some], outputs[shared][:, some]), atom[some], n_atoms)
+            add_grams(sums, layout.vectors(inputs[:, some], outputs[shared][:, some]), atom[some])
         yield shared, Grams(layout, sums, input_sums, centres)
 
 

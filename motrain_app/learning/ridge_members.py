@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 
 from motrain_app.design.splits import Folds
 from motrain_app.learning.centres import move_coefficients
-from motrain_app.learning.gram import Coordinates, Grams, standardise
+from motrain_app.learning.gram import Coordinates, GramLayout, Grams, standardise
 from motrain_app.learning.membership import MIN_ROWS, wanted_members
 
 Array = NDArray[np.float64]
 _VALUES_AT_ONCE = 1 << 20  # of Gram matrices of fits without two folds, of which there are half the square of the folds
+_PAIRS_OF_TEN_FOLDS = 90
+_MATRICES_OF_PAIR = 6  # one that judges; and of a fit, which serves two pairs, ten: as summed, scaled and solved
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,27 @@ def fit_members(grams: Grams, folds: Folds, strengths: Sequence[float]) -> Ridge
     if not len(members):
         return None
     chosen = np.nanargmin(mse, axis=1)
-    equations = NormalEquations.of(grams.union(folds.train[members]))
-    weight, bias = equations.solve(np.asarray(strengths)[chosen])
-    return RidgeMembers(members, weight, bias, equations.coordinates, chosen, mse, grams.layout.features)
+    weight, bias, coordinates = _solve_each(grams.union(folds.train[members]), np.asarray(strengths)[chosen])
+    return RidgeMembers(members, weight, bias, coordinates, chosen, mse, grams.layout.features)
+
+
+def _solve_each(grams: Grams, strength: Array) -> tuple[Array, Array, Coordinates]:
+    """Solve the normal equations of each set, with a strength for each output, [n_sets, n_outputs]; a few at once."""
+    parts, step = [], max(1, _VALUES_AT_ONCE // (grams.layout.size**2 * grams.layout.n_outputs))
+    for some in (slice(first, first + step) for first in range(0, len(strength), step)):
+        equations = NormalEquations.of(grams.take(some))
+        parts.append((*equations.solve(strength[some]), equations.coordinates))
+    weight, bias, coordinates = zip(*parts, strict=True)
+    return np.concatenate(weight), np.concatenate(bias), Coordinates.joined(coordinates)
+
+
+def bytes_of_fits(layout: GramLayout) -> int:
+    """Return the memory that passes through while the members of ten folds are fitted, besides what is summed.
+
+    Of more folds, more pairs are fitted at once where their matrices are small, up to `_VALUES_AT_ONCE`: tens of MB.
+    """
+    pairs = max(2, min(_VALUES_AT_ONCE // layout.size**2, _PAIRS_OF_TEN_FOLDS))
+    return 8 * pairs * _MATRICES_OF_PAIR * layout.size**2
 
 
 def choose_strengths(grams: Grams, folds: Folds, strengths: Sequence[float]) -> tuple[NDArray[np.int64], Array]:

@@ -77,9 +77,9 @@ def count_member_rows(layout: Layout, share: Array | None = None, *, max_rows: i
         if max_rows is not None:
             taken[:, period] = np.minimum(1.0, max_rows / np.maximum(training[:, period], 1))
         most = np.ceil(times * cells.max(initial=0)).astype(np.int64)  # which fold validates, the largest region says
-        for member in np.flatnonzero(wanted_members(most > 0, folds)).tolist():
-            fits, judges = member_atoms(folds, member, most[None])
-            fit[:, period, member], judge[:, period, member] = cells * (fits @ times), cells * (judges @ times)
+        members = np.flatnonzero(wanted_members(most > 0, folds))
+        fits, judges = member_atoms(folds, members, most[None])
+        fit[:, period, members], judge[:, period, members] = (cells[:, None] * (of @ times) for of in (fits, judges))
     of_partitions = (_whole(rows * taken).reshape(-1) for rows in (training, test))
     of_members = (_whole(rows * taken[..., None]).reshape(-1, folds.n_members) for rows in (fit, judge))
     return MemberRows(*of_partitions, *of_members)

@@ -413,6 +413,19 @@ def test_members_take_about_the_memory_that_the_plan_reckons(make_block, kind):
     assert said / 5 < held < said
 
 
+def memory_of_making(kind, options, rows, n_inputs=8):
+    """Return bytes reckoned, and taken by a process of its own, as a worker is: most of it is no array of NumPy's."""
+    done = subprocess.run(
+        [sys.executable, Path(__file__).parent / "memory_of_making.py", kind, repr(options), str(rows), str(n_inputs)],
+        env={**environment(), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    return map(int, done.stdout.split())
+
+
 @pytest.mark.parametrize(
     ("kind", "options", "rows"),
     [
@@ -423,24 +436,26 @@ def test_members_take_about_the_memory_that_the_plan_reckons(make_block, kind):
         ("boosting", {}, 50_000),
         ("boosting", {"max_iter": 3000, "max_leaf_nodes": 2}, 2000),
         ("boosting", {"max_iter": 1000}, 5000),
+        ("boosting", {"max_iter": 2, "max_leaf_nodes": 5000, "min_samples_leaf": 1}, 5000),
     ],
-    ids=["forest", "fine forest", "small trees", "svr", "boosting", "stumps", "many trees"],
+    ids=["forest", "fine forest", "small trees", "svr", "boosting", "stumps", "many trees", "many leaves"],
 )
 def test_learning_takes_about_as_much_memory_as_the_plan_reckons(kind, options, rows):
-    """Of a process of its own, as a worker is: most of it is no array of NumPy's."""
-    done = subprocess.run(
-        [sys.executable, Path(__file__).parent / "memory_of_making.py", kind, repr(options), str(rows)],
-        env={**environment(), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=True,
-    )
-    reckoned, taken = map(int, done.stdout.split())
+    reckoned, taken = memory_of_making(kind, options, rows)
     assert (
         taken < 1.3 * reckoned + 5e6
     )  # of the process, whatever it learns; what the system gives differs from run to run
     assert reckoned < 2.5 * taken  # nor is anything refused in vain
+
+
+@pytest.mark.parametrize(
+    ("kind", "n_inputs"),
+    [("ridge", 60), ("ridge2", 8), ("ridge2", 30), pytest.param("ridge2", 45, marks=pytest.mark.slow)],
+)
+def test_ridge_takes_about_as_much_memory_as_the_plan_reckons(kind, n_inputs):
+    reckoned, taken = memory_of_making(kind, {}, 3653, n_inputs)
+    assert taken < 1.3 * reckoned + 3e6
+    assert reckoned < 2 * taken
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,20 @@
 """Which members exist, and which outputs they have, is the same whoever trains them."""
 
+import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from motrain_app.design import LeaveYearsOut
+from motrain_app.design import LeaveBlocksOut, LeaveRandomOut, LeaveYearsOut, Split
+from motrain_app.design.splits import make_folds
+from motrain_app.learning import membership
 from motrain_app.learning.estimators import BoostingOptions, fit_boosting
-from motrain_app.learning.membership import MIN_ROWS, choose_judge, learnable, why_untrained
+from motrain_app.learning.membership import MIN_ROWS, choose_judges, learnable, wanted_members, why_untrained
 from motrain_app.learning.ridge import RidgeOptions, fit_ridge
+from tests.learning.conftest import TIME
 
 GAPS = {
     "none": lambda year: np.zeros(year.shape, bool),
@@ -71,16 +77,80 @@ def test_a_network_has_what_can_be_learnt_and_judged(gappy_block, gaps):
 def test_a_fold_that_holds_only_what_cannot_be_learnt_judges_nobody(gappy_block):
     block = gappy_block(GAPS["all but one year"], other=lambda year: year == 2011)
     counts = block.counts(0)
-    assert choose_judge(block.folds, 0, counts) == 2  # 2011 is the next one
-    assert choose_judge(block.folds, 0, counts[1:]) is None
+    assert choose_judges(block.folds, counts)[0] == 2  # 2011 is the next one
+    assert choose_judges(block.folds, counts[1:])[0] == -1
 
 
 def test_the_fold_that_serves_every_output_judges(gappy_block):
     block = gappy_block(GAPS["two years, and a few rows of a third"])
     counts = block.counts(0)
     assert 0 < counts[1, block.folds.held[2]].sum() < 2 * MIN_ROWS
-    judges = choose_judge(block.folds, 0, counts)
+    judges = choose_judges(block.folds, counts)[0]
     assert (counts[1] @ block.folds.fit(0, judges)) >= MIN_ROWS
+
+
+DAYS = np.arange("2010-01-01", "2014-01-01", dtype="datetime64[D]")
+FOLDS = {
+    "one": make_folds(None, None, DAYS),
+    "years": make_folds(Split("2013-06-01", embargo=20), LeaveYearsOut(embargo=10), DAYS),
+    "blocks": make_folds(None, LeaveBlocksOut(days=60), DAYS),
+    "wide embargo": make_folds(None, LeaveBlocksOut(days=60, embargo=200), DAYS),
+    "random": make_folds(None, LeaveRandomOut(folds=5, embargo=4), DAYS),
+}
+
+
+def _served_by(folds, member, holdout, counts):
+    """Say how a fold serves each output: 0, or from 1 to 3."""
+    learnt, judging = counts @ folds.fit(member, holdout), counts @ folds.validation(member, holdout)
+    return np.where(learnt >= MIN_ROWS, 1 + (judging > 0) + (judging >= MIN_ROWS), 0)
+
+
+def _judge_of(folds, member, counts):
+    """Choose by looking at one fold after the other."""
+    best, found = 0, -1
+    for holdout in folds.validators(member).tolist():
+        served = _served_by(folds, member, holdout, counts)
+        if served.max() > 1 and served.sum() > best:
+            best, found = served.sum(), holdout
+    return found
+
+
+@pytest.mark.parametrize("name", FOLDS)
+@given(seed=st.integers(0, 2**32 - 1), n_outputs=st.integers(1, 3), most=st.sampled_from([1, 3, 12, 40]))
+@settings(max_examples=10, deadline=None)
+def test_all_pairs_of_folds_at_once_choose_whom_one_after_the_other_does(name, seed, n_outputs, most):
+    folds, random = FOLDS[name], np.random.default_rng(seed)
+    shape = (n_outputs, folds.n_atoms)
+    counts = random.integers(0, most + 1, shape) * (random.random(shape) < random.random((n_outputs, 1)))
+    varies = random.random((folds.n_members, n_outputs)) < 0.7
+    every, of_varying = (
+        np.array([_judge_of(folds, member, counts * of[:, None]) for member, of in enumerate(some)])
+        for some in (np.ones_like(varies), varies)
+    )
+    wanted = wanted_members(counts.sum(axis=0) > 0, folds)
+    can = [
+        any((_served_by(folds, member, holdout, counts) > 1)[output] for holdout in folds.validators(member))
+        for member in range(folds.n_members)
+        for output in range(n_outputs)
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        for at_once in (1, 1 << 20):
+            patch.setattr(membership, "_VALUES_AT_ONCE", at_once)
+            np.testing.assert_array_equal(choose_judges(folds, counts), every)
+            judges = choose_judges(folds, counts, varies)
+            np.testing.assert_array_equal(judges, np.where(of_varying < 0, every, of_varying))
+            learnt = learnable(counts, folds)
+            np.testing.assert_array_equal(learnt, np.reshape(can, learnt.shape) & wanted[:, None])
+
+
+def test_many_folds_with_few_rows_each_have_their_judges_in_a_fraction_of_the_time_of_looking_at_each():
+    folds = make_folds(None, LeaveBlocksOut(days=14), DAYS)
+    counts = np.full((3, folds.n_atoms), MIN_ROWS // 2)  # no fold has as many as it should, so none ends the search
+    begin = time.process_time()
+    slow = [_judge_of(folds, member, counts) for member in range(folds.n_members)]
+    middle = time.process_time()
+    assert choose_judges(folds, counts).tolist() == slow
+    assert time.process_time() - middle < (middle - begin) / 5
 
 
 @pytest.mark.slow
@@ -128,3 +198,27 @@ def test_who_sets_no_rows_aside_to_judge_is_told_of_no_rows_that_judge(make_bloc
     ]
     for block, words in told:
         assert fit_boosting(block, BoostingOptions(max_iter=2)).errors == {0: words}
+
+
+@pytest.mark.parametrize(
+    ("fit", "new_years", "to_judge"),
+    [
+        (lambda block: fit_ridge(block, RidgeOptions()), (2011, 2012), ", and one to judge what is learnt"),
+        (lambda block: fit_boosting(block, BoostingOptions(max_iter=2)), (2011,), ""),
+    ],
+    ids=["ridge", "boosting"],
+)
+def test_an_embargo_that_takes_the_rows_is_named_and_a_shorter_one_leaves_them(make_block, fit, new_years, to_judge):
+    found = {}
+    for embargo in (40, 0):
+        block = make_block(partitions=1, gaps=0, jackknife=LeaveYearsOut(embargo=embargo), test=None)
+        apart = np.min([np.abs(TIME - np.datetime64(f"{year}-01-01")) for year in new_years], axis=0)
+        times = np.repeat(np.flatnonzero(apart < np.timedelta64(20, "D")), 20)
+        values = np.random.default_rng(0).normal(size=(5, len(times))).astype(np.float32)
+        atom, start = block.folds.atom_of_time[times], np.array([0, len(times)])
+        found[embargo] = fit(replace(block, inputs=values[:3], outputs=values[3:], atom=atom, row_start=start))
+    assert found[40].errors == {
+        0: f"It has {len(times)} training rows, of which the jackknife's embargo takes too many: each fold must leave "
+        f"at least {MIN_ROWS} to learn from{to_judge}. Make the embargo shorter."
+    }
+    assert found[0].present.any()

@@ -14,7 +14,8 @@ from motrain_app.learning.block import Stopped
 from motrain_app.learning.ridge import RidgeOptions, fit_ridge, grams_of_outputs
 from motrain_app.learning.ridge_members import choose_strengths, fit_members
 from motrain_app.operators.features import FEATURE_MAPS
-from motrain_app.runs.cutting import needs
+from motrain_app.runs.cutting import cut, needs, refuse_beyond_memory
+from motrain_app.runs.errors import RunError
 
 RANDOM = [{}, {"jackknife": LeaveRandomOut(folds=4, embargo=4)}]  # years; and folds of many days each
 folds_of_both_kinds = pytest.mark.parametrize("folds", RANDOM, ids=["years", "random"])
@@ -361,3 +362,27 @@ def test_memory_does_not_grow_with_the_square_of_the_folds(make_block):
         block = replace(block, inputs=np.tile(block.inputs, (3, 1)) + grams[:9, :1].astype(np.float32))
         peaks[n_folds] = _peak_bytes(lambda block=block: fit_ridge(block, RidgeOptions(features="quadratic")))
     assert peaks[60] < 3 * peaks[20]
+
+
+@pytest.mark.parametrize("gaps", [0.0, 0.1])
+def test_gram_matrices_are_there_twice_at_most_and_once_more_for_the_members(make_block, monkeypatch, gaps):
+    for module in ("centres", "ridge_members"):
+        monkeypatch.setattr(f"motrain_app.learning.{module}._VALUES_AT_ONCE", 1, raising=False)
+    block = make_block(partitions=1, gaps=gaps, jackknife=LeaveRandomOut(folds=5, embargo=4))
+    block = replace(block, inputs=np.tile(block.inputs, (5, 1)))
+    size, folds = 1 + FEATURE_MAPS["quadratic"].size(15) + 2, block.folds
+    matrices = _peak_bytes(lambda: fit_ridge(block, RidgeOptions(features="quadratic"))) / (8 * size**2)
+    assert matrices < 2 * folds.n_atoms + folds.n_members + 20
+
+
+def test_quadratic_ridge_of_inputs_that_no_worker_holds_is_refused_and_an_ordinary_one_is_cut_as_if_it_took_nothing():
+    kind, options = resolve_learner(Learner("ridge2"))
+    rows, names = np.full(10_000, 5400), tuple(map(str, range(10_000)))
+    sizes = {"members": 10, "n_outputs": 3, "seed": 0}
+    with pytest.raises(RunError, match=r"'0' has 5,400 rows; its 10 members need \d+\.\d GB in a worker"):
+        refuse_beyond_memory(rows, names, needs(kind, options, rows, n_inputs=100, **sizes))
+    for n_inputs in (3, 8):
+        need = needs(kind, options, rows, n_inputs=n_inputs, **sizes)
+        refuse_beyond_memory(rows, names, need)
+        blocks, _, _ = cut(rows, 0 * rows, need, kind)
+        assert blocks.max() + 1 == 10_000 // (kind.slots // 10)
