@@ -27,7 +27,7 @@ from motrain_app.learning.estimators import (
 from motrain_app.learning.network import fit_network
 from motrain_app.learning.network_options import SEARCHABLE, NetworkOptions
 from motrain_app.learning.network_work import Work, check_network, network_bytes, network_work
-from motrain_app.learning.ridge import RidgeOptions, fit_ridge, ridge_bytes, ridge_making_bytes
+from motrain_app.learning.ridge import RidgeOptions, fit_ridge, ridge_atom_bytes, ridge_bytes, ridge_making_bytes
 from motrain_app.operators.estimator_file import allow_types
 
 Fit = Callable[[Block, Any], Fitted]
@@ -94,6 +94,8 @@ class LearnerKind:
         block is written.
     bytes_in_making
         Returns the memory that a member takes besides while it is trained, and gives back before the next one is.
+    bytes_of_atom
+        Returns the memory that passes through for each atom of the folds while a partition is trained.
     check
         Raises DesignError where options, with the design's seed, do not fit the number of outputs.
     tried
@@ -113,6 +115,7 @@ class LearnerKind:
     candidates: CandidatesOf = _options_alone
     bytes_of_member: BytesOfMember = _no_bytes
     bytes_in_making: BytesOfMember = _no_bytes
+    bytes_of_atom: BytesOfMember = _no_bytes
     check: Check = _no_check
     tried: TriedOf = _nothing_tried
     searchable: tuple[str, ...] = ()
@@ -128,6 +131,7 @@ LEARNER_KINDS: dict[str, LearnerKind] = {
         fixed=(("features", "linear"),),
         bytes_of_member=ridge_bytes,
         bytes_in_making=ridge_making_bytes,
+        bytes_of_atom=ridge_atom_bytes,
         tried=RidgeOptions.tried,
     ),
     "ridge2": LearnerKind(
@@ -138,6 +142,7 @@ LEARNER_KINDS: dict[str, LearnerKind] = {
         fixed=(("features", "quadratic"),),
         bytes_of_member=ridge_bytes,
         bytes_in_making=ridge_making_bytes,
+        bytes_of_atom=ridge_atom_bytes,
         tried=RidgeOptions.tried,
     ),
     "network": LearnerKind(

@@ -20,7 +20,6 @@ from motrain_app.operators.stack import MemberStack
 
 Array = NDArray[np.float64]
 _VALUES_AT_ONCE = 1 << 22  # of features: of quadratic ones a row takes over a kilobyte while it is summed
-_ATOMS_OF_MEMBER = 2
 _LEAST_STRENGTH = 1e-12  # features are standardised, and sums of products exact to some 1e-15 of them
 STRENGTHS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
@@ -171,16 +170,19 @@ def _fit_sums(sums: RowSums, folds: Folds, options: RidgeOptions) -> PartitionFi
 
 
 def ridge_bytes(options: RidgeOptions, seed: int, *, n_inputs: int, n_outputs: int, rows: NDArray[np.int64]) -> int:
-    """Return the memory of a member: its coefficients, twice, and its share of its partition's Gram matrices.
+    """Return the memory of a member: its coefficients, twice."""
+    return 2 * 8 * GramLayout(n_inputs, n_outputs, options.features).size * n_outputs
 
-    Those are of each atom, quadratic ones with two centres, and of the atoms that the member learns from. Of the folds
-    only their number is known here: each has an atom, or with an embargo three; two are reckoned, although random folds
-    with an embargo have more, as are centres of inputs that hardly vary. Matrices of one partition are there at a time,
-    but blocks are cut as if those of all were: where they are large, so is the work.
+
+def ridge_atom_bytes(
+    options: RidgeOptions, seed: int, *, n_inputs: int, n_outputs: int, rows: NDArray[np.int64]
+) -> int:
+    """Return the memory of the Gram matrices of an atom, and of a member, of which there are fewer.
+
+    Quadratic ones are there twice while their centre is moved; where inputs hardly vary, they have more centres.
     """
-    size = GramLayout(n_inputs, n_outputs, options.features).size
-    matrices = 1 + _ATOMS_OF_MEMBER * (2 if options.features == "quadratic" else 1)
-    return 8 * size * (matrices * size + 2 * n_outputs)
+    matrices = 3 if options.features == "quadratic" else 2
+    return 8 * matrices * GramLayout(n_inputs, n_outputs, options.features).size ** 2
 
 
 def ridge_making_bytes(

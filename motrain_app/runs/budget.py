@@ -158,7 +158,7 @@ def make_budget(
         return Budget(partitions, members, candidates=1)
     sizes = {"n_inputs": len(design.inputs), "n_outputs": len(design.outputs)}
     training = rows.training * rows.trained
-    need = needs(kind, options, training, members=members, seed=design.seed, **sizes)
+    need = needs(kind, options, training, members=members, atoms=layout.folds.n_atoms, seed=design.seed, **sizes)
     block_of, _, slots = cut(training, rows.test, need, kind)
     work = kind.work(options, design.seed, slots=slots, **sizes)
     return _of_work(work, rows, paces or {}, members=members, blocks=int(block_of.max()) + 1)

@@ -55,14 +55,21 @@ def needs(
     rows: NDArray[np.int64],
     *,
     members: int,
+    atoms: int,
     n_inputs: int,
     n_outputs: int,
     seed: int,
 ) -> Needs:
-    """Return what training partitions of so many training rows, shape (n_partitions,), by a learner takes."""
-    of_member, in_making = (
-        bytes_of(options, seed, n_inputs=n_inputs, n_outputs=n_outputs, rows=rows)
-        for bytes_of in (kind.bytes_of_member, kind.bytes_in_making)
+    """Return what training partitions of so many training rows, shape (n_partitions,), by a learner takes.
+
+    Parameters
+    ----------
+    members, atoms
+        Of a partition; see `motrain_app.design.Folds`.
+    """
+    of_member, in_making, of_atom = (
+        np.asarray(bytes_of(options, seed, n_inputs=n_inputs, n_outputs=n_outputs, rows=rows), np.float64)
+        for bytes_of in (kind.bytes_of_member, kind.bytes_in_making, kind.bytes_of_atom)
     )
     return Needs(
         members=members,
@@ -70,7 +77,7 @@ def needs(
         bytes_a_row=(n_inputs + 3 * n_outputs) * _BYTES_A_VALUE + (_BYTES_OF_ORDER * members if kind.pads else 0),
         bytes_a_judged_row=_BYTES_JUDGED + n_outputs * _BYTES_JUDGED_MORE,
         bytes_of_members=np.broadcast_to(members * _whole(of_member, _MOST // members), rows.shape),
-        bytes_in_making=np.broadcast_to(_whole(in_making, _MOST), rows.shape),
+        bytes_in_making=np.broadcast_to(_whole(in_making + atoms * of_atom, _MOST), rows.shape),
     )
 
 
@@ -104,8 +111,8 @@ def refuse_beyond_memory(rows: NDArray[np.int64], names: tuple[str, ...], need: 
     tried = f"{need.candidates} candidates for each of {need.members} members"
     raise RunError(
         f"{found}; {tried if need.candidates > 1 else f'its {need.members} members'} need {for_members / 1e9:.1f} GB "
-        "in a worker. Make each smaller (narrower networks, fewer or shallower trees), draw fewer candidates, or train "
-        "on a sample of its rows: train(design, max_rows=…)."
+        "in a worker. Take fewer inputs, make each smaller (linear ridge, narrower networks, fewer or shallower "
+        "trees), draw fewer candidates, or train on a sample of its rows: train(design, max_rows=…)."
     )
 
 

@@ -181,8 +181,8 @@ def make_plan(
         sample = sample_rows(layout, rows, training, most=max_rows, seed=seed, drawn_from=sample)
     if sample is not None:
         training, test = count_rows(layout, rows, sample)
-    sizes = {"n_inputs": len(rows.inputs), "n_outputs": len(rows.outputs)}
-    need = needs(kind, options, training, members=layout.folds.n_members, seed=seed, **sizes)
+    sizes = {"n_inputs": len(rows.inputs), "n_outputs": len(rows.outputs), "members": layout.folds.n_members}
+    need = needs(kind, options, training, atoms=layout.folds.n_atoms, seed=seed, **sizes)
     refuse_beyond_memory(training + test, layout.partitions.names, need)
     block_of, padded_rows, stack_slots = cut(training, test, need, kind)
     baselines = baselines_of(kind, options, rows.references)

@@ -42,7 +42,7 @@ def main() -> None:
     before = memory("VmRSS")
     kind.fit(block, options)
     taken = memory("VmHWM") - before
-    sizes = {"members": block.folds.n_members, "n_inputs": n_inputs, "n_outputs": 1}
+    sizes = {"members": block.folds.n_members, "atoms": block.folds.n_atoms, "n_inputs": n_inputs, "n_outputs": 1}
     need = needs(kind, options, np.diff(block.row_start), **sizes, seed=0)
     print(int(len(block.atom) * need.bytes_a_row + need.bytes_of_members[0] + need.bytes_in_making[0]), taken)
 

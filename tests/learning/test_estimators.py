@@ -407,7 +407,13 @@ def kinds(monkeypatch):
 def test_members_take_about_the_memory_that_the_plan_reckons(make_block, kind):
     block = make_block(partitions=2, jackknife=None)
     found, options = resolve_learner(Learner(kind, QUICK[kind]))
-    sizes = {"members": 1, "n_inputs": len(block.inputs), "n_outputs": len(block.outputs), "seed": 0}
+    sizes = {
+        "members": 1,
+        "atoms": block.folds.n_atoms,
+        "n_inputs": len(block.inputs),
+        "n_outputs": len(block.outputs),
+        "seed": 0,
+    }
     said = needs(found, options, np.diff(block.row_start), **sizes).bytes_of_members.sum()
     held = bytes_of(found.fit(block, options).stack)
     assert said / 5 < held < said
@@ -442,9 +448,8 @@ def memory_of_making(kind, options, rows, n_inputs=8):
 )
 def test_learning_takes_about_as_much_memory_as_the_plan_reckons(kind, options, rows):
     reckoned, taken = memory_of_making(kind, options, rows)
-    assert (
-        taken < 1.3 * reckoned + 5e6
-    )  # of the process, whatever it learns; what the system gives differs from run to run
+    # Of the process, whatever it learns: what the system gives differs from run to run.
+    assert taken < 1.3 * reckoned + 5e6
     assert reckoned < 2.5 * taken  # nor is anything refused in vain
 
 
@@ -498,7 +503,7 @@ def test_a_registered_learner_says_what_it_takes_tries_and_refuses(kinds):
 
     learner = Learner("many", {"alpha": 2.0})
     kind, options = resolve_learner(learner)
-    need = needs(kind, options, np.array([100, 7]), members=4, n_inputs=5, n_outputs=3, seed=0)
+    need = needs(kind, options, np.array([100, 7]), members=4, atoms=4, n_inputs=5, n_outputs=3, seed=0)
     assert (need.candidates, need.bytes_of_members.tolist()) == (3, [4 * 100 * 2 * 5, 4 * 7 * 2 * 5])
     assert need.bytes_in_making.tolist() == [100 * 3, 7 * 3]
     assert [one["alpha"] for one in kind.tried(options, 5)] == [2.0, 20.0, 200.0]
@@ -512,7 +517,7 @@ def test_a_registered_learner_says_what_it_takes_tries_and_refuses(kinds):
 def test_a_registered_learner_need_say_nothing(kinds):
     register_learner("plain", StrengthOptions)(lambda block, options: None)
     kind, options = resolve_learner(Learner("plain"))
-    need = needs(kind, options, np.array([100, 7]), members=4, n_inputs=5, n_outputs=3, seed=0)
+    need = needs(kind, options, np.array([100, 7]), members=4, atoms=4, n_inputs=5, n_outputs=3, seed=0)
     assert (need.candidates, need.bytes_of_members.tolist(), kind.tried(options, 0)) == (1, [0, 0], ())
     assert need.bytes_in_making.tolist() == [0, 0]
     check_learner(Learner("plain"), 3)

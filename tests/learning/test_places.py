@@ -23,7 +23,7 @@ def _with_sizes(block, rows):
 
 def _bytes_a_row(members):
     kind, options = resolve_learner(Learner("network"))
-    return needs(kind, options, np.ones(1), members=members, n_inputs=3, n_outputs=2, seed=0).bytes_a_row
+    return needs(kind, options, np.ones(1), members=members, atoms=1, n_inputs=3, n_outputs=2, seed=0).bytes_a_row
 
 
 def test_one_large_partition_among_small_ones_takes_the_memory_of_its_own_rows(make_block, monkeypatch):

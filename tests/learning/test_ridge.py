@@ -338,7 +338,9 @@ def test_memory_of_a_large_partition_grows_with_its_rows_as_the_plan_reckons(mak
     small, large = _more_rows(block, 300), _more_rows(block, 600)
     more = len(large.atom) - len(small.atom)
     assert more > 100_000
-    need = needs(kind, options, np.array([more]), members=6, n_inputs=12, n_outputs=2, seed=0)
+    need = needs(
+        kind, options, np.array([more]), members=6, atoms=block.folds.n_atoms, n_inputs=12, n_outputs=2, seed=0
+    )
     a_row = (_peak_bytes(lambda: kind.fit(large, options)) - _peak_bytes(lambda: kind.fit(small, options))) / more
     assert a_row < need.bytes_a_row
 
@@ -371,14 +373,18 @@ def test_gram_matrices_are_there_twice_at_most_and_once_more_for_the_members(mak
     block = make_block(partitions=1, gaps=gaps, jackknife=LeaveRandomOut(folds=5, embargo=4))
     block = replace(block, inputs=np.tile(block.inputs, (5, 1)))
     size, folds = 1 + FEATURE_MAPS["quadratic"].size(15) + 2, block.folds
-    matrices = _peak_bytes(lambda: fit_ridge(block, RidgeOptions(features="quadratic"))) / (8 * size**2)
-    assert matrices < 2 * folds.n_atoms + folds.n_members + 20
+    peak = _peak_bytes(lambda: fit_ridge(block, RidgeOptions(features="quadratic")))
+    assert peak / (8 * size**2) < 2 * folds.n_atoms + folds.n_members + 20
+    sizes = {"members": folds.n_members, "atoms": folds.n_atoms, "n_inputs": 15, "n_outputs": 2, "seed": 0}
+    need = needs(*resolve_learner(Learner("ridge2")), np.array([len(block.atom)]), **sizes)
+    reckoned = need.bytes_of_members[0] + need.bytes_in_making[0]
+    assert reckoned / 2 < peak < reckoned
 
 
 def test_quadratic_ridge_of_inputs_that_no_worker_holds_is_refused_and_an_ordinary_one_is_cut_as_if_it_took_nothing():
     kind, options = resolve_learner(Learner("ridge2"))
     rows, names = np.full(10_000, 5400), tuple(map(str, range(10_000)))
-    sizes = {"members": 10, "n_outputs": 3, "seed": 0}
+    sizes = {"members": 10, "atoms": 21, "n_outputs": 3, "seed": 0}
     with pytest.raises(RunError, match=r"'0' has 5,400 rows; its 10 members need \d+\.\d GB in a worker"):
         refuse_beyond_memory(rows, names, needs(kind, options, rows, n_inputs=100, **sizes))
     for n_inputs in (3, 8):

@@ -53,6 +53,6 @@ def test_a_row_takes_no_more_memory_than_runs_count_with(n_outputs, monkeypatch)
     score_outputs(*rows, **choices)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    sizes = {"members": 10, "n_inputs": 8, "n_outputs": n_outputs, "seed": 0}
+    sizes = {"members": 10, "atoms": 10, "n_inputs": 8, "n_outputs": n_outputs, "seed": 0}
     need = needs(*resolve_learner(Learner("ridge")), np.array([len(rows[3])]), **sizes)
     assert 0.5 * need.bytes_a_judged_row < peak / len(rows[3]) < need.bytes_a_judged_row
