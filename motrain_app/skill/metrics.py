@@ -265,8 +265,9 @@ def n_effective(m: Moments) -> FloatArray:
     near = near_days(m.error_sum_about(about), m.weight)
     with np.errstate(invalid="ignore", over="ignore"):
         mean = divide(near.sum(axis=-1), n_rows)[..., None]
-        deviation = np.where(there, near - m.weight * mean, 0.0)
-        alone = near_days(m.squared_error_sum_about(about + mean), m.weight).sum(axis=-1)
+        whole, deviation = m.error_sum_about(about + mean), np.where(there, near - m.weight * mean, 0.0)
+        kept = np.divide(deviation, whole, out=np.ones_like(whole), where=whole != 0)  # of the errors of a day
+        alone = (kept**2 * m.squared_error_sum_about(about + mean)).sum(axis=-1)
         # Of the variance that the sum would have, were errors independent.
         shrinkage = divide(alone, block_length(deviation, there).variance)
     return np.asarray(np.where(np.isfinite(shrinkage), n_rows * np.minimum(shrinkage, 1.0), n_rows))

@@ -194,12 +194,12 @@ class Moments:
         if np.array_equal(shift, self.shift):
             return self
         weight = self.weight
-        # Where nothing was summed the old shift is arbitrary; zero times it must stay zero.
-        move = np.where(weight > 0, self.shift - shift, 0.0)
         sums = self.sums.copy()
         firsts, seconds = self._firsts, [OBS2, PRED2, ERR2, BASE2][: len(self._firsts)]
+        # Where nothing was summed the old shift is arbitrary; zero times it must stay zero. An infinite sum is so about
+        # any shift: moved, its square would be the difference of infinite ones.
+        move = np.where((weight > 0) & np.isfinite(self.sums[firsts]), self.shift - shift, 0.0)
         with np.errstate(invalid="ignore", over="ignore"):
-            # A sum that is infinite has shift 0 and does not move; zero times it would be NaN.
             old = np.where(move == 0, 0.0, self.sums[firsts])
             of_obs, of_pred = move[SHIFT_OBS], move[SHIFT_PRED]
             sums[seconds] += move * (2 * old + weight * move)

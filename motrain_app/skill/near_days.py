@@ -3,7 +3,8 @@
 How long errors last shows in how a day's resembles the next day's. A single absurd row, an undeclared fill value or a
 member that lost its way on one day, outweighs all others in that: errors seem to be forgotten at once, blocks become
 too short, and intervals too narrow. So for the length of blocks and the effective number of rows, and for nothing else,
-what a day adds counts no more than some times what nine in ten days add. Long spells of large errors stay spells.
+what a row of a day adds counts no more than some times what it does in nine of ten days. Long spells of large errors
+stay spells.
 """
 
 from __future__ import annotations
@@ -44,10 +45,11 @@ def near_days(sums: FloatArray, weight: FloatArray) -> FloatArray:
         return sums
     seen, rows = _taken(sums, some), _taken(weight, some)
     middle = middles(divide(seen, rows))[..., None]
-    reach = _REACH * np.sort(np.abs(seen - middle * rows), axis=-1)[..., [int(_USUAL * (_SOME - 1))]]
+    # A row of a day with many lies no further out than one of a day with few, so days are held to what their rows add.
+    reach = _REACH * np.sort(np.abs(divide(seen, rows) - middle), axis=-1)[..., [int(_USUAL * (_SOME - 1))]]
     reach[~(reach > 0)] = np.inf
-    usual = middle * weight
-    return np.asarray(usual + np.clip(sums - usual, -reach, reach))
+    usual, far = middle * weight, np.where(weight > 0, reach * weight, np.inf)
+    return np.asarray(usual + np.clip(sums - usual, -far, far))
 
 
 def _some_days(weight: FloatArray) -> NDArray[np.int64]:

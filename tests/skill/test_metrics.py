@@ -273,6 +273,29 @@ def test_cells_that_err_together_count_once():
     np.testing.assert_allclose(effective(rng.standard_normal(7500), np.tile(time, 5), cells), 7500, rtol=0.15)
 
 
+@pytest.mark.parametrize(("share", "rows"), [(0.05, 1000), (0.09, 100), (0.09, 10)])
+def test_rows_of_a_day_that_err_together_count_once_also_where_few_days_have_nearly_all(share, rows):
+    shares = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        of_day = np.where(rng.random(2000) < share, rows, 1)
+        day = np.repeat(np.arange(2000), of_day)
+        found = effective(rng.standard_normal(2000)[day], DAYS[0] + day.astype("timedelta64[D]"), np.arange(len(day)))
+        shares.append(found / (of_day.sum() ** 2 / (of_day**2).sum()))
+    assert np.median(shares) == pytest.approx(1, rel=0.2)
+
+
+@pytest.mark.parametrize("draw", ["exponential", "lognormal", "standard_cauchy", "rain"])
+def test_independent_errors_of_any_shape_count_each(draw):
+    def errors(rng):
+        if draw == "rain":
+            return np.where(rng.random(400) < 0.15, rng.gamma(0.7, 10, 400), 0.0)
+        return getattr(rng, draw)(size=400)
+
+    found = [effective(errors(np.random.default_rng(seed)), DAYS[:400]) for seed in range(40)]
+    assert np.median(found) > 340
+
+
 def test_errors_that_do_not_vary_count_each():
     assert effective(np.full(40, 0.3), DAYS[:40]) == 40
 

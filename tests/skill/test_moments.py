@@ -190,6 +190,10 @@ def test_an_infinite_prediction_is_seen_in_the_scores():
     assert np.isnan(r(sums)).all()
     by_group = moments_by_group([1, 2, 3], [-np.inf, np.inf, 3], np.array([0, 1, 1]), 2, about=sums[0])
     assert np.isinf(rmse(by_group.merged()))
+    own = moments_by_group([1, 2, 3], [1.5, np.inf, 3.5], np.array([0, 1, 2]), 3)  # each about its own mean
+    for whole in (own.merged(), own[0] + own[1]):
+        assert rmse(whole) == np.inf
+        assert bias(whole) == np.inf
 
 
 def test_no_rows_and_no_groups_give_no_scores():

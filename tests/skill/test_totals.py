@@ -336,6 +336,17 @@ def test_no_median_over_all_cells_hides_an_infinite_prediction():
     np.testing.assert_array_equal(after.value[0, 1], before.value[0, 1])
 
 
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+@pytest.mark.parametrize("bias_of_others", [-0.5, 0.5])
+def test_an_infinite_prediction_makes_errors_infinite_and_skill_minus_infinite(value, bias_of_others):
+    piece = rows(gaps=False)
+    predicted = piece.observed + bias_of_others
+    predicted[0, 700] = value
+    scores = total(replace(piece, predicted=predicted), metrics=("bias", "mae", "rmse", "skill"))
+    assert scores.value[0, 0].tolist() == [value, np.inf, np.inf, -np.inf]
+    np.testing.assert_allclose(scores.value[0, 1, :3], [bias_of_others, 0.5, 0.5])
+
+
 @pytest.mark.parametrize("kept", [0, 1])
 def test_hardly_any_rows_are_scored_without_complaint(kept):
     piece = take(rows(), np.arange(len(rows().cell)) < kept)
