@@ -1,5 +1,6 @@
 """What may be said of an operator for one output: is it to be used, and if not, why."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -23,8 +24,8 @@ class Verdict:
     ----------
     kind
         The first of these that holds: "no operator", also where no member has the output; "thin", as it was judged on
-        too little; "no better than climatology"; "unstable", as members disagree on the sign of a derivative; "outside
-        its range", as it had to extrapolate; else "ready".
+        too little; "no better than climatology", or than the mean, which may be the better of the two; "unstable", as
+        members disagree on the sign of a derivative; "outside its range", as it had to extrapolate; else "ready".
     reason
         Why, with the numbers.
     """
@@ -41,8 +42,9 @@ class Evidence:
     ----------
     n, n_effective
         Rows it was judged on, and how many independent ones they are worth.
-    skill_low, skill_high
-        95 % interval of the skill over the climatology; NaN without one.
+    skill
+        95 % intervals of the skill over what needs no input, by name: "climatology", and "the mean", as a climatology
+        of errors that last is noise and easy to beat. NaN without one.
     sensitivity
         As `sensitivity` gives it for this output, [members, n_inputs].
     outside
@@ -54,8 +56,7 @@ class Evidence:
 
     n: float
     n_effective: float
-    skill_low: float
-    skill_high: float
+    skill: Mapping[str, tuple[float, float]]
     sensitivity: Array
     outside: Array
     inputs: tuple[str, ...]
@@ -67,9 +68,11 @@ def judge_operator(evidence: Evidence) -> Verdict:
     Examples
     --------
     >>> steady = np.array([[0.5, -0.2], [0.4, -0.3]])
-    >>> judge_operator(Evidence(4000, 900, 0.2, 0.4, steady, np.zeros(3), ("TG1", "WG1"))).kind
+    >>> over = {"climatology": (0.2, 0.4), "the mean": (0.6, 0.7)}
+    >>> judge_operator(Evidence(4000, 900, over, steady, np.zeros(3), ("TG1", "WG1"))).kind
     'ready'
-    >>> judge_operator(Evidence(4000, 900, -0.1, 0.4, steady, np.zeros(3), ("TG1", "WG1"))).reason
+    >>> over["climatology"] = -0.1, 0.4
+    >>> judge_operator(Evidence(4000, 900, over, steady, np.zeros(3), ("TG1", "WG1"))).reason
     'Skill over climatology is −0.10 to 0.40: it may be none.'
     """
     if evidence.n == 0:
@@ -80,16 +83,17 @@ def judge_operator(evidence: Evidence) -> Verdict:
             f"Its {evidence.n:,.0f} withheld rows are worth {evidence.n_effective:,.0f} independent ones: too few to "
             "tell.",
         )
-    if np.isnan(evidence.skill_low):
-        return Verdict(
-            "thin",
-            f"Skill over climatology has no interval on {evidence.n:,.0f} withheld rows: too few blocks of "
-            "days, observations that do not vary, or predictions that are infinite.",
-        )
-    if evidence.skill_low <= 0:
-        ends = f"{evidence.skill_low:.2f} to {evidence.skill_high:.2f}".replace("-", "−")
-        none = "it has none" if evidence.skill_high <= 0 else "it may be none"
-        return Verdict("no better than climatology", f"Skill over climatology is {ends}: {none}.")
+    for name, (low, _) in evidence.skill.items():
+        if np.isnan(low):
+            return Verdict(
+                "thin",
+                f"Skill over {name} has no interval on {evidence.n:,.0f} withheld rows: too few blocks of days, "
+                "observations that do not vary, or predictions that are infinite.",
+            )
+    for name, (low, high) in evidence.skill.items():
+        if low <= 0:
+            none = "it has none" if high <= 0 else "it may be none"
+            return Verdict("no better than climatology", f"Skill over {name} is {_ends(low, high)}: {none}.")
     opposed = opposed_inputs(evidence.sensitivity)
     if len(opposed):
         names = " and ".join(evidence.inputs[number] for number in opposed)
@@ -98,8 +102,12 @@ def judge_operator(evidence: Evidence) -> Verdict:
         worst = evidence.inputs[int(np.argmax(evidence.outside[:-1]))]
         share = f"{100 * evidence.outside[-1]:.0f} %"
         return Verdict("outside its range", f"{share} of its rows lie outside what members learned from, by {worst}.")
-    ends = f"{evidence.skill_low:.2f} to {evidence.skill_high:.2f}"
-    return Verdict("ready", f"Skill over climatology is {ends}.")
+    said = [f"over {name} is {_ends(*ends)}" for name, ends in evidence.skill.items()]
+    return Verdict("ready", f"Skill {', '.join(said)}.")
+
+
+def _ends(low: float, high: float) -> str:
+    return f"{low:.2f} to {high:.2f}".replace("-", "−")
 
 
 def opposed_inputs(sensitivity: Array) -> NDArray[np.intp]:

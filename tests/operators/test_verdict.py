@@ -9,8 +9,7 @@ STEADY = np.array([[0.5, -0.2], [0.4, -0.3], [0.45, -0.25]])
 GOOD = {
     "n": 4000,
     "n_effective": 900,
-    "skill_low": 0.2,
-    "skill_high": 0.4,
+    "skill": {"climatology": (0.2, 0.4), "the mean": (0.6, 0.7)},
     "sensitivity": STEADY,
     "outside": np.array([0.01, 0.0, 0.01]),
     "inputs": ("TG1", "WG1"),
@@ -21,9 +20,13 @@ def verdict(**changes):
     return judge_operator(Evidence(**(GOOD | changes)))
 
 
+def over(climatology=(0.2, 0.4), mean=(0.6, 0.7)):
+    return {"skill": {"climatology": climatology, "the mean": mean}}
+
+
 def test_a_good_operator_is_ready():
     assert verdict().kind == "ready"
-    assert verdict().reason == "Skill over climatology is 0.20 to 0.40."
+    assert verdict().reason == "Skill over climatology is 0.20 to 0.40, over the mean is 0.60 to 0.70."
 
 
 @pytest.mark.parametrize(
@@ -31,9 +34,11 @@ def test_a_good_operator_is_ready():
     [
         ({"n": 0}, "thin", "No withheld row was predicted"),
         ({"n_effective": 12.0}, "thin", "4,000 withheld rows are worth 12 independent ones"),
-        ({"skill_low": np.nan}, "thin", "has no interval on 4,000 withheld rows"),
-        ({"skill_low": 0.0}, "no better than climatology", "0.00 to 0.40: it may be none"),
-        ({"skill_low": -0.5, "skill_high": -0.1}, "no better than climatology", "−0.50 to −0.10: it has none"),
+        (over((np.nan, np.nan)), "thin", "over climatology has no interval on 4,000 withheld rows"),
+        (over(mean=(np.nan, np.nan)), "thin", "over the mean has no interval on 4,000 withheld rows"),
+        (over((0.0, 0.4)), "no better than climatology", "over climatology is 0.00 to 0.40: it may be none"),
+        (over((-0.5, -0.1)), "no better than climatology", "−0.50 to −0.10: it has none"),
+        (over(mean=(-0.2, 0.3)), "no better than climatology", "over the mean is −0.20 to 0.30: it may be none"),
         ({"sensitivity": STEADY * [[1, 1], [1, -1], [1, 1]]}, "unstable", "sign of its derivative by WG1"),
         ({"outside": np.array([0.0, 0.2, 0.2])}, "outside its range", "20 % of its rows lie outside .* by WG1"),
     ],
@@ -48,8 +53,8 @@ def test_each_verdict_says_why(changes, kind, reason):
 def test_the_gravest_reason_is_told():
     bad = {"sensitivity": STEADY * [[1, 1], [1, -1], [1, 1]], "outside": np.ones(3)}
     assert verdict(**bad).kind == "unstable"
-    assert verdict(**bad, skill_low=-1.0).kind == "no better than climatology"
-    assert verdict(**bad, skill_low=-1.0, n_effective=3.0).kind == "thin"
+    assert verdict(**bad, **over((-1.0, 0.4))).kind == "no better than climatology"
+    assert verdict(**bad, **over((-1.0, 0.4)), n_effective=3.0).kind == "thin"
 
 
 def test_members_that_hardly_depend_on_an_input_do_not_disagree_about_it():

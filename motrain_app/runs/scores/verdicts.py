@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from motrain_app.operators.verdict import Evidence, Verdict, judge_operator
-from motrain_app.runs.baselines import CLIMATOLOGY
+from motrain_app.runs.baselines import CLIMATOLOGY, MEAN
 from motrain_app.runs.blockfile import BlockFile
 from motrain_app.runs.diagnosing import Diagnosis
 from motrain_app.runs.folder import RunFolder
@@ -75,13 +75,12 @@ def _lines(
     scores = unpack_scores(packed, metrics=plan.metrics, baselines=plan.baselines)
     lines: list[tuple[object, ...]] = []
     for number, name in enumerate(names):
-        skill, low, high = _skill(scores, number)
+        skill, low, high = _skill(scores, number, CLIMATOLOGY)
         n, effective = scores.n[number], scores.value[number, plan.metrics.index("n_effective")]
         evidence = Evidence(
             n=float(n),
             n_effective=float(effective),
-            skill_low=low,
-            skill_high=high,
+            skill={CLIMATOLOGY: (low, high), "the mean": _skill(scores, number, MEAN)[1:]},
             sensitivity=diagnosis.sensitivity[:, number],
             outside=diagnosis.outside,
             inputs=tuple(variable.name for variable in plan.inputs),
@@ -92,9 +91,9 @@ def _lines(
     return lines
 
 
-def _skill(scores: Scores, output: int) -> tuple[float, float, float]:
-    """Return the skill of an output over the climatology, and its interval."""
-    at = scores.metrics.index(OVER + CLIMATOLOGY)
+def _skill(scores: Scores, output: int, baseline: str) -> tuple[float, float, float]:
+    """Return the skill of an output over a baseline, and its interval."""
+    at = scores.metrics.index(OVER + baseline)
     ends: tuple[NDArray[np.float64], ...] = scores.value, scores.low, scores.high
     value, low, high = (float(part[output, at]) for part in ends)
     return value, low, high
