@@ -12,7 +12,7 @@ import xarray as xr
 from motrain_app.cli import main
 from motrain_app.design import Design
 from motrain_app.operators.seasons import season_of
-from motrain_app.runs import Run, create_run
+from motrain_app.runs import Run, RunError, create_run
 from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.scores import score_files
 from motrain_app.runs.store import RunStore
@@ -187,6 +187,31 @@ def test_a_test_without_a_row_is_not_opened(capfd, tmp_path, monkeypatch):
         assert skill(run, "--open-test", *arguments) == 2
         assert "No test row of a finished partition" in capfd.readouterr().err
     assert run.openings == []
+
+
+def test_nothing_is_no_group(run, capfd):
+    for nothing in ("", " "):
+        assert skill(run, "--open-test", "--by", nothing) == 2
+        assert "give season, year, month, fold, cell, all, or a variable's name" in capfd.readouterr().err
+        assert skill(run, "--by", "all", "--by", nothing) == 2
+    with pytest.raises(RunError, match="Scores cannot be grouped by nothing"):
+        run.skill(by="")
+    assert run.openings == []
+
+
+def test_without_a_withheld_row_classes_are_not_told_to_be_ranges(capfd, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data = make_dataset()
+    data["soil"] = ("space", np.arange(6) % 2, {"flag_values": [0, 1], "flag_meanings": "sand clay"})
+    data.to_netcdf(tmp_path / "cells.nc")
+    whole = {"regions": None, "test": "2014-01-01", "jackknife": None, "learner": "ridge"}
+    run = trained(Design(tmp_path / "cells.nc", ["a"], ["y"], **whole), tmp_path / "runs")
+    assert skill(run, "--by", "soil") == 2
+    err = capfd.readouterr().err
+    assert "No row was withheld, so none has a class of soil" in err
+    assert "bins" not in err
+    assert skill(run, "--open-test", "--by", "soil", "--csv") == 0
+    assert set(pd.read_csv(io.StringIO(capfd.readouterr().out))["group"]) == {"sand", "clay"}
 
 
 def test_processes_may_be_counted_and_none_at_all_does_not_open_the_test(run, capfd):
