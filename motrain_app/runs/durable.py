@@ -28,7 +28,7 @@ def check_writable(path: Path) -> None:
     """Raise OSError where `written_aside` could not write a file; what is there stays as it is."""
     aside = _aside(path)
     try:
-        aside.touch(exist_ok=False)
+        aside.touch()
     finally:
         aside.unlink(missing_ok=True)
 
