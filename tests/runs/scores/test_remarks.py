@@ -1,5 +1,7 @@
 """Bias that cancels over the year is told, and noise is not taken for it."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -93,3 +95,19 @@ def test_the_biases_of_all_partitions_are_those_of_the_table(design, tmp_path):
     assert f"bias {frame['DJF']:+.2f} dB" in told or f"bias {frame['DJF']:+.1f} dB" in told
     assert f"({year:+.2f})" in told or f"({year:+.1f})" in told
     assert len(set(season_of_record(data["time"].values))) == 25
+
+
+def test_cells_count_by_their_area_in_the_biases_of_all_partitions(design, tmp_path):
+    """In two of three rows of cells, far north, there is no such bias: of equal cells it would be 1 dB, not 1.6."""
+    data = make_dataset(years=6)
+    data["lat"] = ("space", np.tile([20.0, 50.0, 80.0], 2), data["lat"].attrs)
+    swing = np.array([3.0, 0, -3.0, 0])[season_of(data["time"].values)]
+    data["y"] = data["y"] + np.where(data["lat"].values == 20, 1, 0)[:, None] * swing
+    run = trained(design(data=data, test="2015-01-01"), tmp_path / "runs")
+    bias = run.skill(by=["all", "season"], metrics=["bias"]).query("output == 'y'").set_index("group")["value"]
+    told = next(one for one in run.remarks() if one.startswith("y: bias "))
+    first, second = (float(number) for number in re.search(r"bias (\S+) dB .* and (\S+) \[", told).groups())
+    assert "in DJF and" in told
+    assert "in JJA cancel" in told
+    assert [first, second] == pytest.approx([bias["DJF"], bias["JJA"]], abs=0.0051)
+    assert first < -1.4
