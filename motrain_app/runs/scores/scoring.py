@@ -116,9 +116,11 @@ def _check_test_rows(folder: "RunFolder", plan: Plan, question: ScoreQuestion, c
     grouping = grouping_for(folder, folder.design(), plan, question, cuts)
     if any((grouping.label(part) >= 0).any() for chunk in reader.chunks() for part in chunk):
         return
+    if question.grouped_by is None:
+        raise RunError("No finished partition has a test row: there would be no score.")
     within = "" if question.bins is None else f", whose bins are {', '.join(f'{end:g}' for end in question.bins)}"
-    where = "" if question.grouped_by is None else f" lies in a group of {question.grouped_by}{within}"
-    raise RunError(f"No test row of a finished partition{where or ' is there'}: there would be no score.")
+    group = f"a group of {question.grouped_by}{within}"
+    raise RunError(f"No test row of a finished partition lies in {group}: there would be no score.")
 
 
 def _question(
