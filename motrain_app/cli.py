@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from motrain_app import __version__
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from motrain_app.runs import Run
 
 USABLE, WARNINGS, UNUSABLE = 0, 1, 2
@@ -336,7 +338,7 @@ def _skill(options: argparse.Namespace) -> int:
     from motrain_app.learning.registering import register_module
     from motrain_app.runs import Run, RunFolder
     from motrain_app.runs.environment import processes
-    from motrain_app.runs.scores.score_files import check_ending, to_csv, to_json, why_no_scores, write_scores
+    from motrain_app.runs.scores.score_files import check_target, to_csv, to_json, why_no_scores
     from motrain_app.runs.scores.score_table import SHOWN, print_scores
     from motrain_app.runs.scores.scoring import check_question
 
@@ -345,7 +347,7 @@ def _skill(options: argparse.Namespace) -> int:
     run = Run.open(options.run)
     processes(options.workers)  # refused before a test is opened
     if options.to is not None:
-        check_ending(options.to)
+        check_target(options.to)
     metrics = options.metric
     printed = not (options.csv or options.json or options.to)
     if printed and options.by and metrics is None:
@@ -362,9 +364,7 @@ def _skill(options: argparse.Namespace) -> int:
         told = frame.assign(taken_over=frame["partition"].map(run.taken_over).astype(object))
         print(to_json(told))
     elif options.to is not None:
-        replaced = ", in place of the file that was there" if options.to.exists() else ""
-        write_scores(run, frame, options.to)
-        print(f"{len(frame)} scores in {options.to}{replaced}.")
+        _write_scores(run, frame, options.to)
     else:
         print_scores(run, frame, each=options.metric is not None)
         for remark in () if options.by or options.open_test or frame.empty else run.remarks():
@@ -374,6 +374,23 @@ def _skill(options: argparse.Namespace) -> int:
     elif not printed and run.partial:
         _say(f"The scores are partial: {run.partial}; the run is {run.state}.")
     return WARNINGS if frame.empty else USABLE
+
+
+def _write_scores(run: "Run", frame: "pd.DataFrame", path: Path) -> None:
+    """Write scores to a file; where that fails after all, print them: a test may have been opened for them."""
+    from motrain_app.runs import RunError
+    from motrain_app.runs.scores.score_files import to_csv, write_scores
+
+    replaced = ", in place of the file that was there" if path.exists() else ""
+    try:
+        write_scores(run, frame, path)
+    except (OSError, RuntimeError) as error:  # of which the latter is how netCDF4 tells of a full disk
+        if isinstance(error, RunError):
+            raise
+        print(to_csv(frame), end="")
+        reason = getattr(error, "strerror", None) or error
+        raise RunError(f"{path} could not be written ({reason}); the scores are printed instead, as CSV.") from None
+    print(f"{len(frame)} scores in {path}{replaced}.")
 
 
 def _export(options: argparse.Namespace) -> int:

@@ -12,8 +12,9 @@ import xarray as xr
 from motrain_app.cli import main
 from motrain_app.design import Design
 from motrain_app.operators.seasons import season_of
-from motrain_app.runs import Run, create_run
+from motrain_app.runs import Run, RunError, create_run
 from motrain_app.runs.folder import RunFolder
+from motrain_app.runs.scores import score_files
 from motrain_app.runs.store import RunStore
 from tests.runs.conftest import make_dataset
 from tests.runs.takeovers import trained
@@ -123,8 +124,95 @@ def test_a_file_of_no_known_form_is_refused_before_the_test_is_opened(run, capfd
     assert skill(run, "--open-test", "--to", tmp_path / "scores.xlsx") == 2
     assert "must end in .csv" in capfd.readouterr().err
     assert run.openings == []
-    assert skill(run, "--to", tmp_path / "nowhere" / "scores.csv") == 2
-    assert "No such file" in capfd.readouterr().err
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_the_test_is_opened(run, capfd, tmp_path):
+    (tmp_path / "scores.csv").mkdir()
+    targets = {
+        tmp_path / "nowhere" / "scores.csv": f"there is no folder {tmp_path / 'nowhere'}",
+        tmp_path / "scores.csv": "it is a folder",
+        tmp_path / f"{'s' * 250}.csv": "File name too long",
+        "/proc/scores.csv": "Scores cannot be written to /proc/scores.csv: ",
+    }
+    for target, words in targets.items():
+        assert skill(run, "--open-test", "--to", target) == 2
+        out, err = capfd.readouterr()
+        assert words in err
+        assert ".new" not in err
+        assert out == ""
+    assert run.openings == []
+
+
+def test_a_file_that_is_there_is_not_touched_by_a_question_that_is_refused(run, tmp_path):
+    (tmp_path / "scores.csv").write_text("mine")
+    assert skill(run, "--open-test", "--by", "sesaon", "--to", tmp_path / "scores.csv") == 2
+    assert (tmp_path / "scores.csv").read_text() == "mine"
+    assert {one.name for one in tmp_path.iterdir()} == {"runs", "scores.csv"}
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("NetCDF: HDF error")])
+def test_scores_of_a_file_that_fails_after_the_opening_are_printed(run, capfd, tmp_path, monkeypatch, error):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setitem(score_files._WRITERS, ".nc", fail)
+    assert skill(run, "--open-test", "--to", tmp_path / "scores.nc") == 2
+    out, err = capfd.readouterr()
+    assert f"({error.args[-1]}); the scores are printed instead, as CSV." in err
+    np.testing.assert_array_equal(pd.read_csv(io.StringIO(out))["value"], run.test_skill()["value"])
+    assert len(run.openings) == 1
+
+
+def test_a_question_that_no_test_row_answers_does_not_open_the_test(run, capfd):
+    assert skill(run, "--open-test", "--by", "a", "--bins", "9000", "9001") == 2
+    assert (
+        "No test row of a finished partition lies in a group of a, whose bins are 9000, 9001" in capfd.readouterr().err
+    )
+    assert skill(run, "--open-test", "--by", "all", "--by", "a", "--bins", "9000", "9001") == 2
+    with RunStore(RunFolder(run.path).store, write=True) as store:
+        store.wait_again(range(6))
+    assert skill(run, "--open-test") == 2
+    assert "No partition is finished yet" in capfd.readouterr().err
+    assert run.openings == []
+
+
+def test_a_test_without_a_row_is_not_opened(capfd, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data = make_dataset()
+    data["y"] = data["y"].where(data["time"].dt.year < 2014)
+    data.to_netcdf(tmp_path / "cells.nc")
+    design = Design(tmp_path / "cells.nc", ["a"], ["y"], regions=None, test="2014-01-01", learner="ridge")
+    run = trained(design, tmp_path / "runs")
+    nothing = {(): "No finished partition has a test row", ("--by", "season"): "lies in a group of season: there"}
+    for arguments, words in nothing.items():
+        assert skill(run, "--open-test", *arguments) == 2
+        assert words in capfd.readouterr().err
+    assert run.openings == []
+
+
+def test_nothing_is_no_group(run, capfd):
+    for nothing in ("", " "):
+        assert skill(run, "--open-test", "--by", nothing) == 2
+        assert "give season, year, month, fold, cell, all, or a variable's name" in capfd.readouterr().err
+        assert skill(run, "--by", "all", "--by", nothing) == 2
+    with pytest.raises(RunError, match="Scores cannot be grouped by nothing"):
+        run.skill(by="")
+    assert run.openings == []
+
+
+def test_without_a_withheld_row_classes_are_not_told_to_be_ranges(capfd, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data = make_dataset()
+    data["soil"] = ("space", np.arange(6) % 2, {"flag_values": [0, 1], "flag_meanings": "sand clay"})
+    data.to_netcdf(tmp_path / "cells.nc")
+    whole = {"regions": None, "test": "2014-01-01", "jackknife": None, "learner": "ridge"}
+    run = trained(Design(tmp_path / "cells.nc", ["a"], ["y"], **whole), tmp_path / "runs")
+    assert skill(run, "--by", "soil") == 2
+    err = capfd.readouterr().err
+    assert "No row was withheld, so none has a class of soil" in err
+    assert "bins" not in err
+    assert skill(run, "--open-test", "--by", "soil", "--csv") == 0
+    assert set(pd.read_csv(io.StringIO(capfd.readouterr().out))["group"]) == {"sand", "clay"}
 
 
 def test_processes_may_be_counted_and_none_at_all_does_not_open_the_test(run, capfd):

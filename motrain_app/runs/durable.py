@@ -12,7 +12,7 @@ from typing import Any
 @contextlib.contextmanager
 def written_aside(path: Path) -> Iterator[Path]:
     """Give a path to write a file to; when it is written, it takes its place, entirely or not at all."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.new")
+    aside = _aside(path)
     try:
         yield aside
         with open(aside, "rb+") as file:
@@ -22,6 +22,19 @@ def written_aside(path: Path) -> Iterator[Path]:
         aside.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def check_writable(path: Path) -> None:
+    """Raise OSError where `written_aside` could not write a file; what is there stays as it is."""
+    aside = _aside(path)
+    try:
+        aside.touch()
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.new")
 
 
 def write_durably(path: Path, content: bytes) -> None:

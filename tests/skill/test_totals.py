@@ -259,6 +259,33 @@ def test_the_best_baseline_of_a_group_is_that_of_the_lowest_weighted_error_and_o
     assert total(piece).baseline[0, 0] == 0
 
 
+def test_the_best_baseline_is_that_of_the_cells_with_the_largest_area_and_not_of_the_most_cells():
+    """The first errs by less in six small cells, the second in a large one, however few rows it has."""
+    piece = rows(gaps=False)
+    piece = take(piece, (piece.cell > 0) | (piece.time < TIME[100]))
+    first, second = np.where(piece.cell == 0, [[8.0], [0.08]], [[2.0], [0.02]]), np.array([[4.0], [0.04]])
+    piece = replace(piece, baselines=np.stack([piece.observed + first, piece.observed + second]))
+    large = np.r_[20.0, np.ones(6)]
+    for area, best in ((large, 1), (np.ones(7), 0)):
+        for n_pieces in (1, 3):
+            assert (total(piece, area=area, metrics=("rmse", "skill"), n_pieces=n_pieces).baseline == best).all()
+
+
+def test_rows_are_worth_as_many_independent_ones_whatever_their_cells_count():
+    """As of the rows of a partition: the effective number is of rows, which no weight makes more or fewer."""
+    piece, at = rows(), METRICS.index("n_effective")
+    slow = np.convolve(np.random.default_rng(9).standard_normal(len(TIME) + 29), np.ones(30) / 5, "valid")
+    shared = np.array([[5.0], [0.01]]) * slow[(piece.time - TIME[0]).astype(int)]
+    piece = replace(piece, predicted=piece.predicted + shared)
+    beside = dict(zip(BASELINES, piece.baselines, strict=True))
+    options = {"metrics": METRICS, "key": 0, "replicates": 0}
+    rows_alone = score_outputs(piece.observed, piece.predicted, beside, piece.time, cell=piece.cell, **options)
+    for area in (np.ones(7), np.r_[100.0, np.ones(6)]):
+        found = total(piece, area=area, n_pieces=3)
+        np.testing.assert_allclose(found.value[0, :, at], rows_alone.value[:, at], rtol=1e-9)
+    assert (found.value[0, :, at] < 0.2 * found.n[0]).all()
+
+
 def test_intervals_hold_the_value_and_shrink_with_the_number_of_cells():
     few, many = (total(rows(n_cells, gaps=False), replicates=300) for n_cells in (3, 60))
     estimates = [AT[name] for name in METRICS if get_metric(name).has_interval and name != "coverage"]

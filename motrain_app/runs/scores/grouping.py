@@ -127,6 +127,8 @@ def find_cuts(
     taken = taken[np.isfinite(taken)]
     if classes is not None and len(classes):
         return Cuts(classes=tuple(classes.tolist()))
+    if not first and values.meanings:
+        raise RunError(f"No row was withheld, so none has a class of {values.name} that it could be grouped by.")
     if not first:
         raise RunError(
             f"No row was withheld, from which ranges of {values.name} could be made. Give their ends as bins."

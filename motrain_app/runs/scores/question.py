@@ -48,6 +48,8 @@ class ScoreQuestion:
     def grouped_by(self) -> str | None:
         """What rows are grouped by in each partition, or in all of them together; None for nothing."""
         others = [one for one in self.by if one != ALL]
+        if not all(name.strip() for name in others):
+            raise RunError(f"Scores cannot be grouped by nothing: give {', '.join(KEYWORDS)}, or a variable's name.")
         if len(others) > 1:
             raise RunError(f"Scores are grouped by one thing, beside 'all': give {' or '.join(others)}.")
         if CELL in others and self.pooled:

@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from motrain_app import __version__
-from motrain_app.runs.durable import written_aside
+from motrain_app.runs.durable import check_writable, written_aside
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.scores.grouping import CELL
@@ -66,9 +66,22 @@ def write_scores(run: "Run", frame: "pd.DataFrame", path: str | Path) -> None:
         write(run, frame, aside)
 
 
-def check_ending(path: str | Path) -> None:
-    """Raise RunError where a file could not be written, as no form of scores has its ending."""
-    _writer(Path(path))
+def check_target(path: str | Path) -> None:
+    """Raise RunError where a file of scores could not be written, with the reason; nothing is written.
+
+    That no form of scores has its ending, that it is a folder, or that its folder is absent or takes no file, can be
+    told before a test is opened for it.
+    """
+    path = Path(path)
+    _writer(path)
+    if path.is_dir():
+        raise RunError(f"Scores cannot be written to {path}: it is a folder. Give the name of a file.")
+    if not path.parent.is_dir():
+        raise RunError(f"Scores cannot be written to {path}: there is no folder {path.parent}. Make it first.")
+    try:
+        check_writable(path)
+    except OSError as error:
+        raise RunError(f"Scores cannot be written to {path}: {error.strerror}.") from None
 
 
 def why_no_scores(run: "Run") -> str:

@@ -5,6 +5,7 @@ import pytest
 
 from motrain_app.runs import Run, RunError
 from motrain_app.runs.comparison.one_for_all import one_for_all, static_inputs
+from motrain_app.runs.comparison.partitioning_pays import measure_partitioning
 from motrain_app.runs.plan import Plan
 from tests.runs.comparison.conftest import SVR, salted, trained
 from tests.runs.conftest import make_dataset
@@ -57,6 +58,19 @@ def test_another_learner_trains_a_run_on_a_sample_and_finds_it_again(run_of):
         one_for_all(run, train=never)
     whole = trained(run.design.change(regions=None), run.path.parent)
     assert one_for_all(run, train=never).run == whole.path.name
+
+
+def test_unless_told_otherwise_it_learns_from_a_million_rows_at_most(run_of):
+    run, limits = run_of(learner=SVR), []
+
+    def train(design, runs, max_rows, rows_of):
+        limits.append(max_rows)
+        raise RunError("That is all that was to be known.")
+
+    for ask in (one_for_all, measure_partitioning):
+        with pytest.raises(RunError, match="to be known"):
+            ask(run, train=train)
+    assert limits == [1_000_000, 1_000_000]
 
 
 def test_what_lies_over_space_only_can_be_an_input(design):

@@ -106,6 +106,14 @@ def test_what_cannot_be_crossed_is_refused_in_words(run_of, monkeypatch):
         run_of(jackknife=None).cross()
 
 
+def test_at_most_fifty_partitions_are_crossed(run_of):
+    run, names = run_of(), [f"p{number}" for number in range(51)]
+    with pytest.raises(RunError, match="51 partitions make 2,601 pairs; at most 50 partitions can be crossed"):
+        run.cross(names)
+    with pytest.raises(RunError, match="no finished operator of p0"):  # fifty are not too many
+        run.cross(names[:50])
+
+
 def test_one_name_brings_its_nearest_neighbours(run_of, dataset, monkeypatch):
     monkeypatch.setattr(operator_matrix, "NEIGHBOURS", 2)
     run = run_of(data=dataset(cells=6))  # two columns of three, a degree apart

@@ -6,6 +6,7 @@ import pytest
 from motrain_app.operators import Variable
 from motrain_app.runs.comparison.paired import PairedErrors, PairedRows, stack_changes
 from motrain_app.runs.comparison.paying import payoffs_of
+from motrain_app.runs.comparison.run_comparison import Change
 
 N = 500
 TIME = np.datetime64("2010-01-01", "ns") + np.arange(N) * np.timedelta64(3, "D")
@@ -57,3 +58,16 @@ def test_where_the_other_errs_on_two_days_only_the_days_are_not_too_few():
     assert "(no interval, as the other one is zero in over a tenth of the draws of days)" in payoff.sentence()
     few = judge.change(judge.daily(PairedRows(zero[None, :9], noise[None, :9], 2 * noise[None, :9], np.arange(9))))
     assert few.blocks < 10
+
+
+def test_false_discoveries_of_an_output_are_none_of_the_others():
+    """Of the second, 0.02 is nothing among ten partitions; beside ten of the first that differ it would be one."""
+    p = np.stack([np.full(10, 1e-9), np.r_[0.02, np.linspace(0.3, 1, 9)]], axis=1)
+    others = ("rmse", "other_rmse", "value", "low", "high", "blocks")
+    of_each = [
+        Change(n=np.ones(2, int), p=one, significant=one <= 0.05, **{name: np.ones(2) for name in others}) for one in p
+    ]
+    assert of_each[0].significant.all()
+    stacked = stack_changes(of_each)
+    assert stacked.significant[:, 0].all()
+    assert not stacked.significant[:, 1].any()

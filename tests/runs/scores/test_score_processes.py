@@ -192,7 +192,15 @@ def test_what_a_process_refuses_is_told_in_its_words(run, command):
         run.skill(by="season", metrics=["rmse"], workers=2)
 
 
-def test_an_interrupt_leaves_no_process(run, command):
+@pytest.fixture
+def interruptible():
+    """Makes Ctrl-C raise KeyboardInterrupt also where the tests run in the background of a shell, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_interrupt_leaves_no_process(run, command, interruptible):
     before = children()
     command("import time; time.sleep(600)")
     timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
@@ -235,9 +243,8 @@ def test_a_script_needs_no_main_guard_nor_an_installed_package(run, tmp_path):
     assert done.stdout.split() == [str(len(run.skill(by="season", metrics=["rmse"])))]  # once: nothing ran it again
 
 
-def test_a_process_that_is_asked_for_a_sealed_test_refuses(tmp_path):
-    data_with_classes().to_netcdf(tmp_path / "cells.nc")
-    sealed = trained(design_of(tmp_path, regions=THREE), tmp_path / "runs")
+def test_a_process_that_is_asked_for_a_sealed_test_refuses(run, tmp_path):
+    sealed = _sealed(run, tmp_path / "copied")
     line = to_line(RunFolder(sealed.path), ScoreQuestion((), ("rmse",), None, "test"), None)
     with pytest.raises(RunError, match="sealed"):
         from_line(line)
