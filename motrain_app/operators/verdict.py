@@ -45,6 +45,8 @@ class Evidence:
     skill
         95 % intervals of the skill over what needs no input, by name: "climatology", and "the mean", as a climatology
         of errors that last is noise and easy to beat. NaN without one.
+    r2
+        R², the median over its cells: whether it is better than the best constant of each, which nobody knows before.
     sensitivity
         As `sensitivity` gives it for this output, [members, n_inputs].
     outside
@@ -57,6 +59,7 @@ class Evidence:
     n: float
     n_effective: float
     skill: Mapping[str, tuple[float, float]]
+    r2: float
     sensitivity: Array
     outside: Array
     inputs: tuple[str, ...]
@@ -69,10 +72,10 @@ def judge_operator(evidence: Evidence) -> Verdict:
     --------
     >>> steady = np.array([[0.5, -0.2], [0.4, -0.3]])
     >>> over = {"climatology": (0.2, 0.4), "the mean": (0.6, 0.7)}
-    >>> judge_operator(Evidence(4000, 900, over, steady, np.zeros(3), ("TG1", "WG1"))).kind
+    >>> judge_operator(Evidence(4000, 900, over, 0.6, steady, np.zeros(3), ("TG1", "WG1"))).kind
     'ready'
     >>> over["climatology"] = -0.1, 0.4
-    >>> judge_operator(Evidence(4000, 900, over, steady, np.zeros(3), ("TG1", "WG1"))).reason
+    >>> judge_operator(Evidence(4000, 900, over, 0.6, steady, np.zeros(3), ("TG1", "WG1"))).reason
     'Skill over climatology is −0.10 to 0.40: it may be none.'
     """
     if evidence.n == 0:
@@ -94,6 +97,9 @@ def judge_operator(evidence: Evidence) -> Verdict:
         if low <= 0:
             none = "it has none" if high <= 0 else "it may be none"
             return Verdict("no better than climatology", f"Skill over {name} is {_ends(low, high)}: {none}.")
+    if evidence.r2 <= 0:
+        r2 = f"{evidence.r2:.2f}".replace("-", "−")
+        return Verdict("no better than climatology", f"R² is {r2}: a constant of each cell would do as well.")
     opposed = opposed_inputs(evidence.sensitivity)
     if len(opposed):
         names = " and ".join(evidence.inputs[number] for number in opposed)

@@ -22,7 +22,7 @@ MEAN, CLIMATOLOGY, RIDGE, REFERENCE = "mean", "climatology", "ridge", "reference
 HARMONICS = {
     MEAN: 0,
     CLIMATOLOGY: 2,
-}  # of the year, fitted per cell; where that would be noise, a cell takes its partition's
+}  # of the year, fitted per cell; a cell that has too few rows takes its partition's
 ALWAYS = (MEAN, CLIMATOLOGY)
 
 Array = NDArray[np.floating]
@@ -93,8 +93,8 @@ class Baselines:
         values : dict
             By name, each [n_outputs, judged rows].
         pooled : numpy.ndarray
-            Share of the withheld rows whose cell took the partition's climatology, [n_outputs]; NaN where none was
-            withheld.
+            Share of the withheld rows whose cell had too few training rows, and took the partition's climatology,
+            [n_outputs]; NaN where none was withheld.
         """
         rows = block.rows(partition)
         values, pooled = _climatologies(block, rows, axes, kept, fold)

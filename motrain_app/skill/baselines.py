@@ -22,8 +22,8 @@ __all__ = ["Climatology", "fit_climatology", "rows_needed", "solve_season"]
 IntArray = NDArray[np.integer[Any]]
 
 # A cell needs this many rows a coefficient for a season of its own; with fewer, the noise that a fit takes up
-# (one part in five) would make the baseline easy to beat.
-_ROWS_PER_COEFFICIENT = 5
+# (one part in twenty, were they independent) would make the baseline easy to beat.
+_ROWS_PER_COEFFICIENT = 20
 # Variance of a combination of harmonics over the training days (1/2 over full years) below which it is not
 # seen well enough to be continued beyond them: with seven months of the year all stay above it, with six one
 # falls below.
@@ -42,8 +42,7 @@ class Climatology:
     partition
         The same of all cells together; shape (members, outputs, 1 + 2 harmonics). NaN without a training row.
     pooled
-        Where a cell took those of `partition`, as it had too few training rows, or as cells of their own predict no
-        better; shape (members, outputs, cells).
+        Where a cell had too few training rows and took those of `partition`; shape (members, outputs, cells).
     """
 
     coefficients: FloatArray
@@ -113,9 +112,7 @@ def fit_climatology(
     fit is that of least squares.
 
     A cell with fewer than `min_rows` training rows of an output takes the coefficients of the whole
-    partition; a partition with fewer has its mean and no season. All cells take it where those of their own predict
-    no better: fitted to either half of a member's training rows, and judged on the other. With few rows, or errors that
-    last, what many cells fit is noise, and a baseline of noise is easy to beat. A member's coefficients depend on its
+    partition; a partition with fewer has its mean and no season. A member's coefficients depend on its
     training rows alone, to the last bit.
 
     Parameters
@@ -135,7 +132,7 @@ def fit_climatology(
     harmonics
         Number of harmonics of the year; 0 is the mean baseline.
     min_rows
-        By default five a coefficient.
+        By default twenty a coefficient.
 
     Raises
     ------
@@ -176,80 +173,18 @@ def fit_climatology(
     shape = (n_members, n_outputs, n_cells, len(features))
     coefficients, partition = np.empty(shape), np.empty((n_members, n_outputs, len(features)))
     pooled = np.empty(shape[:-1], dtype=bool)
+    weights = train.astype(np.float64)
     bins = cell * n_atoms + atom
     present = np.isfinite(values)
     for output in range(n_outputs):
         if output == 0 or not np.array_equal(present[output], present[output - 1]):  # most outputs share their gaps
-            weights = _weights(train, np.bincount(atom[present[output]], minlength=n_atoms), halves=n_cells > 1)
             gram = _gram(present[output], features, bins, n_cells, weights)
-        filled = np.where(present[output], values[output], 0.0)
-        right = _right(filled, features, bins, n_cells, weights)
-        fits = _Fits.of(gram, right, needed)
-        if n_cells > 1:
-            with np.errstate(over="ignore"):
-                squares = _by_member(filled**2, bins, n_cells, weights)
-            fits = fits.kept(_own_are_better(fits, gram, right, squares, n_members), n_members)
-        partition[:, output], coefficients[:, output], pooled[:, output] = fits.whole, fits.cells, fits.pooled
+        right = _right(np.where(present[output], values[output], 0.0), features, bins, n_cells, weights)
+        partition[:, output] = solve_season(gram.sum(axis=1), right.sum(axis=1), needed)
+        own = solve_season(gram, right, needed)
+        pooled[:, output] = gram[..., 0, 0] < needed
+        coefficients[:, output] = np.where(pooled[:, output, :, None], partition[:, output, None], own)
     return Climatology(coefficients, partition, pooled)
-
-
-def _weights(train: NDArray[np.bool_], count: NDArray[np.integer[Any]], *, halves: bool) -> FloatArray:
-    """Return which atoms each member trains on; and, if asked for, those of either half of its rows.
-
-    Parameters
-    ----------
-    count
-        Rows of each atom, which are in the order of time.
-
-    Returns
-    -------
-    numpy.ndarray
-        1 or 0, shape (members or 3 members, atoms).
-    """
-    if not halves:
-        return train.astype(np.float64)
-    seen = np.cumsum(train * count, axis=1)
-    first = train & (2 * seen <= seen[:, -1:])
-    return np.concatenate([train, first, train & ~first]).astype(np.float64)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Fits:
-    """Coefficients of one output: of all cells together, of each, and where that took the former."""
-
-    whole: FloatArray
-    cells: FloatArray
-    pooled: NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, gram: FloatArray, right: FloatArray, needed: int) -> _Fits:
-        """Solve the normal equations of each (set of rows, cell)."""
-        whole, few = solve_season(gram.sum(axis=1), right.sum(axis=1), needed), gram[..., 0, 0] < needed
-        return cls(whole, np.where(few[..., None], whole[:, None], solve_season(gram, right, needed)), few)
-
-    def kept(self, own: NDArray[np.bool_], n_members: int) -> _Fits:
-        """Return those of all rows of each member; of each cell only where `own`, shape (members)."""
-        whole, pooled = self.whole[:n_members], self.pooled[:n_members] | ~own[:, None]
-        return _Fits(whole, np.where(pooled[..., None], whole[:, None], self.cells[:n_members]), pooled)
-
-
-def _own_are_better(
-    fits: _Fits, gram: FloatArray, right: FloatArray, squares: FloatArray, n_members: int
-) -> NDArray[np.bool_]:
-    """Say of each member whether cells of their own predict the other half of its rows better than all together."""
-    halves = slice(n_members, None)
-
-    def error(coefficients: FloatArray) -> FloatArray:
-        """Return the squared error over all rows that the other half was fitted to, shape (members)."""
-        first, second = np.split(coefficients[halves], 2)
-        swapped = np.concatenate([second, first])
-        products = np.einsum("mci,mcij,mcj->m", swapped, gram[halves], swapped)
-        total = products - 2 * np.einsum("mci,mci->m", swapped, right[halves]) + squares[halves].sum(axis=1)
-        return np.asarray(total.reshape(2, n_members).sum(axis=0))
-
-    whole = np.broadcast_to(fits.whole[:, None], fits.cells.shape)
-    with np.errstate(invalid="ignore", over="ignore"):
-        return ~(error(whole) <= error(fits.cells))  # own ones also where a half has no rows to tell
 
 
 def _gram(

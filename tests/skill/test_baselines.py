@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.signal import lfilter
 
 from motrain_app.skill import DAYS_PER_YEAR, fit_climatology, season_harmonics
 
@@ -54,30 +53,10 @@ def test_it_equals_least_squares_for_each_member_output_and_cell(harmonics):
     for member in range(YEARS + 1):
         for output in range(OUTPUTS):
             for c in (*range(CELLS), -1):
-                whole = c < 0 or fit.pooled[member, output, c]
-                rows = train[member, year] & np.isfinite(values[output]) & ((cell == c) | whole)
+                rows = train[member, year] & np.isfinite(values[output]) & ((cell == c) | (c < 0))
                 expected = np.linalg.lstsq(features[:, rows].T, values[output, rows])[0]
                 ours = fit.coefficients[member, output, c] if c >= 0 else fit.partition[member, output]
                 np.testing.assert_allclose(ours, expected, atol=1e-10)
-    assert not fit.pooled.all()
-
-
-@pytest.mark.parametrize("harmonics", [0, 2])
-@pytest.mark.parametrize("memory", [0.0, 0.97])
-def test_cells_that_are_alike_share_a_climatology_and_those_that_differ_have_their_own(memory, harmonics):
-    """Of few rows, or of errors that last, what each cell fits is noise: who knows nothing would seem to know more."""
-    rng, n_cells, days = np.random.default_rng(0), 40, np.arange(0, 4 * 365, 12 if memory == 0 else 1)
-    cell, day = np.repeat(np.arange(n_cells), len(days)), np.tile(days, n_cells)
-    white = rng.standard_normal((n_cells, len(days))) * np.sqrt(1 - memory**2)
-    noise = lfilter([1.0], [1.0, -memory], white, axis=1).ravel()
-    options = {"train": ~np.eye(4, dtype=bool), "n_cells": n_cells, "harmonics": harmonics}
-    alike = fit_climatology(noise[None], day % 365 + 1.0, cell, day // 365, **options)
-    assert alike.pooled.all()
-    np.testing.assert_array_equal(
-        alike.coefficients, np.broadcast_to(alike.partition[:, :, None], (4, 1, 40, 5 if harmonics else 1))
-    )
-    differing = fit_climatology(noise[None] + 2.0 * (cell % 2), day % 365 + 1.0, cell, day // 365, **options)
-    assert not differing.pooled.any()
 
 
 def test_without_harmonics_it_is_the_mean_of_the_training_rows():

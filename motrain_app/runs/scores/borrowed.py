@@ -9,7 +9,7 @@ from motrain_app.runs.store import DONE, RunStore, by_file
 
 
 def climatology_remarks(folder: RunFolder) -> list[str]:
-    """Say of which outputs cells took their partition's climatology, as their own would have been noise."""
+    """Say of which outputs cells took their partition's climatology, as a fold left them too few training rows."""
     plan = Plan.load(folder.plan)
     with RunStore(folder.store) as store:
         rows = [row for row in store.partitions() if row.state == DONE]
@@ -26,7 +26,6 @@ def climatology_remarks(folder: RunFolder) -> list[str]:
             most = f"up to {100 * of_partitions.max():.0f} %" if some > 1 else f"{100 * of_partitions.max():.0f} %"
             found.append(
                 f"{output.name}: the climatology is the partition's, not the cell's own, in {some} of {len(share)} "
-                f"partitions, for {most} of their rows: cells there have too few training rows, or predict no better "
-                "each by its own."
+                f"partitions, for {most} of their rows: too few training rows of those cells."
             )
     return found

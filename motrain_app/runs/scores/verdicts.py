@@ -81,6 +81,7 @@ def _lines(
             n=float(n),
             n_effective=float(effective),
             skill={CLIMATOLOGY: (low, high), "the mean": _skill(scores, number, MEAN)[1:]},
+            r2=float(scores.value[number, plan.metrics.index("r2")]),
             sensitivity=diagnosis.sensitivity[:, number],
             outside=diagnosis.outside,
             inputs=tuple(variable.name for variable in plan.inputs),
