@@ -98,7 +98,7 @@ def judge_operator(evidence: Evidence) -> Verdict:
             none = "it has none" if high <= 0 else "it may be none"
             return Verdict("no better than climatology", f"Skill over {name} is {_ends(low, high)}: {none}.")
     if evidence.r2 <= 0:
-        r2 = f"{evidence.r2:.2f}".replace("-", "−")
+        r2 = f"{evidence.r2:.2g}".replace("-", "−")
         return Verdict("no better than climatology", f"R² is {r2}: a constant of each cell would do as well.")
     opposed = opposed_inputs(evidence.sensitivity)
     if len(opposed):

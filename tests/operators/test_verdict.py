@@ -40,7 +40,7 @@ def test_a_good_operator_is_ready():
         (over((0.0, 0.4)), "no better than climatology", "over climatology is 0.00 to 0.40: it may be none"),
         (over((-0.5, -0.1)), "no better than climatology", "−0.50 to −0.10: it has none"),
         (over(mean=(-0.2, 0.3)), "no better than climatology", "over the mean is −0.20 to 0.30: it may be none"),
-        ({"r2": -0.01}, "no better than climatology", "R² is −0.01: a constant of each cell would do as well"),
+        ({"r2": -0.003}, "no better than climatology", "R² is −0.003: a constant of each cell would do as well"),
         ({"sensitivity": STEADY * [[1, 1], [1, -1], [1, 1]]}, "unstable", "sign of its derivative by WG1"),
         ({"outside": np.array([0.0, 0.2, 0.2])}, "outside its range", "20 % of its rows lie outside .* by WG1"),
     ],
