@@ -121,6 +121,18 @@ def test_each_of_several_cells_has_the_length_of_its_own_days():
             np.testing.assert_allclose(getattr(together, name)[:, cell], getattr(alone, name), rtol=1e-9)
 
 
+@pytest.mark.parametrize("every", [6, 8, 16])
+def test_it_does_not_matter_on_which_day_an_overpass_falls(every):
+    """Days that are cut down are judged by some of them, which once were every eighth: all of one kind, or none."""
+    rng, days = np.random.default_rng(2), 2040
+    error, found = autoregressive((days,), 0.97, rng), []
+    for first in range(every):
+        of_day = error * np.roll(lattice(days, every, 20.0, 1.0), first)
+        daily = moments_by_group(np.zeros(days), of_day + 0.1, np.arange(days), days)
+        found.append([bootstrap(daily, [bias, rmse], rng=0).block_days, get_metric("n_effective").function(daily)])
+    np.testing.assert_array_less(np.max(found, axis=0), [1.5, 2.5] * np.min(found, axis=0))
+
+
 def test_the_effective_number_of_rows_is_that_of_heavy_days():
     """For AR(1) errors of all rows, from the variance of their mean."""
     rng, rows, memory = np.random.default_rng(7), lattice(5000, 8, 100), 0.96
