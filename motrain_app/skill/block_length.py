@@ -22,6 +22,10 @@ __all__ = ["BlockLength", "block_length"]
 
 # Fewer pairs of days than this say nothing about the correlation at a lag.
 _MIN_PAIRS = 10
+# Lags whose pairs weigh less than this share of those at another lag, on average, do not show what makes up the sum.
+_LIGHT = 1 / 3
+_NOTHING = 1e-6  # of the sum of squared weights
+_ROUNDING = 1e-6
 # Standard errors from which a correlation counts.
 _SIGNIFICANT = 2.0
 
@@ -45,28 +49,39 @@ class BlockLength:
     variance: FloatArray
 
 
-def block_length(series: FloatArray, present: NDArray[np.bool_]) -> BlockLength:
+def block_length(series: FloatArray, weight: FloatArray | NDArray[np.bool_]) -> BlockLength:
     """Block length of Politis & White (2004), corrected by Patton et al. (2009), for series with gaps.
 
     b = (3/2 · G²/g² · N)^(1/3) with g = Σ λ R(k) and G = Σ λ |k| R(k) over lags |k| ≤ 2m, where λ is the
     flat-top window, R the autocovariance, N the number of calendar days, and m the lag after which five
     autocorrelations in a row are not significant.
 
-    Two things differ from the paper. A sum over the days is what is resampled, and an empty day adds nothing
-    to it: so R is that of the series with zeros in the gaps, while the correlation that finds m is the sum of
-    products over pairs of days that both have rows, divided by their number; lags with fewer than 10 pairs
-    are passed over, as an overpass every tenth day has none at the others. And a correlation is significant
-    when it exceeds twice its standard error by Bartlett's formula, √((1 + 2Σρ²)/pairs) with the sum over
-    shorter lags, each weighted with its squared share of pairs: the paper's bound, made for white noise,
-    takes chance waves of slow series for memory.
+    Three things differ from the paper. A sum over the days is what is resampled, and an empty day adds nothing
+    to it: so R is that of the series with zeros in the gaps, while m is found from sums of products over pairs of
+    days that both have rows, each beside what it would be by chance.
+
+    Significant is what exceeds twice its standard error by Bartlett's formula: that of independent days, times
+    √(1 + 2Σρ²) with the sum over shorter lags, each weighted with its squared share of pairs. The paper's bound, made
+    for white noise, takes chance waves of slow series for memory. Days of unequal weight w have unequal variances, as
+    w² where the rows of a day err together and as w where each errs by itself; how much of either a series has is told
+    by Σx²/w beside Σx².
+
+    Passed over are lags that tell nothing. They have fewer than 10 pairs, as an overpass every tenth day has none at
+    the others; or a few pairs that outweigh the rest, so that (Σ wᵢ wᵢ₊ₖ)² / Σ (wᵢ wᵢ₊ₖ)² is under 10; or pairs that
+    weigh on average under a third of those at another lag. With all cells on every eighth day, and one cell on the
+    others, only every eighth lag shows how long those errors last that make up the sum. Lags of days less light do
+    count, and if their errors are unrelated to those of heavy days, blocks become too short: with five rows on every
+    twelfth day, whose errors last for months, and one on the others, whose last for a day, the interval of the bias
+    holds the truth in six of ten cases.
 
     Parameters
     ----------
     series
         What each day adds to the score, centred: errors, losses, loss differences, summed over the day's
         cells. Shape (..., days), one entry a calendar day; what stands where nothing is present is ignored.
-    present
-        Whether a day has rows; shape (days), or one that broadcasts to that of the series.
+    weight
+        Of the rows of each day, 0 where there is none; or whether there are any, if all weigh the same. Shape (days),
+        or one that broadcasts to that of the series.
 
     Returns
     -------
@@ -79,54 +94,115 @@ def block_length(series: FloatArray, present: NDArray[np.bool_]) -> BlockLength:
     >>> from motrain_app.skill import block_length
     >>> noise = np.random.default_rng(1).standard_normal(2000)
     >>> smooth = np.convolve(noise, np.ones(30), "same")
-    >>> block_length(np.stack([noise, smooth]), np.ones(2000, dtype=bool)).days.round()
+    >>> block_length(np.stack([noise, smooth]), np.ones(2000)).days.round()
     array([ 4., 77.])
     """
     leading, n_days = series.shape[:-1], series.shape[-1]
-    products, pairs = _lagged_products(np.where(present, series, 0.0), present)
-    return BlockLength(*(found.reshape(leading) for found in _politis_white(products, pairs, n_days)))
-
-
-def _lagged_products(series: FloatArray, present: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
-    """Sums of products of days k apart, [series, lags], and the number of such pairs of days, for all or for each."""
-    n_days = series.shape[-1]
-    longest = 2 * _longest_block(n_days) + _quiet_lags(n_days)
-    lags = min(n_days - 1, longest)
+    weight = np.asarray(weight, np.float64)
+    series = np.where(weight > 0, series, 0.0)
+    lags = min(n_days - 1, 2 * _longest_block(n_days) + _quiet_lags(n_days))
     products = _autocorrelate(series.reshape(-1, n_days), lags)
-    if present.ndim == 1:
-        return products, _pairs(np.packbits(present).tobytes(), n_days, lags)[None]
-    pairs = np.rint(_autocorrelate(present.reshape(-1, n_days).astype(np.float64), lags))
-    each = np.broadcast_to(pairs.reshape(*present.shape[:-1], -1), (*series.shape[:-1], lags + 1))
-    return products, each.reshape(-1, lags + 1)
+    pairs = _pairs_of_all(weight.tobytes(), lags) if weight.ndim == 1 else _pairs(weight, lags)
+    tell, chance = pairs.tell, pairs.chance(series, products[:, 0].reshape(leading))
+    if weight.ndim > 1:
+        tell, chance = np.broadcast_to(tell, (*leading, lags + 1)), np.broadcast_to(chance, (*leading, lags + 1))
+    found = _politis_white(products, tell.reshape(-1, lags + 1), chance.reshape(-1, lags + 1), n_days)
+    return BlockLength(*(one.reshape(leading) for one in found))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pairs:
+    """What pairs of days k apart can tell, by the weights of the days; the last axis is that of lags, from 0.
+
+    Parameters
+    ----------
+    tell
+        Whether they tell something.
+    together
+        Variance of the sum of products of independent days, over the squared sum of squares, if rows of a day err
+        together.
+    more
+        What is added to this if each row errs by itself; None where all days weigh the same, so that it is nothing.
+    share, by_square
+        Of errors that are of each row by itself: this much, and of each day this times its share of the sum of squares.
+    """
+
+    tell: NDArray[np.bool_]
+    together: FloatArray
+    more: FloatArray | None = None
+    share: FloatArray | float = 0.0
+    by_square: FloatArray | float = 0.0
+
+    def chance(self, series: FloatArray, squares: FloatArray) -> FloatArray:
+        """Return the variance of the sum of products of independent days, over the squared sum of squares.
+
+        Parameters
+        ----------
+        series
+            Shape (..., days), of which `squares` is the sum of squares.
+        """
+        if self.more is None:
+            return self.together
+        # Without an array of squares, which would take longer than all else.
+        weighted = np.einsum("...d,...d,...d->...", series, series, self.by_square)
+        apart = self.share + np.divide(weighted, squares, out=np.zeros_like(squares), where=squares > 0)
+        return np.asarray(self.together + np.clip(apart, 0.0, 1.0)[..., None] * self.more)
 
 
 @lru_cache(maxsize=64)  # the outputs of a partition mostly have rows in the same days, and so have whole partitions
-def _pairs(present: bytes, n_days: int, lags: int) -> FloatArray:
-    days = np.unpackbits(np.frombuffer(present, np.uint8), count=n_days)
-    pairs: FloatArray = np.rint(_autocorrelate(days[None].astype(np.float64), lags)[0])
-    pairs.flags.writeable = False
-    return pairs
+def _pairs_of_all(weight: bytes, lags: int) -> _Pairs:
+    return _pairs(np.frombuffer(weight, np.float64), lags)
+
+
+def _pairs(weight: FloatArray, lags: int) -> _Pairs:
+    """Return what pairs of days tell, of days of these weights, shape (..., days)."""
+    days, heaviest = weight > 0, weight.max(axis=-1, keepdims=True)
+    n = np.rint(_autocorrelate(days.astype(np.float64), lags))
+    tell, pairs = n >= _MIN_PAIRS, np.maximum(n, 1.0)
+    if ((weight == heaviest) | ~days).all():
+        return _Pairs(tell, n / pairs[..., :1] ** 2)
+    weight = weight / np.where(heaviest > 0, heaviest, 1.0)
+    # Round-off of the transform stands where pairs weigh nearly nothing, so these are passed over at once.
+    product = np.maximum(_autocorrelate(weight, lags), 0.0)
+    square = np.maximum(_autocorrelate(weight**2, lags), product**2 / pairs)
+    several, alone = slice(1, None), np.maximum(product[..., :1], 1.0)
+    tell &= product > _NOTHING * alone
+    tell[..., several] &= (product**2 >= (_MIN_PAIRS - _ROUNDING) * square)[..., several]
+    of_a_pair = np.where(tell, product / pairs, 0.0)[..., several]
+    tell[..., several] &= of_a_pair >= _LIGHT * of_a_pair.max(axis=-1, initial=0.0, keepdims=True)
+    # Σx²/w is to Σx² as the number of days to their weight, or as their weight to the sum of its squares.
+    total = np.maximum(weight.sum(axis=-1, keepdims=True), 1.0)
+    apart, together = n[..., :1] / total, total / alone
+    one = apart - together
+    gain = np.divide(1.0, one, out=np.zeros_like(one), where=one > _ROUNDING * apart)
+    by_square = gain * np.where(days, 1 / np.where(days, weight, 1.0), 0.0)
+    variance = square / alone**2
+    return _Pairs(tell, variance, product / total**2 - variance, -(gain * together)[..., 0], by_square)
 
 
 def _autocorrelate(series: FloatArray, lags: int) -> FloatArray:
     size = scipy.fft.next_fast_len(series.shape[-1] + lags, real=True)
     spectra = scipy.fft.rfft(series, size)
     products: FloatArray = scipy.fft.irfft(spectra.real**2 + spectra.imag**2, size)
-    return products[:, : lags + 1]
+    return products[..., : lags + 1]
 
 
-def _politis_white(products: FloatArray, pairs: FloatArray, n_days: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _politis_white(
+    products: FloatArray, tell: NDArray[np.bool_], chance: FloatArray, n_days: int
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Block length and leakage in days, and variance of the sum, of each series.
 
     Parameters
     ----------
-    products, pairs
-        As `_lagged_products` gives them.
+    products
+        Sums of products of days k apart, [series, lags].
+    tell, chance
+        As in `_Pairs`; [1 or series, lags].
     """
     longest, alone = _longest_block(n_days), products[:, 0]
-    tells = (alone > 0) & (pairs[:, 0] >= _MIN_PAIRS)
+    tells = (alone > 0) & tell[:, 0]
     unit = np.where(tells, alone, 1.0)[:, None]
-    memory = np.minimum(_memory(products / unit, pairs, n_days), longest)[:, None]
+    memory = np.minimum(_memory(products / unit, tell, chance, n_days), longest)[:, None]
     lags = np.arange(products.shape[1])
     windowed = np.clip(2 - lags / memory, 0.0, 1.0) * products
     spread = windowed[:, 0] + 2 * windowed[:, 1:].sum(axis=1)
@@ -142,30 +218,29 @@ def _politis_white(products: FloatArray, pairs: FloatArray, n_days: int) -> tupl
     )
 
 
-def _memory(relative: FloatArray, pairs: FloatArray, n_days: int) -> NDArray[np.int64]:
+def _memory(relative: FloatArray, tell: NDArray[np.bool_], chance: FloatArray, n_days: int) -> NDArray[np.int64]:
     """Return the last lag before correlations are quiet for long, in days, of each series; at least 1.
 
     Parameters
     ----------
     relative
         Lagged sums of products over that of lag 0, [series, lags].
-    pairs
-        [1 or series, lags].
+    tell, chance
+        As in `_Pairs`; [1 or series, lags].
     """
-    enough = pairs[:, 1:] >= _MIN_PAIRS
+    enough = tell[:, 1:]
     n = int(enough.sum(axis=1).max(initial=0))
     if not n:
         return np.ones(len(relative), np.int64)
     # Lags that tell something, in their order; behind them others, where some series have more of them.
     lags = 1 + np.argsort(~enough, axis=1, kind="stable")[:, :n]
-    told, of_lag = np.take_along_axis(enough, lags - 1, axis=1), np.take_along_axis(pairs, lags, axis=1)
-    of_lag = np.where(told, of_lag, 1.0)
+    told = np.take_along_axis(enough, lags - 1, axis=1)
+    by_chance = np.where(told, np.take_along_axis(chance, np.broadcast_to(lags, (len(chance), n)), axis=1), 1.0)
     known = np.where(told, np.take_along_axis(relative, np.broadcast_to(lags, (len(relative), n)), axis=1), 0.0)
-    correlation = known * (pairs[:, :1] / of_lag)
     # Among sparse days few pairs of pairs overlap, so the products depend less on each other.
     repeated = known**2
-    error = np.sqrt((1 + 2 * (np.cumsum(repeated, axis=1) - repeated)) / of_lag)
-    loud = np.abs(correlation) >= _SIGNIFICANT * error
+    error = np.sqrt((1 + 2 * (np.cumsum(repeated, axis=1) - repeated)) * by_chance)
+    loud = np.abs(known) >= _SIGNIFICANT * error
     # A run of quiet lags that the end of the record cuts off counts as one.
     needed = _quiet_lags(n_days)
     before = np.concatenate([np.zeros((len(loud), 1), np.int64), np.cumsum(loud, axis=1)], axis=1)

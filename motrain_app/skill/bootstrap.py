@@ -260,7 +260,7 @@ def bootstrap(
         return Intervals(value, low, high, np.nan, 0.0, p)
     if length is None:
         deciding = statistics if length_from is None else length_from
-        length = block_length(influences(daily, deciding), daily.weight > 0)
+        length = block_length(influences(daily, deciding), daily.weight)
     blocks = time_blocks(daily, days=float(length.days.max()))
     effective = float(blocks.effective)
     if statistics and effective >= MIN_BLOCKS:

@@ -73,7 +73,7 @@ def cell_lengths(error: FloatArray, others: Mapping[str, FloatArray], days: Cell
         whole = (days.sums(known) == weight).all(axis=1)
         of_theirs = near_days(days.sums(np.where(known, np.square(theirs), 0.0)), weight)
         series.append(np.where(whole[:, None], _difference(of_square, of_theirs), 0.0))
-    return CellLength.longest(block_length(_finite(series), weight > 0))
+    return CellLength.longest(block_length(_finite(series), weight))
 
 
 def _centred(sums: FloatArray, weight: FloatArray) -> FloatArray:

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from motrain_app.skill.moments import FloatArray
 
-__all__ = ["evenly", "evenly_in_each", "sum_groups"]
+__all__ = ["evenly", "evenly_in_each", "scattered_in_each", "sum_groups"]
+
+_GOLDEN = (5**0.5 - 1) / 2
 
 
 def evenly(n: int, most: int) -> NDArray[np.int64]:
@@ -44,6 +46,26 @@ def evenly_in_each(count: NDArray[np.integer[Any]], most: int) -> NDArray[np.int
     end = np.cumsum(count)
     place = (end - count)[:, None] + count[:, None] * (2 * np.arange(most) + 1) // (2 * most)
     return np.asarray(np.minimum(place, end[-1] - 1), np.int64)
+
+
+def scattered_in_each(count: NDArray[np.integer[Any]], most: int) -> NDArray[np.int64]:
+    """Return places as `evenly_in_each` does, but of a long stretch not at the same distances: no period hides in them.
+
+    Each is taken from somewhere in its equal part of the stretch, as the multiples of the golden ratio lie in 0 … 1, so
+    that of what comes every so many places the same share is taken, wherever it begins.
+
+    Examples
+    --------
+    >>> evenly_in_each(np.array([80]), 10) % 8, scattered_in_each(np.array([80]), 10) % 8
+    (array([[4, 4, 4, 4, 4, 4, 4, 4, 4, 4]]), array([[0, 4, 1, 6, 3, 0, 5, 2, 7, 4]]))
+    >>> scattered_in_each(np.array([2, 9]), 3)
+    array([[0, 1, 1],
+           [2, 6, 8]])
+    """
+    places, count = evenly_in_each(count, most), count.astype(np.int64)
+    part = np.arange(most)
+    inside = (count[:, None] * (part + part * _GOLDEN % 1.0) / most).astype(np.int64)
+    return np.where(count[:, None] > most, (np.cumsum(count) - count)[:, None] + inside, places)
 
 
 def sum_groups(

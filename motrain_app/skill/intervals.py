@@ -153,8 +153,8 @@ def _cut(outputs: Sequence[PredictionSums], baselines: Sequence[str]) -> list[_B
     for alike in together.values():
         series = [_influences(outputs[i], baselines) for i in alike]
         plain = outputs[alike[0]]
-        present = plain.by_day(plain.layouts["values", None].columns[WEIGHT]) > 0
-        length = block_length(np.concatenate(series), present)
+        weight = plain.by_day(plain.layouts["values", None].columns[WEIGHT])
+        length = block_length(np.concatenate(series), weight)
         ends = np.cumsum([len(one) for one in series])
         for i, start, end in zip(alike, [0, *ends[:-1].tolist()], ends.tolist(), strict=True):
             longest, leakage = (float(one[start:end].max()) for one in (length.days, length.leakage))

@@ -269,7 +269,7 @@ def n_effective(m: Moments) -> FloatArray:
         kept = np.divide(deviation, whole, out=np.ones_like(whole), where=whole != 0)  # of the errors of a day
         alone = (kept**2 * m.squared_error_sum_about(about + mean)).sum(axis=-1)
         # Of the variance that the sum would have, were errors independent.
-        shrinkage = divide(alone, block_length(deviation, there).variance)
+        shrinkage = divide(alone, block_length(deviation, m.weight).variance)
     return np.asarray(np.where(np.isfinite(shrinkage), n_rows * np.minimum(shrinkage, 1.0), n_rows))
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from motrain_app.skill.groups import evenly_in_each
+from motrain_app.skill.groups import scattered_in_each
 from motrain_app.skill.moments import COUNT, SHIFT_ERR, FloatArray, Moments, divide
 from motrain_app.skill.shifts import middles
 
@@ -53,14 +53,14 @@ def near_days(sums: FloatArray, weight: FloatArray) -> FloatArray:
 
 
 def _some_days(weight: FloatArray) -> NDArray[np.int64]:
-    """Return some days with rows, evenly taken, of each series of days, shape (..., some); none where none has any."""
+    """Return some days with rows, of each series of its own, shape (..., some); none where none has any."""
     n_days = weight.shape[-1]
     there = np.flatnonzero(weight.ravel() > 0)
     if not len(there):
         return there
     if weight.ndim == 1:
-        return np.asarray(there[evenly_in_each(np.array([len(there)]), _SOME)[0]])
-    places = evenly_in_each(np.bincount(there // n_days, minlength=weight.size // n_days), _SOME)
+        return np.asarray(there[scattered_in_each(np.array([len(there)]), _SOME)[0]])
+    places = scattered_in_each(np.bincount(there // n_days, minlength=weight.size // n_days), _SOME)
     return np.asarray(there[places] % n_days).reshape(*weight.shape[:-1], _SOME)
 
 

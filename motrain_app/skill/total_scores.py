@@ -162,7 +162,7 @@ def _length(plain: Moments, beside: Sequence[Moments | None]) -> BlockLength:
     """
     known = [one for one in beside if one is not None and np.isfinite(one.sums).all() and one.merged().baseline_mse > 0]
     series = [influences(plain, [bias, rmse]), *(influences(one, [skill]) for one in known)]
-    return block_length(np.concatenate(series), plain.weight > 0)
+    return block_length(np.concatenate(series), plain.weight)
 
 
 @dataclass(frozen=True, slots=True)
