@@ -17,6 +17,7 @@ from motrain_app.skill import (
     score_outputs,
 )
 from motrain_app.skill.near_days import near_days
+from motrain_app.skill.shifts import middle_of_cells, middles, some_rows
 
 DAYS, MEMORY = 1500, 0.9
 TIME = np.datetime64("2010-01-01") + np.arange(DAYS)
@@ -116,6 +117,17 @@ def test_replicates_without_the_row_keep_their_digits_however_absurd_it_is(route
     np.testing.assert_allclose(*ends, rtol=1e-4)
     assert (ends[0] < 0.9).all()
     assert (ends[0] > 0.1).all()
+
+
+def test_sums_stand_about_what_neither_an_absurd_row_nor_a_cell_of_them_moves():
+    values = np.array([[1e13, 4.0, 3.0, 5.0, -1e13], [np.inf, 2.0, 1.0, 3.0, 2.5], [1e9] * 5])
+    assert middles(values).tolist() == [4.0, 2.5, 1e9]
+    assert middle_of_cells(values) == 4.0
+    assert middle_of_cells(values[1:]) == 2.5
+    assert middle_of_cells(np.full((1, 15), np.nan)) == 0
+    cell = np.array([2, 0, 2, 0, 0])
+    assert [sorted(set(rows.tolist())) for rows in some_rows(cell)] == [[1, 3, 4], [0, 2]]
+    assert some_rows(cell[:0]).shape[0] == 0
 
 
 @pytest.mark.parametrize("size", [40, 1e5, 1e13])

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import scipy.stats
 from scipy.signal import lfilter
 
 from motrain_app.skill import (
@@ -306,6 +307,14 @@ def test_few_blocks_and_what_they_miss_widen_the_interval():
     assert (np.diff(widths) > 0).all()
     np.testing.assert_allclose(widths[:2], [2 * 1.645, 2 * 1.96], rtol=0.05)
     assert np.diff(bootstrap_interval(replicates[:, :1], blocks=30.0), axis=0) == 0
+
+
+@pytest.mark.parametrize(("blocks", "missing"), [(11.0, 0.0), (30.0, 0.0), (11.0, 0.3)])
+def test_the_interval_is_that_of_student_s_distribution(blocks, missing):
+    replicates = scipy.stats.norm.ppf((np.arange(200_000) + 0.5) / 200_000)[None]
+    reach = scipy.stats.t.ppf(0.975, blocks - 1) * np.sqrt(blocks / (blocks - 1) / (1 - missing))
+    low, high = bootstrap_interval(replicates, blocks=blocks, missing=missing)
+    np.testing.assert_allclose([low[0], high[0]], [-reach, reach], rtol=1e-3)
 
 
 # --- coverage ---
