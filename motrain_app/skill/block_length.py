@@ -149,7 +149,7 @@ class _Pairs:
         return np.asarray(self.together + np.clip(apart, 0.0, 1.0)[..., None] * self.more)
 
 
-@lru_cache(maxsize=64)  # the outputs of a partition mostly have rows in the same days, and so have whole partitions
+@lru_cache(maxsize=16)  # outputs of a partition mostly have rows in the same days, as have some partitions; 30 kB each
 def _pairs_of_all(weight: bytes, lags: int) -> _Pairs:
     return _pairs(np.frombuffer(weight, np.float64), lags)
 

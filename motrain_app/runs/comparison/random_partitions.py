@@ -15,11 +15,11 @@ Random partitions are not expected to gain exactly nothing:
   no artefact, but it says nothing for the partitions.
 
 On the sample dataset (100 cells, five years, ridge; 100 draws of three groups) the second outweighs the first where
-the truth has regimes: the RMSE of `backscatter` changes by -0.8 % on average and that of `slope` by -1.1 %, and 80 and
+the truth has regimes: the RMSE of `backscatter` changes by -0.8 % on average and that of `slope` by -1.1 %, and 81 and
 89 of 100 intervals lie below zero, while the regimes themselves bring -21 % and -53 %. Where its truth is the same
 everywhere, only the price is left for `slope`, which is as linear as ridge: +0.12 % on average, no interval below
 zero, 69 that hold it and 31 above. Backscatter bends more than ridge can, and the fit to fewer cells misses less of
-that: -0.16 % on average, and 20 of 100 intervals still lie below zero. By quadratic ridge none does: +0.22 % on
+that: -0.16 % on average, and 24 of 100 intervals still lie below zero. By quadratic ridge none does: +0.22 % on
 average.
 
 So "one operator for all" is too low a bar where places differ: partitions are to be held against their random

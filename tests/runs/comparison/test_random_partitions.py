@@ -197,9 +197,9 @@ def beyond_of_draws(control):
 @pytest.mark.parametrize(
     ("regimes", "output", "change", "below", "within", "own"),
     [
-        (3, "backscatter", -0.75, 80, 20, -21.3),
+        (3, "backscatter", -0.75, 81, 19, -21.3),
         (3, "slope", -1.07, 89, 11, -53.4),
-        (1, "backscatter", -0.16, 20, 78, -0.19),
+        (1, "backscatter", -0.16, 24, 74, -0.19),
         (1, "slope", 0.12, 0, 69, 0.11),
     ],
 )
