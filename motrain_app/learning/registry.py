@@ -122,29 +122,23 @@ class LearnerKind:
     work: WorkOf | None = None
 
 
+def _ridge(features: str, *, slots: int) -> LearnerKind:
+    return LearnerKind(
+        RidgeOptions,
+        fit_ridge,
+        slots=slots,
+        pads=False,
+        fixed=(("features", features),),
+        bytes_of_member=ridge_bytes,
+        bytes_in_making=ridge_making_bytes,
+        bytes_of_atom=ridge_atom_bytes,
+        tried=RidgeOptions.tried,
+    )
+
+
 LEARNER_KINDS: dict[str, LearnerKind] = {
-    "ridge": LearnerKind(
-        RidgeOptions,
-        fit_ridge,
-        slots=2000,
-        pads=False,
-        fixed=(("features", "linear"),),
-        bytes_of_member=ridge_bytes,
-        bytes_in_making=ridge_making_bytes,
-        bytes_of_atom=ridge_atom_bytes,
-        tried=RidgeOptions.tried,
-    ),
-    "ridge2": LearnerKind(
-        RidgeOptions,
-        fit_ridge,
-        slots=500,
-        pads=False,
-        fixed=(("features", "quadratic"),),
-        bytes_of_member=ridge_bytes,
-        bytes_in_making=ridge_making_bytes,
-        bytes_of_atom=ridge_atom_bytes,
-        tried=RidgeOptions.tried,
-    ),
+    "ridge": _ridge("linear", slots=2000),
+    "ridge2": _ridge("quadratic", slots=500),
     "network": LearnerKind(
         NetworkOptions,
         fit_network,

@@ -265,12 +265,8 @@ class Run:
         pandas.DataFrame
             Columns partition, output, verdict, reason (a sentence), n, n_effective (how many independent rows it was
             judged on), skill, low, high (over the climatology, with its 95 % interval) and outside (share of its rows
-            with an input beyond what the predicting member learned from). The verdict is the first that holds of
-            "no operator", also for an output that no member has; "thin", with under 30 independent rows or no interval;
-            "no better than climatology", where the interval includes 0, or that of the skill over the mean, or R² is
-            not above 0; "unstable", where members disagree on the sign of the mean derivative by an input (beyond 0.05
-            standard deviations of the output for one of the input); "outside its range", where over 5 % of the rows
-            are; and "ready". Test rows do not enter.
+            with an input beyond what the predicting member learned from). Kinds of verdicts, of which the first that
+            holds is told, and their limits are those of `motrain_app.operators.verdict`. Test rows do not enter.
         """
         return verdict_frame(self._folder)
 

@@ -12,6 +12,7 @@ from motrain_app.learning.block import Stopped
 from motrain_app.learning.membership import MIN_ROWS
 from motrain_app.learning.network import fit_network
 from motrain_app.learning.network_options import NetworkOptions
+from motrain_app.learning.network_program import Program
 from motrain_app.learning.places import choose_places, member_atoms, rows_of
 
 pytestmark = pytest.mark.slow
@@ -238,3 +239,24 @@ def test_where_no_fold_has_enough_rows_the_next_one_judges_all_the_same(make_blo
     fit, judge = member_atoms(folds, 0, count[None])
     np.testing.assert_array_equal(judge, folds.validation(0, 1))
     np.testing.assert_array_equal(fit, folds.fit(0, 1))
+
+
+def test_no_loop_goes_over_the_models_of_a_stack(make_block, monkeypatch):
+    """Thirty times as many take no more calls of a program, as long as a stack holds them."""
+    calls = []
+    advance = Program.advance
+
+    def counted(self, state, *arguments, **named):
+        calls.append(len(state.active))
+        return advance(self, state, *arguments, **named)
+
+    monkeypatch.setattr(Program, "advance", counted)
+    options, found = NetworkOptions(hidden=(2,), epochs=2, patience=2, batch=64), []
+    for folds in (3, 30):
+        calls.clear()
+        block = make_block(partitions=1, jackknife=LeaveRandomOut(folds=folds), test=None, stack_slots=30)
+        assert fit_network(block, options).present.all()
+        found.append((len(calls), max(calls)))
+    (few, _), (many, models) = found
+    assert models == 30
+    assert many <= few + 2  # a call more where members have more rows
