@@ -11,6 +11,7 @@ Kind = Literal["ready", "thin", "no better than climatology", "unstable", "outsi
 VERDICTS: tuple[Kind, ...] = get_args(Kind)
 
 MIN_EFFECTIVE = 30.0  # independent rows under which a score is an anecdote
+MIN_SKILL = 0.01  # share of a baseline's squared error: to beat it by less is to be as good, however sure
 MIN_SENSITIVITY = 0.05  # standard deviations of the output a standard deviation of the input: less is no dependence
 MAX_OUTSIDE = 0.05  # share of rows with an input that a member has never seen the like of
 Array = NDArray[np.floating]
@@ -24,7 +25,7 @@ class Verdict:
     ----------
     kind
         The first of these that holds: "no operator", also where no member has the output; "thin", as it was judged on
-        too little; "no better than climatology", or than the mean, which may be the better of the two; "unstable", as
+        too little; "no better than climatology", or than what else needs no input and may be better; "unstable", as
         members disagree on the sign of a derivative; "outside its range", as it had to extrapolate; else "ready".
     reason
         Why, with the numbers.
@@ -43,8 +44,8 @@ class Evidence:
     n, n_effective
         Rows it was judged on, and how many independent ones they are worth.
     skill
-        95 % intervals of the skill over what needs no input, by name: "climatology", and "the mean", as a climatology
-        of errors that last is noise and easy to beat. NaN without one.
+        95 % intervals of the skill over what needs no input, by name: "climatology", one that cells share, and "the
+        mean", as a climatology of few rows, or of errors that last, is noise and easy to beat. NaN without one.
     r2
         R², the median over its cells: whether it is better than the best constant of each, which nobody knows before.
     sensitivity
@@ -94,8 +95,8 @@ def judge_operator(evidence: Evidence) -> Verdict:
                 "observations that do not vary, or predictions that are infinite.",
             )
     for name, (low, high) in evidence.skill.items():
-        if low <= 0:
-            none = "it has none" if high <= 0 else "it may be none"
+        if low < MIN_SKILL:
+            none = "it has none" if high <= 0 else "it may be none" if low <= 0 else "it may be next to none"
             return Verdict("no better than climatology", f"Skill over {name} is {_ends(low, high)}: {none}.")
     if evidence.r2 <= 0:
         r2 = f"{evidence.r2:.2g}".replace("-", "−")

@@ -1,8 +1,11 @@
-"""What members are compared with: the mean, the climatology, linear ridge, and a variable of the file.
+"""What members are compared with: the mean, climatologies, linear ridge, and a variable of the file.
 
-The first three are fitted as members are, on the training rows of each fold. So they are judged alike: out-of-fold on
+All but the last are fitted as members are, on the training rows of each fold. So they are judged alike: out-of-fold on
 the rows that a member withheld, and by the mean over all folds on test rows. A variable of the file is somebody else's
 estimate, and is taken as it stands.
+
+A cell's own climatology takes up some noise, the more the fewer its rows: where cells are many, an operator that has
+learnt but the season they share would be better by that. So the climatology that they share stands beside it.
 """
 
 from collections.abc import Mapping
@@ -18,12 +21,12 @@ from motrain_app.runs.axes import Axes
 from motrain_app.runs.predicting import members_of, predict_rows
 from motrain_app.skill import fit_climatology
 
-MEAN, CLIMATOLOGY, RIDGE, REFERENCE = "mean", "climatology", "ridge", "reference"
+MEAN, CLIMATOLOGY, SHARED, RIDGE, REFERENCE = "mean", "climatology", "shared_climatology", "ridge", "reference"
 HARMONICS = {
     MEAN: 0,
     CLIMATOLOGY: 2,
 }  # of the year, fitted per cell; a cell that has too few rows takes its partition's
-ALWAYS = (MEAN, CLIMATOLOGY)
+ALWAYS = (MEAN, CLIMATOLOGY, SHARED)
 
 Array = NDArray[np.floating]
 
@@ -118,6 +121,7 @@ def _climatologies(
         fit = fit_climatology(outputs, day, place, block.atom[rows], block.folds.train, n_cells, harmonics=harmonics)
         found[name] = fit.predict(day[kept], place[kept], fold)
         if name == CLIMATOLOGY:
+            found[SHARED] = fit.predict(day[kept], np.full(len(kept), -1), fold)
             pooled = _share_pooled(fit.pooled, outputs[:, kept], place[kept], fold)
     return found, pooled
 

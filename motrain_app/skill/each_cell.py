@@ -40,7 +40,7 @@ def score_each_cell(
     within: ArrayLike | None = None,
     replicates: int = 1000,
     constant_baselines: Collection[str] = ("mean",),
-    seasonal_baselines: Collection[str] = ("climatology",),
+    seasonal_baselines: Collection[str] = ("climatology", "shared_climatology"),
 ) -> tuple[IntArray, Scores]:
     """Score each cell as `motrain_app.skill.score_outputs` scores a partition; options as there.
 

@@ -98,7 +98,7 @@ def sum_outputs(
     within: ArrayLike | None = None,
     replicates: int = 1000,
     constant_baselines: Collection[str] = ("mean",),
-    seasonal_baselines: Collection[str] = ("climatology",),
+    seasonal_baselines: Collection[str] = ("climatology", "shared_climatology"),
 ) -> SummedOutputs:
     """Sum the rows of the outputs of one partition, all that are given: all held-out rows pooled, or all test rows.
 

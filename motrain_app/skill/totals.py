@@ -143,7 +143,7 @@ class Totals:
         key: int,
         replicates: int = 1000,
         constant_baselines: Collection[str] = ("mean",),
-        seasonal_baselines: Collection[str] = ("climatology",),
+        seasonal_baselines: Collection[str] = ("climatology", "shared_climatology"),
     ) -> Scores:
         """Return the scores, [groups, outputs, metrics]; options as in `motrain_app.skill.score_outputs`.
 

@@ -34,7 +34,7 @@ def baseline_words(row: Any) -> str:
     >>> baseline_words(Row(baseline="climatology", baseline_value=1.2431)), baseline_words(Row(baseline=""))
     ('climatology 1.24', '')
     """
-    return f"{safe_text(row.baseline)} {row.baseline_value:.3g}" if row.baseline else ""
+    return f"{safe_text(row.baseline.replace('_', ' '))} {row.baseline_value:.3g}" if row.baseline else ""
 
 
 def score_words(row: Any) -> str:

@@ -38,6 +38,8 @@ def test_a_good_operator_is_ready():
         (over((np.nan, np.nan)), "thin", "over climatology has no interval on 4,000 withheld rows"),
         (over(mean=(np.nan, np.nan)), "thin", "over the mean has no interval on 4,000 withheld rows"),
         (over((0.0, 0.4)), "no better than climatology", "over climatology is 0.00 to 0.40: it may be none"),
+        (over((0.004, 0.4)), "no better than climatology", "0.00 to 0.40: it may be next to none"),
+        (over((0.01, 0.4)), "ready", "over climatology is 0.01 to 0.40"),
         (over((-0.5, -0.1)), "no better than climatology", "−0.50 to −0.10: it has none"),
         (over(mean=(-0.2, 0.3)), "no better than climatology", "over the mean is −0.20 to 0.30: it may be none"),
         ({"r2": -0.003}, "no better than climatology", "R² is −0.003: a constant of each cell would do as well"),

@@ -6,7 +6,7 @@ import pytest
 from motrain_app.design import DesignError, Learner
 from motrain_app.learning import resolve_learner
 from motrain_app.runs import create_run
-from motrain_app.runs.baselines import CLIMATOLOGY, MEAN, RIDGE, baselines_of
+from motrain_app.runs.baselines import ALWAYS, CLIMATOLOGY, MEAN, RIDGE, SHARED, baselines_of
 from motrain_app.runs.blockfile import TEST, BlockFile
 from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.plan import Plan
@@ -39,11 +39,11 @@ def _scores(run, name):
 @pytest.mark.parametrize("learner", ["ridge2", "network", "forest", Learner("ridge", {"strengths": [0.1]})], ids=str)
 def test_whatever_is_not_linear_ridge_itself_is_compared_with_it(learner):
     learner = learner if isinstance(learner, Learner) else Learner(learner)
-    assert baselines_of(*resolve_learner(learner), {}) == ("mean", "climatology", "ridge")
+    assert baselines_of(*resolve_learner(learner), {}) == (*ALWAYS, "ridge")
 
 
 def test_linear_ridge_is_not_compared_with_itself():
-    assert baselines_of(*resolve_learner(Learner("ridge")), {}) == ("mean", "climatology")
+    assert baselines_of(*resolve_learner(Learner("ridge")), {}) == ALWAYS
 
 
 # What they say
@@ -82,7 +82,7 @@ def test_test_rows_touch_no_baseline(design, tmp_path):
     for name in before.partitions:
         (rows, one), (_, other) = _stored(before, name), _stored(after, name)
         assert (rows["fold"] == TEST).any()
-        for baseline in (MEAN, CLIMATOLOGY, RIDGE):
+        for baseline in (MEAN, CLIMATOLOGY, SHARED, RIDGE):
             assert one[baseline].tobytes() == other[baseline].tobytes()
 
 
@@ -94,7 +94,7 @@ def test_held_out_rows_touch_no_baseline_of_their_fold(design, tmp_path):
     for name in before.partitions:
         (rows, one), (_, other) = _stored(before, name), _stored(after, name)
         mine, others = rows["fold"] == 2, (rows["fold"] >= 0) & (rows["fold"] != 2)  # the third year is 2012
-        for baseline in (MEAN, CLIMATOLOGY, RIDGE):
+        for baseline in (MEAN, CLIMATOLOGY, SHARED, RIDGE):
             assert one[baseline][:, mine].tobytes() == other[baseline][:, mine].tobytes()
             assert (one[baseline][:, others] != other[baseline][:, others]).all()
 
@@ -116,6 +116,8 @@ def test_a_cell_that_no_training_row_has_seen_takes_the_climatology_of_its_parti
     x = season_harmonics(day_of_year(data["time"].values), 2).T
     season, *_ = np.linalg.lstsq(x[np.nonzero(training)[1]], data["y"].values[training], rcond=None)
     np.testing.assert_allclose(beside[CLIMATOLOGY][0, unseen], x[rows["time"][unseen]] @ season, atol=1e-4)
+    fold = rows["fold"] == 2  # of all cells, the one that cells share is the partition's
+    np.testing.assert_allclose(beside[SHARED][0, fold], x[rows["time"][fold]] @ season, atol=1e-4)
     np.testing.assert_allclose(beside[MEAN][0, unseen], data["y"].values[training].mean(), atol=1e-4)
     share = 100 * unseen[(rows["fold"] >= 0) & np.isfinite(rows["observed"][0])].mean()
     (told,) = (one for one in run.remarks() if one.startswith("y: the climatology is the partition's"))
@@ -140,7 +142,7 @@ def test_a_reference_is_taken_as_it_stands_and_scored_on_the_rows_that_have_it(w
     chosen, data = with_model
     run = trained(chosen, tmp_path / "runs")
     plan = _plan(run)
-    assert plan.baselines == ("mean", "climatology", "ridge", "reference")
+    assert plan.baselines == (*ALWAYS, "ridge", "reference")
     for name in run.partitions:
         rows, beside = _stored(run, name)
         model = data["model"].values[rows["cell"], rows["time"]]
@@ -149,9 +151,9 @@ def test_a_reference_is_taken_as_it_stands_and_scored_on_the_rows_that_have_it(w
         held = rows["fold"] >= 0
         error = (model - rows["observed"][0])[held & np.isfinite(rows["predicted"][0])]
         scores, n, rmse = _scores(run, name), plan.metrics.index("n"), plan.metrics.index("rmse")
-        assert scores.baseline_values[3, 0, n] == np.isfinite(error).sum() < scores.n[0]
-        assert scores.baseline_values[3, 0, rmse] == pytest.approx(np.sqrt(np.nanmean(error**2)), rel=1e-5)
-        assert scores.baseline_values[3, 1, n] == 0
+        assert scores.baseline_values[-1, 0, n] == np.isfinite(error).sum() < scores.n[0]
+        assert scores.baseline_values[-1, 0, rmse] == pytest.approx(np.sqrt(np.nanmean(error**2)), rel=1e-5)
+        assert scores.baseline_values[-1, 1, n] == 0
 
 
 def test_a_table_has_the_skill_over_each_baseline_on_the_rows_of_both(with_model, tmp_path):

@@ -14,6 +14,7 @@ import xarray as xr
 from motrain_app.design import Design, DesignError, Period
 from motrain_app.operators import Operator
 from motrain_app.runs import Run, RunError, create_run, train
+from motrain_app.runs.baselines import ALWAYS
 from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.store import RunStore
 from tests.runs.conftest import drive_here, environment, make_dataset
@@ -73,7 +74,7 @@ def test_scores_are_pooled_over_folds_and_recomputable_from_the_predictions(fini
 
 def test_the_baseline_stands_beside_every_score(finished):
     frame = finished[0].skill()
-    assert set(frame["baseline"]) <= {"mean", "climatology"}
+    assert set(frame["baseline"]) <= set(ALWAYS)
     assert list(frame.columns) == [
         "partition",
         "output",
@@ -95,7 +96,7 @@ def test_the_baseline_stands_beside_every_score(finished):
 def test_significant_is_what_remains_when_false_discoveries_over_partitions_are_controlled(finished):
     frame = finished[0].skill()
     tested = frame[frame["p"].notna()]
-    assert set(tested["metric"]) == {"skill", "skill_over_mean", "skill_over_climatology"}
+    assert set(tested["metric"]) == {"skill", *(f"skill_over_{name}" for name in ALWAYS)}
     assert not frame[frame["p"].isna()]["significant"].any()
     for _, of_partitions in tested.groupby(["output", "metric"]):
         adjusted = scipy.stats.false_discovery_control(of_partitions["p"])

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from motrain_app.operators.verdict import Evidence, Verdict, judge_operator
-from motrain_app.runs.baselines import CLIMATOLOGY, MEAN
+from motrain_app.runs.baselines import CLIMATOLOGY, MEAN, SHARED
 from motrain_app.runs.blockfile import BlockFile
 from motrain_app.runs.diagnosing import Diagnosis
 from motrain_app.runs.folder import RunFolder
@@ -18,6 +18,7 @@ from motrain_app.runs.scores.lacking_words import fold_names, lacking_words, rea
 from motrain_app.runs.store import DONE, PartitionRow, RunStore, by_file
 from motrain_app.skill import OVER, Scores, unpack_scores
 
+_KNOW_NO_INPUT = {CLIMATOLOGY: "climatology", SHARED: "the climatology that its cells share", MEAN: "the mean"}
 VERDICT_COLUMNS = ("partition", "output", "verdict", "reason", "n", "n_effective", "skill", "low", "high", "outside")
 
 
@@ -80,7 +81,7 @@ def _lines(
         evidence = Evidence(
             n=float(n),
             n_effective=float(effective),
-            skill={CLIMATOLOGY: (low, high), "the mean": _skill(scores, number, MEAN)[1:]},
+            skill=_over_what_knows_no_input(scores, number),
             r2=float(scores.value[number, plan.metrics.index("r2")]),
             sensitivity=diagnosis.sensitivity[:, number],
             outside=diagnosis.outside,
@@ -90,6 +91,14 @@ def _lines(
         numbers = (int(n), effective, skill, low, high, float(diagnosis.outside[-1]))
         lines.append((row.name, name, verdict.kind, verdict.reason + missing[number].members, *numbers))
     return lines
+
+
+def _over_what_knows_no_input(scores: Scores, output: int) -> dict[str, tuple[float, float]]:
+    """Return the intervals of an output's skill over what needs no input, by how it is called in a sentence."""
+    found = {said: _skill(scores, output, name)[1:] for name, said in _KNOW_NO_INPUT.items()}
+    if found[_KNOW_NO_INPUT[SHARED]] == found[_KNOW_NO_INPUT[CLIMATOLOGY]]:  # as of one cell, which shares it with none
+        del found[_KNOW_NO_INPUT[SHARED]]
+    return found
 
 
 def _skill(scores: Scores, output: int, baseline: str) -> tuple[float, float, float]:

@@ -63,6 +63,24 @@ def test_an_operator_that_knows_nothing_is_never_ready_however_many_cells_it_has
         assert not frame.loc[frame["metric"] == "skill_over_climatology", "significant"].astype(bool).any()
 
 
+def test_the_season_that_cells_share_is_no_knowledge(tmp_path):
+    """Every cell's own climatology takes up some noise: who has learnt but the season is better, and not ready."""
+    random = np.random.default_rng(1)
+    data = make_dataset(cells=80, years=3, step=5)
+    season = 2 * np.pi * data["time"].dt.dayofyear.values / 365.2425
+    data["a"].values[:], data["b"].values[:] = np.cos(season), np.sin(season)
+    for name in ("y", "bend"):
+        data[name].values = 2 * np.cos(season) + random.normal(size=data[name].shape)
+    run = _trained(data, tmp_path, regions=None, test=None, learner="ridge")
+    verdicts, frame = run.verdicts(), run.skill().set_index(["output", "metric"])
+    for output in ("y", "bend"):
+        assert frame.loc[(output, "skill_over_climatology"), "low"] > 0
+        assert frame.loc[(output, "skill"), "baseline"] == "shared_climatology"
+        assert abs(frame.loc[(output, "skill"), "value"]) < 0.001
+    assert (verdicts["verdict"] == "no better than climatology").all()
+    assert verdicts["reason"].str.contains("over the climatology that its cells share").all()
+
+
 def test_every_partition_and_output_has_a_verdict_and_a_reason(run):
     frame = run.verdicts()
     assert tuple(frame.columns) == VERDICT_COLUMNS
