@@ -187,6 +187,8 @@ def test_a_test_without_a_row_is_not_opened(capfd, tmp_path, monkeypatch):
     for arguments, words in nothing.items():
         assert skill(run, "--open-test", *arguments) == 2
         assert words in capfd.readouterr().err
+    with pytest.raises(RunError, match="No finished partition has a test row"):
+        run.open_test()
     assert run.openings == []
 
 

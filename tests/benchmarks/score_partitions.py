@@ -28,7 +28,13 @@ def main(partitions: int, replicates: int, cells: int) -> float:
     for _ in range(4):  # different ones in turn
         observed = season + random.standard_normal((OUTPUTS, ROWS))
         error = 0.2 * lfilter([1.0], [1.0, -0.9], random.standard_normal((OUTPUTS, ROWS)))
-        baselines = {"mean": np.zeros((OUTPUTS, ROWS)), "climatology": season + 0 * observed, "ridge": 0.9 * observed}
+        shared = season + (0 if cells == 1 else 0.1 * random.standard_normal(cells)[cell]) + 0 * observed
+        baselines = {
+            "mean": np.zeros((OUTPUTS, ROWS)),
+            "climatology": season + 0 * observed,
+            "shared_climatology": shared,
+            "ridge": 0.9 * observed,
+        }
         pieces.append((observed, observed + error, baselines))
     metrics = (*metric_names(), *(OVER + name for name in pieces[0][2]))
 

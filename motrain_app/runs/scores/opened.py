@@ -8,7 +8,8 @@ from motrain_app.runs.opening import check_metrics, record_opening
 from motrain_app.runs.plan import Plan
 from motrain_app.runs.scores.entries import grouping_for, reader_for
 from motrain_app.runs.scores.group_scores import score_portions
-from motrain_app.runs.scores.judged_rows import OF_TEST
+from motrain_app.runs.scores.grouping import Grouping
+from motrain_app.runs.scores.judged_rows import OF_TEST, JudgedReader
 from motrain_app.runs.scores.portions import cut_portions
 from motrain_app.runs.scores.question import ScoreQuestion
 from motrain_app.runs.store import RunStore
@@ -27,8 +28,8 @@ def open_test(folder: RunFolder, *, workers: int | None = None) -> None:
     Raises
     ------
     RunError
-        Where the design holds no test back, the run is not staged yet, a metric of it is unknown here, or the run
-        folder cannot be written: an opening that leaves no trace is none.
+        Where the design holds no test back, the run is not staged yet, a metric of it is unknown here, no test row
+        could be scored, or the run folder cannot be written: an opening that leaves no trace is none.
     """
     design = folder.design()
     if design.test is None:
@@ -37,6 +38,7 @@ def open_test(folder: RunFolder, *, workers: int | None = None) -> None:
     check_metrics(plan.metrics)  # an opening that ends in the middle would still be one
     question = ScoreQuestion(by=(), metrics=plan.metrics, partitions=None, rows=OF_TEST)
     grouping = grouping_for(folder, design, plan, question, None)
+    check_test_rows(folder, question, grouping)
     reader = reader_for(folder, plan, question)
     record_opening(folder)
     reader = reader.only([row.number for row in reader.partitions if row.test_scores is None])
@@ -47,3 +49,20 @@ def open_test(folder: RunFolder, *, workers: int | None = None) -> None:
             found = score_portions(some, part, folder, question, grouping, design.seed, workers=workers)
             if found is not None:
                 store.put_test_scores(dict(zip(found.number.tolist(), found.packed, strict=True)))
+
+
+def check_test_rows(folder: RunFolder, question: ScoreQuestion, grouping: Grouping) -> None:
+    """Raise RunError where no test row could be scored, so that an opening would be for nothing.
+
+    All that is read of test rows is which there are, and in which group.
+    """
+    reader = JudgedReader(folder, OF_TEST)
+    if not reader.partitions:
+        raise RunError(f"No partition is finished yet, so no test row can be scored: motrain resume {folder.path}")
+    if any((grouping.label(part) >= 0).any() for chunk in reader.chunks() for part in chunk):
+        return
+    if question.grouped_by is None:
+        raise RunError("No finished partition has a test row: there would be no score.")
+    within = "" if question.bins is None else f", whose bins are {', '.join(f'{end:g}' for end in question.bins)}"
+    group = f"a group of {question.grouped_by}{within}"
+    raise RunError(f"No test row of a finished partition lies in {group}: there would be no score.")

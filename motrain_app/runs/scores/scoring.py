@@ -14,8 +14,9 @@ from motrain_app.runs.opening import openings
 from motrain_app.runs.plan import Plan
 from motrain_app.runs.scores.entries import grouping_for
 from motrain_app.runs.scores.group_scores import cuts_of, no_scores, score_groups
-from motrain_app.runs.scores.grouping import CELL, Cuts, checked_bins
-from motrain_app.runs.scores.judged_rows import HELD_OUT, OF_TEST, JudgedReader
+from motrain_app.runs.scores.grouping import CELL, checked_bins
+from motrain_app.runs.scores.judged_rows import HELD_OUT, OF_TEST
+from motrain_app.runs.scores.opened import check_test_rows
 from motrain_app.runs.scores.question import ScoreQuestion, check_scores
 from motrain_app.runs.store import DONE, PartitionRow, RunStore, finished_and_trainable
 from motrain_app.skill import discoveries, score_frame, unpack_scores
@@ -105,22 +106,7 @@ def check_question(
     check_scores(folder, plan, question)
     cuts = cuts_of(folder, plan, question)
     if rows == OF_TEST:
-        _check_test_rows(folder, plan, question, cuts)
-
-
-def _check_test_rows(folder: "RunFolder", plan: Plan, question: ScoreQuestion, cuts: Cuts | None) -> None:
-    """Raise RunError where no test row could be scored, so that an opening would be for nothing."""
-    reader = JudgedReader(folder, OF_TEST)
-    if not reader.partitions:
-        raise RunError(f"No partition is finished yet, so no test row can be scored: motrain resume {folder.path}")
-    grouping = grouping_for(folder, folder.design(), plan, question, cuts)
-    if any((grouping.label(part) >= 0).any() for chunk in reader.chunks() for part in chunk):
-        return
-    if question.grouped_by is None:
-        raise RunError("No finished partition has a test row: there would be no score.")
-    within = "" if question.bins is None else f", whose bins are {', '.join(f'{end:g}' for end in question.bins)}"
-    group = f"a group of {question.grouped_by}{within}"
-    raise RunError(f"No test row of a finished partition lies in {group}: there would be no score.")
+        check_test_rows(folder, question, grouping_for(folder, folder.design(), plan, question, cuts))
 
 
 def _question(
