@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from motrain_app.ui.escape import safe_text
 
@@ -35,6 +36,25 @@ def baseline_words(row: Any) -> str:
     ('climatology 1.24', '')
     """
     return f"{safe_text(row.baseline.replace('_', ' '))} {row.baseline_value:.3g}" if row.baseline else ""
+
+
+def beating_words(skill: pd.DataFrame) -> str:
+    """Say how many operators beat their best baseline, and how many of these beyond chance.
+
+    Parameters
+    ----------
+    skill
+        Lines of the score `skill` of one output, as `Run.skill` returns them.
+
+    Examples
+    --------
+    >>> beating_words(pd.DataFrame({"value": [0.4, 0.1, -0.2, np.nan], "significant": [True, False, True, False]}))
+    '2 of 3 operators have a lower RMSE than their best baseline, 1 of them significantly'
+    """
+    better = skill["value"] > 0
+    sure = (better & skill["significant"]).sum()
+    which = f"{better.sum():,} of {skill['value'].notna().sum():,} operators have a lower RMSE than their best baseline"
+    return f"{which}, {sure:,} of them significantly" if better.any() else which
 
 
 def score_words(row: Any) -> str:

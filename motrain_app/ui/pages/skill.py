@@ -22,7 +22,7 @@ from motrain_app.ui.run_follower import RunFollower
 from motrain_app.ui.run_remarks import RunRemarks
 from motrain_app.ui.run_scores import UNREADABLE, RunScores
 from motrain_app.ui.run_starter import RunStarter
-from motrain_app.ui.score_words import baseline_words, interval_words, score_words
+from motrain_app.ui.score_words import baseline_words, beating_words, interval_words, score_words
 from motrain_app.ui.series import SeriesView
 from motrain_app.ui.services import Services
 from motrain_app.ui.session import Session
@@ -250,11 +250,8 @@ class SkillPage:
             }
         )
         self._table.show(rows)
-        best = np.mean(chosen["value"] < chosen["baseline_value"]) if len(chosen) else 0
-        self._words.object = (
-            f"{safe_text(output)}: {100 * best:.0f} % of {len(chosen):,} operators have a lower RMSE than their best "
-            f"baseline, out-of-fold. Click a cell for its series."
-        )
+        beating = beating_words(frame[(frame["output"] == output) & (frame["metric"] == "skill")])
+        self._words.object = f"{safe_text(output)}: {beating}, out-of-fold. Click a cell for its series."
 
     async def _read_test(self) -> pd.DataFrame | None:
         """Return the test's scores where it was opened in this run; they are not opened by showing them."""
