@@ -47,7 +47,7 @@ def test_the_table_stands_alone_with_the_remarks_under_it(run, capfd):
     out, err = capfd.readouterr()
     assert "RMSE [95 % interval]" in out
     assert "cell-3" in out
-    assert "y: bias -1." in out
+    assert "y: bias −1." in out
     assert "cancel over the year" in out.splitlines()[-2]
     assert err == ""
 

@@ -60,7 +60,7 @@ def test_five_cells_of_ascat_and_isba(shared_data, tmp_path, learner):
     assert of_all.loc["slop", "low"] > 0.1, "the states say more of the slope than the season does"
     if learner == "ridge":  # of the others, which make that bias smaller, what the other seasons have may be zero
         told = next(words for words in run.remarks() if words.startswith("sig: bias +"))
-        assert "in MAM and -" in told, "what the season leaves of the backscatter cancels over the year"
+        assert "in MAM and −" in told, "what the season leaves of the backscatter cancels over the year"
         assert "cancel over the year" in told
     held_out = run.skill().set_index(["partition", "output", "metric"])
     verdicts = run.verdicts().set_index(["partition", "output"])

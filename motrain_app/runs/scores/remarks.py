@@ -80,12 +80,23 @@ def cancelling_bias(seasons: SeasonBias, year: Array, outputs: tuple[Variable, .
         first, second = sorted(opposite_parts(seasons)[1][number].tolist())
         digits = max(_digits(low[one], high[one]) for one in (first, second))
         unit = f" {outputs[number].unit}" if outputs[number].unit not in ("", "1") else ""
-        said = {one: f"[{low[one]:.{digits}f}, {high[one]:.{digits}f}] in {PARTS[one]}" for one in (first, second)}
+        bias = {one: _signed(value[one], digits) for one in (first, second)}
+        said = {
+            one: f"[{_plain(low[one], digits)}, {_plain(high[one], digits)}] in {PARTS[one]}" for one in (first, second)
+        }
         found.append(
-            f"{outputs[number].name}: bias {value[first]:+.{digits}f}{unit} {said[first]} and "
-            f"{value[second]:+.{digits}f} {said[second]} cancel over the year ({year[number]:+.{digits}f})."
+            f"{outputs[number].name}: bias {bias[first]}{unit} {said[first]} and {bias[second]} {said[second]} cancel "
+            f"over the year ({_signed(year[number], digits)})."
         )
     return found
+
+
+def _plain(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
+def _signed(value: float, digits: int) -> str:
+    return f"{value:+.{digits}f}".replace("-", "−")
 
 
 def _digits(low: float, high: float) -> int:

@@ -24,19 +24,19 @@ def said(biases, year, outputs=SIG):
 
 def test_two_seasons_of_opposite_bias_are_told_with_their_intervals():
     assert said(CANCELLING, -0.01) == [
-        "sig: bias +0.15 dB [0.11, 0.19] in DJF and -0.20 [-0.24, -0.16] in MAM cancel over the year (-0.01)."
+        "sig: bias +0.15 dB [0.11, 0.19] in DJF and −0.20 [−0.24, −0.16] in MAM cancel over the year (−0.01)."
     ]
-    assert "[-0.396, -0.004] in MAM" in said((CANCELLING[0], (-0.20, -0.396, -0.004), *CANCELLING[2:]), -0.01)[0]
+    assert "[−0.396, −0.004] in MAM" in said((CANCELLING[0], (-0.20, -0.396, -0.004), *CANCELLING[2:]), -0.01)[0]
     first, *others = CANCELLING
-    assert "-0.20 dB [-0.24, -0.16] in DJF and +0.15" in said([others[0], first, *others[1:]], -0.01)[0]
+    assert "−0.20 dB [−0.24, −0.16] in DJF and +0.15" in said([others[0], first, *others[1:]], -0.01)[0]
 
 
 def test_a_season_that_the_others_balance_is_told():
     others = ((-0.07, -0.15, 0.01),) * 3
     rest = ((0.02, -0.03, 0.07), (-0.07, -0.11, -0.03), *[(0.02, -0.03, 0.07)] * 2)
     assert said((others[0], (0.21, 0.11, 0.31), *others[1:], *rest), -0.01) == [
-        "sig: bias +0.21 dB [0.11, 0.31] in MAM and -0.07 [-0.11, -0.03] in the other seasons cancel over the year "
-        "(-0.01)."
+        "sig: bias +0.21 dB [0.11, 0.31] in MAM and −0.07 [−0.11, −0.03] in the other seasons cancel over the year "
+        "(−0.01)."
     ]
 
 
@@ -59,7 +59,7 @@ def test_a_run_tells_of_a_season_that_its_inputs_do_not_know(design, tmp_path):
     data["y"] = data["y"] + np.array([1.5, 0, -1.5, 0])[season_of(data["time"].values)]
     run = trained(design(data=data, test="2015-01-01"), tmp_path / "runs")
     (of_all, of_partitions) = run.remarks()
-    assert of_all.startswith("y: bias -1.")
+    assert of_all.startswith("y: bias −1.")
     assert " dB [" in of_all
     assert "in DJF and +1." in of_all
     assert "in JJA cancel over the year (" in of_all
@@ -91,7 +91,7 @@ def test_the_biases_of_all_partitions_are_those_of_the_table(design, tmp_path):
     run = trained(design(data=data, test="2015-01-01", regions=None), tmp_path / "runs")
     frame = run.skill(by=["all", "season"], metrics=["bias"]).query("output == 'y'").set_index("group")["value"]
     year = run.skill(by="all", metrics=["bias"]).query("output == 'y'")["value"].item()
-    told = next(one for one in run.remarks() if one.startswith("y: bias "))
+    told = next(one for one in run.remarks() if one.startswith("y: bias ")).replace("−", "-")
     assert f"bias {frame['DJF']:+.2f} dB" in told or f"bias {frame['DJF']:+.1f} dB" in told
     assert f"({year:+.2f})" in told or f"({year:+.1f})" in told
     assert len(set(season_of_record(data["time"].values))) == 25
@@ -105,7 +105,7 @@ def test_cells_count_by_their_area_in_the_biases_of_all_partitions(design, tmp_p
     data["y"] = data["y"] + np.where(data["lat"].values == 20, 1, 0)[:, None] * swing
     run = trained(design(data=data, test="2015-01-01"), tmp_path / "runs")
     bias = run.skill(by=["all", "season"], metrics=["bias"]).query("output == 'y'").set_index("group")["value"]
-    told = next(one for one in run.remarks() if one.startswith("y: bias "))
+    told = next(one for one in run.remarks() if one.startswith("y: bias ")).replace("−", "-")
     first, second = (float(number) for number in re.search(r"bias (\S+) dB .* and (\S+) \[", told).groups())
     assert "in DJF and" in told
     assert "in JJA cancel" in told
