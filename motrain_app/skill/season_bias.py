@@ -1,7 +1,8 @@
 """Whether biases of seasons cancel over the year: of two seasons, or of one and all others together.
 
-The interval of a season's bias is that of a mean over season-years, each of which is one draw: however long errors last
-within a season, another year's are independent of them. Years with few rows count for less, as (Σw)²/Σw² in place of
+The interval of a season's bias is that of a mean over its years, each of which is one draw: however long errors last
+within a season, another year's are independent of them. So it is with the three other seasons of a year, which follow
+each other and share errors. Years with few rows count for less, as (Σw)²/Σw² in place of
 their number. A season needs five of them, worth four. A bias that one season has, and the three others balance, may be
 too small to be told in any of these alone.
 """
@@ -52,14 +53,12 @@ def season_bias(error: FloatArray, weight: FloatArray, season: NDArray[np.intege
     error, weight
         Weighted sum of the errors of each season of each year, and sum of the weights; shape (..., season-years).
     season
-        Which of the four each is, as `motrain_app.operators.seasons.season_of` numbers them; shape (season-years).
+        Which of the four each is, as `motrain_app.operators.seasons.season_of` numbers them; shape (season-years), in
+        the order of time.
 
     References
     ----------
     Cochran, W. G. (1977): Sampling Techniques, 3rd ed., Wiley, section 6.3 (the variance of a ratio, here of clusters).
-
-    Satterthwaite, F. E. (1946): An approximate distribution of estimates of variance components. Biometrics Bulletin 2,
-    110–114, doi:10.2307/3002019 (of several seasons together).
 
     Examples
     --------
@@ -76,19 +75,33 @@ def season_bias(error: FloatArray, weight: FloatArray, season: NDArray[np.intege
     mean = np.nan_to_num(divide(sums, total))
     departure = np.where(weight > 0, error - mean[..., season] * weight, 0.0)
     worth = np.nan_to_num(divide(total**2, weight**2 @ of_season))
-    free = np.maximum(worth - 1, 1)  # degrees of freedom, where there is an interval
-    square = departure**2 @ of_season * (1 + 1 / free)
+    few = (years > 0) & ((years < _MIN_YEARS) | (worth < _MIN_WORTH))
+    half = np.stack([_half_width(departure @ draws, weight @ draws) for draws in _draws_of_parts(season)], axis=-1)
     others = 1 - np.eye(len(SEASONS))
 
     def with_others(of_seasons: FloatArray) -> FloatArray:
         return np.concatenate([of_seasons, of_seasons @ others], axis=-1)
 
-    whole, of_all = with_others(total), with_others(square)
-    draws = divide(of_all**2, with_others(square**2 / free))
-    few = with_others(((years > 0) & ((years < _MIN_YEARS) | (worth < _MIN_WORTH))).astype(np.float64)) > 0
-    value, spread = divide(with_others(sums), whole), divide(np.sqrt(of_all), whole)
-    half = np.where(few, np.nan, stdtrit(np.maximum(np.nan_to_num(draws), 1), 0.975) * spread)
+    whole = with_others(total)
+    value = divide(with_others(sums), whole)
+    half = np.where(with_others(few.astype(np.float64)) > 0, np.nan, divide(half, whole))
     return SeasonBias(value, value - half, value + half)
+
+
+def _draws_of_parts(season: NDArray[np.integer[Any]]) -> list[FloatArray]:
+    """Return which season-years are one draw, 1 or 0, of each part: [season-years, draws]."""
+    seasons = [season == number for number in range(len(SEASONS))]
+    own = [np.eye(len(season))[:, of_season] for of_season in seasons]
+    # All but one season of a year are those between two of that one.
+    between = [np.eye(len(season) + 1)[np.cumsum(of_season)] * ~of_season[:, None] for of_season in seasons]
+    return [*own, *between]
+
+
+def _half_width(departure: FloatArray, weight: FloatArray) -> FloatArray:
+    """Half the width of the interval of a sum over draws, [..., draws], from what each departs by."""
+    worth = np.nan_to_num(divide(weight.sum(axis=-1) ** 2, (weight**2).sum(axis=-1)))
+    free = np.maximum(worth - 1, 1)
+    return np.asarray(stdtrit(free, 0.975) * np.sqrt((departure**2).sum(axis=-1) * (1 + 1 / free)))
 
 
 def opposite_parts(seasons: SeasonBias) -> tuple[FloatArray, NDArray[np.intp]]:
