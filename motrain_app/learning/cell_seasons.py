@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from motrain_app.learning.cell_vector import HARMONICS, CellVector
 from motrain_app.learning.time_classes import TimeClasses
-from motrain_app.skill.baselines import rows_needed, solve_season
+from motrain_app.skill.season_fit import rows_needed, solve_season
 
 Array = NDArray[np.float64]
 _FEATURES = 1 + 2 * HARMONICS

@@ -44,10 +44,11 @@ class Evidence:
     n, n_effective
         Rows it was judged on, and how many independent ones they are worth.
     skill
-        95 % intervals of the skill over what needs no input, by name: "climatology", one that cells share, and "the
-        mean", as a climatology of few rows, or of errors that last, is noise and easy to beat. NaN without one.
-    r2
-        R², the median over its cells: whether it is better than the best constant of each, which nobody knows before.
+        Skill over what needs no input, and the ends of its 95 % interval, NaN without one. By name: "climatology", the
+        one that cells share, and "the mean", as a climatology of few rows, or of errors that last, is easy to beat.
+    beyond_season
+        R² about the mean of each cell and the season that they share, both fitted to these same rows: whether it knows
+        more than place and day of the year tell, which is never above 0. NaN where no cell has enough rows.
     sensitivity
         As `sensitivity` gives it for this output, [members, n_inputs].
     outside
@@ -59,8 +60,8 @@ class Evidence:
 
     n: float
     n_effective: float
-    skill: Mapping[str, tuple[float, float]]
-    r2: float
+    skill: Mapping[str, tuple[float, float, float]]
+    beyond_season: float
     sensitivity: Array
     outside: Array
     inputs: tuple[str, ...]
@@ -72,10 +73,10 @@ def judge_operator(evidence: Evidence) -> Verdict:
     Examples
     --------
     >>> steady = np.array([[0.5, -0.2], [0.4, -0.3]])
-    >>> over = {"climatology": (0.2, 0.4), "the mean": (0.6, 0.7)}
+    >>> over = {"climatology": (0.3, 0.2, 0.4), "the mean": (0.65, 0.6, 0.7)}
     >>> judge_operator(Evidence(4000, 900, over, 0.6, steady, np.zeros(3), ("TG1", "WG1"))).kind
     'ready'
-    >>> over["climatology"] = -0.1, 0.4
+    >>> over["climatology"] = 0.1, -0.1, 0.4
     >>> judge_operator(Evidence(4000, 900, over, 0.6, steady, np.zeros(3), ("TG1", "WG1"))).reason
     'Skill over climatology is −0.10 to 0.40: it may be none.'
     """
@@ -87,20 +88,23 @@ def judge_operator(evidence: Evidence) -> Verdict:
             f"Its {evidence.n:,.0f} withheld rows are worth {evidence.n_effective:,.0f} independent ones: too few to "
             "tell.",
         )
-    for name, (low, _) in evidence.skill.items():
+    for name, (value, low, _) in evidence.skill.items():
+        if np.isneginf(value):
+            return Verdict("no better than climatology", f"Its squared error is infinite beside that of {name}.")
         if np.isnan(low):
-            return Verdict(
-                "thin",
-                f"Skill over {name} has no interval on {evidence.n:,.0f} withheld rows: too few blocks of days, "
-                "observations that do not vary, or predictions that are infinite.",
-            )
-    for name, (low, high) in evidence.skill.items():
+            why = "too few blocks of days" if np.isfinite(value) else "observations that do not vary"
+            rows = f"{evidence.n:,.0f} withheld rows"
+            return Verdict("thin", f"Skill over {name} has no interval on {rows}: {why}.")
+    for name, (_, low, high) in evidence.skill.items():
         if low < MIN_SKILL:
             none = "it has none" if high <= 0 else "it may be none" if low <= 0 else "it may be next to none"
             return Verdict("no better than climatology", f"Skill over {name} is {_ends(low, high)}: {none}.")
-    if evidence.r2 <= 0:
-        r2 = f"{evidence.r2:.2g}".replace("-", "−")
-        return Verdict("no better than climatology", f"R² is {r2}: a constant of each cell would do as well.")
+    if np.isnan(evidence.beyond_season):
+        return Verdict("thin", "No cell has ten withheld rows: whether it knows more than the season cannot be told.")
+    if evidence.beyond_season <= 0:
+        r2 = f"{evidence.beyond_season:.2g}".replace("-", "−")
+        which = "each cell's mean and the season that all share, both as they were in the withheld rows"
+        return Verdict("no better than climatology", f"R² about {which}, is {r2}: it adds nothing to them.")
     opposed = opposed_inputs(evidence.sensitivity)
     if len(opposed):
         names = " and ".join(evidence.inputs[number] for number in opposed)
@@ -109,7 +113,7 @@ def judge_operator(evidence: Evidence) -> Verdict:
         worst = evidence.inputs[int(np.argmax(evidence.outside[:-1]))]
         share = f"{100 * evidence.outside[-1]:.0f} %"
         return Verdict("outside its range", f"{share} of its rows lie outside what members learned from, by {worst}.")
-    said = [f"over {name} is {_ends(*ends)}" for name, ends in evidence.skill.items()]
+    said = [f"over {name} is {_ends(*ends)}" for name, (_, *ends) in evidence.skill.items()]
     return Verdict("ready", f"Skill {', '.join(said)}.")
 
 

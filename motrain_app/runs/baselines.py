@@ -5,7 +5,7 @@ the rows that a member withheld, and by the mean over all folds on test rows. A 
 estimate, and is taken as it stands.
 
 A cell's own climatology takes up some noise, the more the fewer its rows: where cells are many, an operator that has
-learnt but the season they share would be better by that. So the climatology that they share stands beside it.
+learnt but the season they share, and their levels, would be better by that. So these stand beside it.
 """
 
 from collections.abc import Mapping
@@ -121,7 +121,7 @@ def _climatologies(
         fit = fit_climatology(outputs, day, place, block.atom[rows], block.folds.train, n_cells, harmonics=harmonics)
         found[name] = fit.predict(day[kept], place[kept], fold)
         if name == CLIMATOLOGY:
-            found[SHARED] = fit.predict(day[kept], np.full(len(kept), -1), fold)
+            found[SHARED] = fit.predict(day[kept], place[kept], fold, shared=True)
             pooled = _share_pooled(fit.pooled, outputs[:, kept], place[kept], fold)
     return found, pooled
 

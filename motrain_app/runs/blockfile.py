@@ -48,7 +48,7 @@ class Judged:
         Packed, [n_partitions, n]. Of out-of-fold rows only: no score of a test row exists before it is opened.
     pooled
         float32, [n_partitions, n_outputs]: share of withheld rows whose cell took its partition's climatology.
-    influence, sensitivity, outside
+    influence, sensitivity, outside, beyond_season
         float32, partitions first; see `motrain_app.runs.diagnosing.Diagnosis`.
     """
 
@@ -64,6 +64,7 @@ class Judged:
     influence: NDArray[np.float32]
     sensitivity: NDArray[np.float32]
     outside: NDArray[np.float32]
+    beyond_season: NDArray[np.float32]
 
 
 def write_block(

@@ -1,4 +1,4 @@
-"""What is learnt of the members of a partition beside scores: how alike they are, and how far they extrapolate."""
+"""What is learnt of an operator beside scores: how alike its members are, how far they extrapolate, what they know."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from motrain_app.operators import AnyMember
 from motrain_app.operators.together import mean_of_members
-from motrain_app.skill import evenly
+from motrain_app.runs.axes import Axes
+from motrain_app.skill import evenly, explained_beyond_season
 
 ROWS = 500  # at which members are compared, evenly taken from those withheld
 DERIVED_ROWS = 200  # at which they are derived
@@ -31,17 +32,23 @@ class Diagnosis:
     outside
         float32, [n_inputs + 1]: share of withheld rows whose input lies outside the training rows of the member that
         predicts them: of each input, and last of any.
+    beyond_season
+        float32, [n_outputs]: R² of the withheld rows about the mean of each cell and the season that they share; see
+        `motrain_app.skill.explained_beyond_season`.
     """
 
     influence: NDArray[np.float32]
     sensitivity: NDArray[np.float32]
     outside: NDArray[np.float32]
+    beyond_season: NDArray[np.float32]
 
 
 def diagnose(
     members: Mapping[int, AnyMember],
     inputs: Array,
     observed: Array,
+    predicted: Array,
+    axes: Axes,
     fold: NDArray[np.integer],
     *,
     n_members: int,
@@ -52,8 +59,10 @@ def diagnose(
     ----------
     members
         By fold.
-    inputs, observed
-        [n_inputs, rows] and [n_outputs, rows], in the members' units.
+    inputs, observed, predicted
+        [n_inputs, rows] and twice [n_outputs, rows], in the members' units.
+    axes
+        Of these rows.
     fold
         Shape (rows,); negative for rows that no member withheld, such as test rows.
     n_members
@@ -63,9 +72,14 @@ def diagnose(
     influence = np.full((n_members, n_outputs), np.nan, np.float32)
     sensitivity = np.full((n_members, n_outputs, n_inputs), np.nan, np.float32)
     outside = np.full(n_inputs + 1, np.nan, np.float32)
+    beyond_season = np.full(n_outputs, np.nan, np.float32)
     withheld = np.flatnonzero(fold >= 0)
     if members and len(withheld):
         outside[:] = _outside(members, inputs[:, withheld], fold[withheld])
+        there = axes.part(withheld)
+        of_rows = observed[:, withheld], predicted[:, withheld]
+        with np.errstate(over="ignore"):
+            beyond_season[:] = explained_beyond_season(*of_rows, there.day_of_year, there.cell)
         sample = inputs[:, withheld[evenly(len(withheld), ROWS)]]
         said = {number: member.predict(sample) for number, member in members.items()}
         mean = mean_of_members(members.values(), said.values())
@@ -76,7 +90,7 @@ def diagnose(
                 influence[number] = np.sqrt(np.mean((said[number] - mean) ** 2, axis=1))
                 if member.differentiable:
                     sensitivity[number] = member.jacobian(few).mean(axis=-1) / unit
-    return Diagnosis(influence, np.where(np.isfinite(sensitivity), sensitivity, np.nan), outside)
+    return Diagnosis(influence, np.where(np.isfinite(sensitivity), sensitivity, np.nan), outside, beyond_season)
 
 
 def _spread(values: Array) -> NDArray[np.float64]:

@@ -62,6 +62,7 @@ def judge(block: Block, fitted: Fitted, baselines: Baselines, axes: Axes, metric
         influence=np.stack([part.diagnosis.influence for part in parts]),
         sensitivity=np.stack([part.diagnosis.sensitivity for part in parts]),
         outside=np.stack([part.diagnosis.outside for part in parts]),
+        beyond_season=np.stack([part.diagnosis.beyond_season for part in parts]),
     )
 
 
@@ -98,7 +99,7 @@ def _predict(block: Block, fitted: Fitted, baselines: Baselines, axes: Axes, par
     predicted = _as_kept(predict_rows(members, inputs, fold, len(outputs)))
     beside, pooled = baselines.predict(block, partition, there, kept, fold)
     beside = {name: _as_kept(values) for name, values in beside.items()}
-    found = diagnose(members, inputs, outputs, fold, n_members=block.folds.n_members)
+    found = diagnose(members, inputs, outputs, predicted, there.part(kept), fold, n_members=block.folds.n_members)
     return _Predictions(there.part(kept), fold, outputs, predicted, beside, pooled, found)
 
 

@@ -200,11 +200,12 @@ class Run:
         -----
         `baseline` is the best by RMSE of those that the run is compared with and that lack no row; of a
         ``skill_over_…`` it is the one named. Baselines are fitted as the members are, on the training rows of each
-        fold: "mean" and "climatology" (the day of the year, two harmonics) of each cell, "shared_climatology" of all
-        cells of the partition together, and "ridge" (linear; not where the learner is just that). A cell with too few
-        training rows in a fold (20 for the mean, 100 for the climatology), such as one that the fold's members have
-        never seen, takes those of its partition. "reference" is the variable of the file that the design names for the
-        output, as it stands.
+        fold: "mean" and "climatology" (the day of the year, two harmonics) of each cell, "shared_climatology" with the
+        season of all cells of the partition about a level of each, which is drawn to their mean as far as it differs by
+        chance, and "ridge" (linear; not where the learner is just that). A cell with too few training rows in a fold
+        (20 for a mean or level, 100 for the climatology), such as one that the fold's members have never seen, takes
+        those of its partition. "reference" is the variable of the file that the design names for the output, as it
+        stands.
 
         Scores over time (ubrmse, r, spearman, r2, kge, sd_ratio, anomaly_r) of several cells are the median over those
         of ten rows or more, NaN where there is none.

@@ -56,6 +56,7 @@ from motrain_app.skill.registry import (
 from motrain_app.skill.scores import Scores, score_outputs, scores_of, unpack_scores
 from motrain_app.skill.season import DAYS_PER_YEAR, day_of_year, season_harmonics
 from motrain_app.skill.season_bias import SeasonBias, cancels, season_bias
+from motrain_app.skill.shared_season import explained_beyond_season
 from motrain_app.skill.significance import adjusted_p, discoveries
 from motrain_app.skill.summed import SummedOutputs, sum_outputs
 from motrain_app.skill.summing import moments, moments_by_group
@@ -101,6 +102,7 @@ __all__ = [
     "day_of_year",
     "discoveries",
     "evenly",
+    "explained_beyond_season",
     "fit_climatology",
     "get_metric",
     "get_metric_or_stand_in",

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from motrain_app.skill.baselines import rows_needed, solve_season
 from motrain_app.skill.groups import sum_groups
 from motrain_app.skill.moments import FloatArray
 from motrain_app.skill.season import day_of_year, season_harmonics
+from motrain_app.skill.season_fit import rows_needed, solve_season
 
 __all__ = ["MIN_YEARS", "Season", "anomalies"]
 

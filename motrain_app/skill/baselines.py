@@ -16,18 +16,12 @@ from numpy.typing import NDArray
 
 from motrain_app.skill.moments import FloatArray
 from motrain_app.skill.season import season_harmonics
+from motrain_app.skill.season_fit import rows_needed, solve_season
+from motrain_app.skill.shared_season import share_season
 
-__all__ = ["Climatology", "fit_climatology", "rows_needed", "solve_season"]
+__all__ = ["Climatology", "fit_climatology"]
 
 IntArray = NDArray[np.integer[Any]]
-
-# A cell needs this many rows a coefficient for a season of its own; with fewer, the noise that a fit takes up
-# (one part in twenty, were they independent) would make the baseline easy to beat.
-_ROWS_PER_COEFFICIENT = 20
-# Variance of a combination of harmonics over the training days (1/2 over full years) below which it is not
-# seen well enough to be continued beyond them: with seven months of the year all stay above it, with six one
-# falls below.
-_SEEN = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,18 +37,23 @@ class Climatology:
         The same of all cells together; shape (members, outputs, 1 + 2 harmonics). NaN without a training row.
     pooled
         Where a cell had too few training rows and took those of `partition`; shape (members, outputs, cells).
+    shared
+        As `coefficients`, of cells that share the harmonics; see `motrain_app.skill.shared_season.share_season`.
     """
 
     coefficients: FloatArray
     partition: FloatArray
     pooled: NDArray[np.bool_]
+    shared: FloatArray
 
     @property
     def harmonics(self) -> int:
         """Number of harmonics of the year; 0 for the mean alone."""
         return int(self.coefficients.shape[-1] - 1) // 2
 
-    def predict(self, day_of_year: FloatArray, cell: IntArray, member: IntArray | int) -> FloatArray:
+    def predict(
+        self, day_of_year: FloatArray, cell: IntArray, member: IntArray | int, *, shared: bool = False
+    ) -> FloatArray:
         """Values of the climatology at rows.
 
         Parameters
@@ -66,6 +65,8 @@ class Climatology:
             shape (rows).
         member
             Member of each row, or −1 for the mean over members; shape (rows), or one for all.
+        shared
+            Whether cells share the harmonics.
 
         Returns
         -------
@@ -81,7 +82,8 @@ class Climatology:
         cell = _checked("cell", cell, n_cells, lowest=-1)
         member = _checked("member", member, n_members, lowest=-1)
         # Both −1 address what is appended last: all cells together, and the mean over members.
-        by_cell = np.concatenate([self.coefficients, self.partition[:, :, None]], axis=2)
+        coefficients = self.shared if shared else self.coefficients
+        by_cell = np.concatenate([coefficients, self.partition[:, :, None]], axis=2)
         table = np.concatenate([by_cell, _mean_over_members(by_cell)])
         features = season_harmonics(day_of_year, self.harmonics)
         values = np.empty((n_outputs, features.shape[1]))
@@ -172,6 +174,7 @@ def fit_climatology(
 
     shape = (n_members, n_outputs, n_cells, len(features))
     coefficients, partition = np.empty(shape), np.empty((n_members, n_outputs, len(features)))
+    shared = coefficients if n_cells <= 1 or not harmonics else np.empty(shape)
     pooled = np.empty(shape[:-1], dtype=bool)
     weights = train.astype(np.float64)
     bins = cell * n_atoms + atom
@@ -179,12 +182,18 @@ def fit_climatology(
     for output in range(n_outputs):
         if output == 0 or not np.array_equal(present[output], present[output - 1]):  # most outputs share their gaps
             gram = _gram(present[output], features, bins, n_cells, weights)
-        right = _right(np.where(present[output], values[output], 0.0), features, bins, n_cells, weights)
+        filled = np.where(present[output], values[output], 0.0)
+        right = _right(filled, features, bins, n_cells, weights)
         partition[:, output] = solve_season(gram.sum(axis=1), right.sum(axis=1), needed)
         own = solve_season(gram, right, needed)
         pooled[:, output] = gram[..., 0, 0] < needed
         coefficients[:, output] = np.where(pooled[:, output, :, None], partition[:, output, None], own)
-    return Climatology(coefficients, partition, pooled)
+        if shared is not coefficients:
+            columns = [*np.where(present[output], features, 0.0), filled]
+            of_atoms = np.stack([_by_atom(column, bins, n_cells, n_atoms) for column in columns])
+            level = min(needed, rows_needed(0))
+            shared[:, output] = share_season(gram, right, of_atoms, train, level=level, season=needed)
+    return Climatology(coefficients, partition, pooled, shared)
 
 
 def _gram(
@@ -209,9 +218,8 @@ def _right(
 
 def _by_member(column: FloatArray, bins: NDArray[np.intp], n_cells: int, weights: FloatArray) -> FloatArray:
     """Sum a column over the training rows of each (member, cell)."""
-    n_atoms = weights.shape[1]
     with np.errstate(over="ignore"):
-        sums = np.bincount(bins, weights=column, minlength=n_cells * n_atoms).reshape(n_cells, n_atoms)
+        sums = _by_atom(column, bins, n_cells, weights.shape[1])
         # Zero times a finite sum is exactly zero, so what a member does not train on leaves no trace; a sum
         # that overflowed would leave NaN, and is kept from those that do not train on it.
         lost = ~np.isfinite(sums)
@@ -221,45 +229,9 @@ def _by_member(column: FloatArray, bins: NDArray[np.intp], n_cells: int, weights
         return np.where(weights @ lost.T.astype(np.float64) > 0, np.nan, kept)
 
 
-def rows_needed(harmonics: int) -> int:
-    """Return how many training rows a cell needs for coefficients of its own, and a partition for a season."""
-    return _ROWS_PER_COEFFICIENT * (1 + 2 * harmonics)
-
-
-def solve_season(gram: FloatArray, right: FloatArray, needed: int) -> FloatArray:
-    """Return mean and harmonics from normal equations, as `fit_climatology` fits them.
-
-    Parameters
-    ----------
-    gram
-        Σ X Xᵀ of the features 1, cos θ, sin θ, …; shape (..., features, features).
-    right
-        Σ X y; shape (..., features).
-    needed
-        Sets with fewer rows get their mean and no season; NaN without a row.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (..., features).
-    """
-    count = gram[..., 0, 0]
-    rows = np.where(count > 0, count, np.nan)[..., None]
-    mean = right[..., 0] / rows[..., 0]
-    if right.shape[-1] == 1:
-        return mean[..., None]
-    centre = gram[..., 0, 1:] / rows
-    covariance = gram[..., 1:, 1:] / rows[..., None] - centre[..., :, None] * centre[..., None, :]
-    with np.errstate(invalid="ignore"):  # of a series with an infinite value, which gets no season
-        with_output = right[..., 1:] / rows - centre * mean[..., None]
-    # Systems without rows are solved as zeros: LAPACK does not promise to carry NaN through.
-    seen = (count >= needed) & np.isfinite(with_output).all(axis=-1)
-    variances, axes = np.linalg.eigh(np.where(seen[..., None, None], covariance, 0.0))
-    along = np.einsum("...ji,...j->...i", axes, np.where(seen[..., None], with_output, 0.0))
-    season = np.einsum("...ij,...j->...i", axes, along / np.maximum(variances, _SEEN))
-    constant = mean - np.where(seen, (centre * season).sum(axis=-1), 0.0)
-    solution = np.concatenate([constant[..., None], season], axis=-1)
-    return np.where(np.isfinite(constant)[..., None], solution, np.nan)
+def _by_atom(column: FloatArray, bins: NDArray[np.intp], n_cells: int, n_atoms: int) -> FloatArray:
+    """Sum a column over the rows of each (cell, atom)."""
+    return np.asarray(np.bincount(bins, weights=column, minlength=n_cells * n_atoms).reshape(n_cells, n_atoms))
 
 
 def _mean_over_members(coefficients: FloatArray) -> FloatArray:

@@ -288,7 +288,7 @@ def _end_of_sums(
     repeated = np.maximum(1 + 2 * up_to(known**2, places[:, :1]), (1 + 2 * before) ** 2)
     error = np.sqrt(repeated * np.diff(up_to(chance, places), axis=1))
     loud = whole & (np.diff(up_to(known, places), axis=1) >= _SIGNIFICANT * error)
-    return end + width * np.cumprod(loud, axis=1).sum(axis=1)
+    return np.asarray(end + width * np.cumprod(loud, axis=1).sum(axis=1))
 
 
 def _longest_block(n_days: int) -> int:

@@ -9,8 +9,8 @@ STEADY = np.array([[0.5, -0.2], [0.4, -0.3], [0.45, -0.25]])
 GOOD = {
     "n": 4000,
     "n_effective": 900,
-    "skill": {"climatology": (0.2, 0.4), "the mean": (0.6, 0.7)},
-    "r2": 0.6,
+    "skill": {"climatology": (0.3, 0.2, 0.4), "the mean": (0.65, 0.6, 0.7)},
+    "beyond_season": 0.3,
     "sensitivity": STEADY,
     "outside": np.array([0.01, 0.0, 0.01]),
     "inputs": ("TG1", "WG1"),
@@ -21,8 +21,8 @@ def verdict(**changes):
     return judge_operator(Evidence(**(GOOD | changes)))
 
 
-def over(climatology=(0.2, 0.4), mean=(0.6, 0.7)):
-    return {"skill": {"climatology": climatology, "the mean": mean}}
+def over(climatology=(0.2, 0.4), mean=(0.6, 0.7), value=0.3):
+    return {"skill": {"climatology": (value, *climatology), "the mean": (value, *mean)}}
 
 
 def test_a_good_operator_is_ready():
@@ -42,7 +42,18 @@ def test_a_good_operator_is_ready():
         (over((0.01, 0.4)), "ready", "over climatology is 0.01 to 0.40"),
         (over((-0.5, -0.1)), "no better than climatology", "−0.50 to −0.10: it has none"),
         (over(mean=(-0.2, 0.3)), "no better than climatology", "over the mean is −0.20 to 0.30: it may be none"),
-        ({"r2": -0.003}, "no better than climatology", "R² is −0.003: a constant of each cell would do as well"),
+        ({"beyond_season": -0.003}, "no better than climatology", "R² about .* is −0.003: it adds nothing to them"),
+        ({"beyond_season": np.nan}, "thin", "No cell has ten withheld rows"),
+        (
+            over((np.nan, np.nan), value=np.nan),
+            "thin",
+            "no interval on 4,000 withheld rows: observations that do not vary",
+        ),
+        (
+            over((np.nan, np.nan), value=-np.inf),
+            "no better than climatology",
+            "squared error is infinite beside that of",
+        ),
         ({"sensitivity": STEADY * [[1, 1], [1, -1], [1, 1]]}, "unstable", "sign of its derivative by WG1"),
         ({"outside": np.array([0.0, 0.2, 0.2])}, "outside its range", "20 % of its rows lie outside .* by WG1"),
     ],

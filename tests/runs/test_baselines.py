@@ -116,8 +116,14 @@ def test_a_cell_that_no_training_row_has_seen_takes_the_climatology_of_its_parti
     x = season_harmonics(day_of_year(data["time"].values), 2).T
     season, *_ = np.linalg.lstsq(x[np.nonzero(training)[1]], data["y"].values[training], rcond=None)
     np.testing.assert_allclose(beside[CLIMATOLOGY][0, unseen], x[rows["time"][unseen]] @ season, atol=1e-4)
-    fold = rows["fold"] == 2  # of all cells, the one that cells share is the partition's
-    np.testing.assert_allclose(beside[SHARED][0, fold], x[rows["time"][fold]] @ season, atol=1e-4)
+    # What cells share is the season that is fitted beside a level of each.
+    by_cell = np.eye(6)[np.nonzero(training)[0]]
+    both, *_ = np.linalg.lstsq(
+        np.hstack([by_cell, x[np.nonzero(training)[1], 1:]]), data["y"].values[training], rcond=None
+    )
+    for cell in range(6):
+        mine = (rows["fold"] == 2) & (rows["cell"] == cell)
+        assert np.ptp(beside[SHARED][0, mine] - x[rows["time"][mine], 1:] @ both[6:]) < 1e-4
     np.testing.assert_allclose(beside[MEAN][0, unseen], data["y"].values[training].mean(), atol=1e-4)
     share = 100 * unseen[(rows["fold"] >= 0) & np.isfinite(rows["observed"][0])].mean()
     (told,) = (one for one in run.remarks() if one.startswith("y: the climatology is the partition's"))

@@ -43,10 +43,9 @@ def read_diagnoses(run: RunFolder, rows: Sequence[PartitionRow]) -> dict[int, Di
     found = {}
     for name, mine in by_file(rows).items():
         with BlockFile.open(run.blocks / name) as file:
-            influence, sensitivity, outside = (file.array(part) for part in Diagnosis.__annotations__)
+            parts = [file.array(part) for part in Diagnosis.__annotations__]
         for row in mine:
-            at = row.place
-            found[row.number] = Diagnosis(influence[at], sensitivity[at], outside[at])
+            found[row.number] = Diagnosis(*(part[row.place] for part in parts))
     return found
 
 
@@ -82,7 +81,7 @@ def _lines(
             n=float(n),
             n_effective=float(effective),
             skill=_over_what_knows_no_input(scores, number),
-            r2=float(scores.value[number, plan.metrics.index("r2")]),
+            beyond_season=float(diagnosis.beyond_season[number]),
             sensitivity=diagnosis.sensitivity[:, number],
             outside=diagnosis.outside,
             inputs=tuple(variable.name for variable in plan.inputs),
@@ -93,9 +92,9 @@ def _lines(
     return lines
 
 
-def _over_what_knows_no_input(scores: Scores, output: int) -> dict[str, tuple[float, float]]:
-    """Return the intervals of an output's skill over what needs no input, by how it is called in a sentence."""
-    found = {said: _skill(scores, output, name)[1:] for name, said in _KNOW_NO_INPUT.items()}
+def _over_what_knows_no_input(scores: Scores, output: int) -> dict[str, tuple[float, float, float]]:
+    """Return an output's skill, with its interval, over what needs no input, by how it is called in a sentence."""
+    found = {said: _skill(scores, output, name) for name, said in _KNOW_NO_INPUT.items()}
     if found[_KNOW_NO_INPUT[SHARED]] == found[_KNOW_NO_INPUT[CLIMATOLOGY]]:  # as of one cell, which shares it with none
         del found[_KNOW_NO_INPUT[SHARED]]
     return found

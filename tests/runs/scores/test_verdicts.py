@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 from motrain_app.design import Design
 from motrain_app.operators import Member
 from motrain_app.runs import Run, create_run
+from motrain_app.runs.axes import Axes
 from motrain_app.runs.diagnosing import diagnose
 from motrain_app.runs.scores.verdicts import VERDICT_COLUMNS, read_diagnoses
 from motrain_app.runs.store import RunStore
@@ -79,6 +81,25 @@ def test_the_season_that_cells_share_is_no_knowledge(tmp_path):
         assert abs(frame.loc[(output, "skill"), "value"]) < 0.001
     assert (verdicts["verdict"] == "no better than climatology").all()
     assert verdicts["reason"].str.contains("over the climatology that its cells share").all()
+
+
+@pytest.mark.parametrize(("step", "years", "memory"), [(5, 3, 0.0), (2, 5, 0.97), (16, 3, 0.0)])
+def test_place_and_season_are_no_knowledge(tmp_path, step, years, memory):
+    """Of cells of unlike levels: errors that last are noise of each cell's climatology; few rows leave it none."""
+    random = np.random.default_rng(1)
+    data = make_dataset(cells=60, years=years, step=step)
+    season, place = 2 * np.pi * data["time"].dt.dayofyear.values / 365.2425, random.normal(size=(60, 1))
+    data["a"].values[:], data["b"].values[:] = np.cos(season), place
+    phi = memory**step
+    for name in ("y", "bend"):
+        noise = random.normal(size=(60, len(season) + 300)) * np.sqrt(1 - phi**2)
+        data[name].values = 2 * np.cos(season) + place + lfilter([1.0], [1.0, -phi], noise, axis=1)[:, 300:]
+    run = _trained(data, tmp_path, regions=None, test=None, learner="ridge")
+    frame = run.skill().set_index(["output", "metric"])
+    assert (run.verdicts()["verdict"] == "no better than climatology").all()
+    assert frame.loc[("y", "skill_over_climatology"), "value"] > 0.01
+    assert frame.loc[("y", "skill"), "baseline"] == "shared_climatology"
+    assert frame.loc[("y", "skill"), "value"] < 0.06
 
 
 def test_every_partition_and_output_has_a_verdict_and_a_reason(run):
@@ -167,7 +188,9 @@ def test_members_of_opposite_slopes_are_found():
     x = np.random.default_rng(0).standard_normal((1, 300))
     fold = np.arange(300) % 3
     observed = 2 * x
-    found = diagnose({0: _member(1.0), 2: _member(-1.0)}, x, observed, fold, n_members=3)
+    axes = Axes(np.zeros(300, np.int32), np.arange(300, dtype=np.int32), np.datetime64("2010-01-01") + np.arange(300))
+    found = diagnose({0: _member(1.0), 2: _member(-1.0)}, x, observed, 0.5 * observed, axes, fold, n_members=3)
+    assert 0.7 < found.beyond_season[0] < 0.8
     np.testing.assert_allclose(found.sensitivity[:, 0, 0], [0.5, np.nan, -0.5])
     np.testing.assert_allclose(found.influence[[0, 2], 0], np.sqrt((x**2).mean()), rtol=1e-6)
     assert np.isnan(found.influence[1]).all()
