@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         options = parse(sys.argv[1:] if arguments is None else arguments)
+        _prepare_output(options)
         code: int = options.command(options)
         return code
     except (DataError, DesignError, OperatorError, RunError) as error:
@@ -47,6 +48,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"This is a fault of motrain ({type(error).__name__}: {error}). Please report it with the file {log.name}."
         )
     return UNUSABLE
+
+
+def _prepare_output(options: argparse.Namespace) -> None:
+    """Let output take any name: UTF-8 for what is read by programs, escapes where a terminal lacks a character."""
+    reconfigure = getattr(sys.stdout, "reconfigure", None)  # what takes the place of stdout may have none
+    if reconfigure is not None:
+        for_programs = getattr(options, "csv", False) or getattr(options, "json", False)
+        reconfigure(encoding="utf-8" if for_programs else None, errors="backslashreplace")
 
 
 def _say(error: object) -> None:
@@ -66,12 +75,38 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     from motrain_app.design.errors import did_you_mean
 
     parser, commands = _parser()
+    arguments = _with_bins_joined(arguments)
     first = arguments[0] if arguments else ""
     if first in (*commands, "-h", "--help", "--version"):
         return parser.parse_args(arguments)
     if first.isalpha() and not Path(first).exists():
         raise DesignError(f"There is neither a command nor a file {first!r}. {did_you_mean(first, commands)}")
     return parser.parse_args(["serve", *arguments])
+
+
+def _with_bins_joined(arguments: Sequence[str]) -> list[str]:
+    """Return arguments in which the numbers behind --bins are one: argparse takes what follows, or -1e1, for others."""
+    left, found = list(arguments), list[str]()
+    while left:
+        found.append(left.pop(0))
+        ends = []
+        while found[-1] == "--bins" and left and _are_numbers(left[0]):
+            ends.append(left.pop(0))
+        if ends:
+            found[-1] = f"--bins={','.join(ends)}"
+    return found
+
+
+def _are_numbers(word: str) -> bool:
+    try:
+        _numbers(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _numbers(word: str) -> list[float]:
+    return [float(one) for one in word.split(",")]
 
 
 def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
@@ -154,7 +189,10 @@ def _add_skill(part: argparse.ArgumentParser) -> None:
         "--by all --by season)",
     )
     part.add_argument(
-        "--bins", type=float, nargs="+", metavar="END", help="ends of the ranges of the variable that --by names"
+        "--bins",
+        type=_numbers,
+        metavar="END…",
+        help="ends of the ranges of the variable that --by names: --bins 0 0.2 0.5, or 0,0.2,0.5",
     )
     part.add_argument("--metric", action="append", metavar="NAME", help="this metric (repeat for several)")
     part.add_argument("--workers", type=int, help="processes on this machine for what was not stored (one a core)")
@@ -338,8 +376,8 @@ def _skill(options: argparse.Namespace) -> int:
     from motrain_app.learning.registering import register_module
     from motrain_app.runs import Run, RunFolder
     from motrain_app.runs.environment import processes
-    from motrain_app.runs.scores.score_files import check_target, to_csv, to_json, why_no_scores
-    from motrain_app.runs.scores.score_table import SHOWN, print_scores
+    from motrain_app.runs.scores.score_files import check_target, has_scores, to_csv, to_json, why_no_scores
+    from motrain_app.runs.scores.score_table import SHOWN, print_scores, shown
     from motrain_app.runs.scores.scoring import check_question
 
     for name in options.register:
@@ -357,18 +395,18 @@ def _skill(options: argparse.Namespace) -> int:
         check_question(RunFolder(run.path), by=options.by, metrics=metrics, rows=rows, bins=options.bins)
         run.open_test(workers=options.workers)
     frame = run.skill(by=options.by, metrics=metrics, rows=rows, bins=options.bins, workers=options.workers)
+    if not has_scores(frame):
+        frame = frame.iloc[:0]
     if options.csv:
-        print(to_csv(frame), end="")
+        print(to_csv(run, frame), end="")
     elif options.json:
-        # null where it was trained in this run
-        told = frame.assign(taken_over=frame["partition"].map(run.taken_over).astype(object))
-        print(to_json(told))
+        print(to_json(run, frame))
     elif options.to is not None:
         _write_scores(run, frame, options.to)
     else:
         print_scores(run, frame, each=options.metric is not None)
         for remark in () if options.by or options.open_test or frame.empty else run.remarks():
-            print(remark)
+            print(shown(remark))
     if frame.empty:
         _say(f"There is no score: {why_no_scores(run)}")
     elif not printed and run.partial:
@@ -387,7 +425,7 @@ def _write_scores(run: "Run", frame: "pd.DataFrame", path: Path) -> None:
     except (OSError, RuntimeError) as error:  # of which the latter is how netCDF4 tells of a full disk
         if isinstance(error, RunError):
             raise
-        print(to_csv(frame), end="")
+        print(to_csv(run, frame), end="")
         reason = getattr(error, "strerror", None) or error
         raise RunError(f"{path} could not be written ({reason}); the scores are printed instead, as CSV.") from None
     print(f"{len(frame)} scores in {path}{replaced}.")

@@ -57,7 +57,10 @@ def test_from_sample_to_exported_operators(capfd, tmp_path):
     (tmp_path / "skill.csv").write_text(capfd.readouterr().out)
     frame = pd.read_csv(tmp_path / "skill.csv")
     expected = Run.open(folder).skill().assign(rows="out-of-fold")
-    pd.testing.assert_frame_equal(frame, expected, check_dtype=False)
+    units = {variable.name: variable.unit for variable in Run.open(folder).outputs}
+    of_rmse = frame[frame["metric"] == "rmse"]
+    assert dict(zip(of_rmse["output"], of_rmse["unit"], strict=True)) == units
+    pd.testing.assert_frame_equal(frame.drop(columns="unit"), expected, check_dtype=False)
     assert main(["skill", folder, "--json", "--open-test"]) == 0
     assert {entry["metric"] for entry in json.loads(capfd.readouterr().out)} >= {"rmse", "bias", "r"}
     assert len(Run.open(folder).openings) == 1

@@ -3,6 +3,8 @@
 import io
 import json
 import shutil
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -16,6 +18,7 @@ from motrain_app.runs import Run, RunError, create_run
 from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.scores import score_files
 from motrain_app.runs.store import RunStore
+from motrain_app.skill import metric, registry
 from tests.runs.conftest import make_dataset
 from tests.runs.takeovers import trained
 
@@ -288,7 +291,14 @@ def test_a_run_without_a_jackknife_has_no_groups_and_says_why(capfd, tmp_path, m
     for by in ("season", "cell", "all"):
         assert skill(run, "--by", by) == 1
         assert "no member withheld a row. Train with a jackknife" in capfd.readouterr().err
-    assert skill(run) in (0, 1)
+    assert skill(run, "--csv") == 1
+    out, err = capfd.readouterr()
+    assert len(out.splitlines()) == 1
+    assert "There is no score: no member withheld a row. Train with a jackknife" in err
+    assert skill(run) == 1
+    assert "[–, –]" not in capfd.readouterr().out
+    assert skill(run, "--to", tmp_path / "s.csv") == 2
+    assert not (tmp_path / "s.csv").exists()
 
 
 def test_without_a_jackknife_ranges_that_cannot_be_made_do_not_open_the_test(capfd, tmp_path, monkeypatch):
@@ -307,3 +317,89 @@ def test_a_run_that_never_started_says_so(run, capfd, tmp_path):
     folder = create_run(run.design, tmp_path / "new")
     assert main(["skill", str(folder.path)]) == 2
     assert "its rows are still being staged, or it was refused before" in capfd.readouterr().err
+
+
+def test_the_run_may_stand_behind_bins_and_bins_may_be_negative(run, capfd):
+    given = ["--by", "a", "--metric", "rmse", "--csv", "--bins"]
+    for ends in (["270", "285", "300"], ["270,285,300"], ["2.7e2", "285,300"]):
+        assert main(["skill", *given, *ends, str(run.path)]) == 0
+        assert set(pd.read_csv(io.StringIO(capfd.readouterr().out))["group"]) == {"270 – 285 K", "285 – 300 K"}
+    assert skill(run, *given, "-1e1", "-5", "400") == 0
+    assert set(pd.read_csv(io.StringIO(capfd.readouterr().out))["group"]) == {"-5 – 400 K"}
+
+
+@pytest.fixture
+def own_metric():
+    """Register a metric for the time of a test."""
+    known = dict(registry._REGISTRY)
+    yield metric(best=0.0, direction="min", unit="output")
+    registry._REGISTRY.clear()
+    registry._REGISTRY.update(known)
+
+
+def test_a_metric_that_fails_does_not_open_the_test(run, capfd, own_metric):
+    def my_boom(m):
+        return 1 / 0
+
+    own_metric(my_boom)
+    assert skill(run, "--open-test", "--metric", "my_boom") == 2
+    err = capfd.readouterr().err
+    assert "The metric my_boom of test_cli_skill.py fails: ZeroDivisionError: division by zero." in err
+    assert "fault of motrain" not in err
+    with pytest.raises(RunError, match=r"my_boom of test_cli_skill\.py fails"):
+        run.skill(metrics=["my_boom"])
+    assert run.openings == []
+
+
+def test_a_metric_of_the_run_that_fails_by_now_does_not_open_the_test(run, own_metric, monkeypatch):
+    monkeypatch.setitem(registry._REGISTRY, "rmse", replace(registry.get_metric("rmse"), function=lambda m: 1 / 0))
+    with pytest.raises(RunError, match=r"The metric rmse of test_cli_skill\.py fails: ZeroDivisionError"):
+        run.open_test()
+    assert run.openings == []
+
+
+def test_a_metric_of_another_shape_does_not_open_the_test(run, capfd, own_metric):
+    def my_sum(m):
+        return np.sqrt(m.mse).sum(axis=-1)
+
+    own_metric(my_sum)
+    assert skill(run, "--open-test", "--metric", "my_sum") == 2
+    assert "returns shape (2,) for moments of shape (2, 3)" in capfd.readouterr().err
+    assert run.openings == []
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "ascii"])
+def test_a_name_that_the_terminal_cannot_write_stops_nothing(run, monkeypatch, encoding):
+    with RunStore(RunFolder(run.path).store, write=True) as store:
+        store.database.execute("update partition set name = 'тундра' where number = 0")
+    for form in ([], ["--csv"], ["--json"]):
+        content = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(content, encoding))
+        assert skill(run, "--metric", "bias", *form) == 0
+        sys.stdout.flush()
+        text = content.getvalue().decode("utf-8" if form else encoding)
+        assert ("тундра" if form else "\\u0442\\u0443") in text
+        assert form or "\\u2212" not in text  # a minus sign stays one
+
+
+def test_json_is_the_same_on_the_terminal_and_in_a_file_and_tells_units(run, capfd, tmp_path):
+    assert skill(run, "--json") == 0
+    printed = json.loads(capfd.readouterr().out)
+    assert skill(run, "--to", tmp_path / "s.json") == 0
+    assert json.loads((tmp_path / "s.json").read_text(encoding="utf-8")) == printed
+    units = {(row["output"], row["metric"]): row["unit"] for row in printed}
+    assert (units["y", "rmse"], units["y", "r"]) == ("dB", "")
+    assert all("taken_over" in row for row in printed)
+
+
+def test_netcdf_says_what_groups_are_groups_of_and_where_cells_lie(run, tmp_path):
+    for by, units in (("season", None), ("a", "K"), ("cell", None)):
+        assert skill(run, "--by", by, "--metric", "rmse", "--to", tmp_path / f"{by}.nc") == 0
+        with xr.open_dataset(tmp_path / f"{by}.nc") as found:
+            assert found.attrs["grouped_by"] == by
+            assert found["group"].attrs.get("units") == units
+            assert by in found["group"].attrs["long_name"]
+            if by == "cell":
+                cell = found["group"].values.astype(int)
+                np.testing.assert_array_equal(found["lat"], 40 + cell % 3)
+                np.testing.assert_array_equal(found["lon"], 5 + cell // 3)

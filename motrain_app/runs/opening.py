@@ -8,6 +8,7 @@ from typing import Any
 from motrain_app.runs.durable import write_json_durably
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
+from motrain_app.runs.own_metrics import check_works
 from motrain_app.skill import get_metric
 
 
@@ -34,12 +35,13 @@ def record_opening(run: RunFolder) -> None:
 
 
 def check_metrics(names: Sequence[str]) -> None:
-    """Raise RunError where a metric is unknown: a person's own is known once its module is imported."""
+    """Raise RunError where a metric is unknown, or fails: a person's own is known once its module is imported."""
     for name in names:
         try:
-            get_metric(name)
+            found = get_metric(name)
         except ValueError as error:
             raise RunError(
                 f"{str(error)[0].upper()}{str(error)[1:]}. One of your own is known once the module that defines it is "
                 "imported: name it with --register MODULE."
             ) from None
+        check_works(found)

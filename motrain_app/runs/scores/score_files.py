@@ -1,7 +1,8 @@
 """Tables of scores as files: CSV, JSON, Parquet and NetCDF, all with the same numbers, to the last bit.
 
-CSV, JSON and Parquet are the table as it stands, and hold a column `partial` where not all partitions are finished.
-NetCDF has an axis for each of partition, group, output and metric, and tells in attributes what it describes.
+CSV, JSON and Parquet are the table with a column `unit`, of the score, and hold a column `partial` where not all
+partitions are finished. NetCDF has an axis for each of partition, group, output and metric, and tells in attributes
+what it describes.
 """
 
 import inspect
@@ -17,7 +18,9 @@ from motrain_app import __version__
 from motrain_app.runs.durable import check_writable, written_aside
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
-from motrain_app.runs.scores.grouping import CELL
+from motrain_app.runs.plan import Plan
+from motrain_app.runs.scores.grouping import CELL, KEYWORDS
+from motrain_app.runs.scores.row_values import row_values
 from motrain_app.skill import Metric, get_metric_or_stand_in
 
 if TYPE_CHECKING:
@@ -60,7 +63,7 @@ def write_scores(run: "Run", frame: "pd.DataFrame", path: str | Path) -> None:
     """
     path = Path(path)
     write = _writer(path)
-    if frame.empty:
+    if not has_scores(frame):
         raise RunError(f"There is no score to write to {path}: {why_no_scores(run)}")
     with written_aside(path) as aside:
         write(run, frame, aside)
@@ -84,6 +87,11 @@ def check_target(path: str | Path) -> None:
         raise RunError(f"Scores cannot be written to {path}: {error.strerror}.") from None
 
 
+def has_scores(frame: "pd.DataFrame") -> bool:
+    """Say whether a table has any score: one of no row is none."""
+    return bool((frame["n"] > 0).any())
+
+
 def why_no_scores(run: "Run") -> str:
     """Say why a run has no scores, and what to do."""
     if run.finished:
@@ -95,14 +103,17 @@ def why_no_scores(run: "Run") -> str:
     return f"no partition is finished yet, and the run is {run.state}. Go on with: motrain resume {run.path}"
 
 
-def to_csv(frame: "pd.DataFrame") -> str:
+def to_csv(run: "Run", frame: "pd.DataFrame") -> str:
     """Return a table as CSV; numbers have all their digits, gaps are empty."""
-    return str(_told(frame).to_csv(index=False))
+    return str(_told(run, frame).to_csv(index=False))
 
 
-def to_json(frame: "pd.DataFrame") -> str:
-    """Return a table as JSON, a list with an object a row; gaps are null, infinite numbers texts."""
-    frame = _told(frame)
+def to_json(run: "Run", frame: "pd.DataFrame") -> str:
+    """Return a table as JSON, a list with an object a row; gaps are null, infinite numbers texts.
+
+    `taken_over` names the run that trained the partition; null where that was this one.
+    """
+    frame = _told(run, frame).assign(taken_over=frame["partition"].map(run.taken_over).astype(object))
     columns = {str(name): [_json_value(value) for value in frame[name].tolist()] for name in frame.columns}
     rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
     return json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False)
@@ -114,22 +125,25 @@ def _json_value(value: Any) -> Any:
     return str(value).replace("inf", "Infinity") if value in (np.inf, -np.inf) else value
 
 
-def _told(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """Return a table that says in columns which rows were scored, and where it is partial: text has no attributes."""
-    told = frame.assign(rows=frame.attrs["rows"])
+def _told(run: "Run", frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Return a table that says in columns what text has no attributes for: units, which rows, where it is partial."""
+    units = {variable.name: variable.unit for variable in run.outputs}
+    pairs = zip(frame["metric"], frame["output"], strict=True)
+    unit = [get_metric_or_stand_in(str(metric)).unit_of(units.get(output, "")) for metric, output in pairs]
+    told = frame.assign(unit=np.array(unit, dtype=object), rows=frame.attrs["rows"])
     return told.assign(partial=frame.attrs["partial"]) if frame.attrs.get("partial") else told
 
 
 def _write_csv(run: "Run", frame: "pd.DataFrame", path: Path) -> None:
-    path.write_text(to_csv(frame), encoding="utf-8")
+    path.write_text(to_csv(run, frame), encoding="utf-8")
 
 
 def _write_json(run: "Run", frame: "pd.DataFrame", path: Path) -> None:
-    path.write_text(to_json(frame) + "\n", encoding="utf-8")
+    path.write_text(to_json(run, frame) + "\n", encoding="utf-8")
 
 
 def _write_parquet(run: "Run", frame: "pd.DataFrame", path: Path) -> None:
-    told = _told(frame).copy(deep=False)
+    told = _told(run, frame).copy(deep=False)
     told.attrs.update(describe(run, frame))
     told.to_parquet(path, engine="pyarrow", index=False)
 
@@ -181,6 +195,7 @@ def to_dataset(run: "Run", frame: "pd.DataFrame") -> xr.Dataset:
         first = frame.drop_duplicates(["partition", "group"])
         coords["entry"] = ("entry", np.arange(len(first)))
         coords |= {name: ("entry", _text(first[name])) for name in ("partition", "group")}
+        coords |= _places(run, first["group"].to_numpy().astype(np.int64))
     unit = [[metric.unit_of(units.get(output, "")) or "1" for metric in found] for output in outputs]
     coords |= {
         "unit": (("output", "metric"), _text(unit), {"long_name": "unit of the score"}),
@@ -189,7 +204,33 @@ def to_dataset(run: "Run", frame: "pd.DataFrame") -> xr.Dataset:
         "metric_formula": ("metric", _text([_formula(metric) for metric in found])),
         "metric_best": ("metric", np.array([metric.best for metric in found]), {"long_name": "score without an error"}),
     }
-    return xr.Dataset(data, coords=coords, attrs=describe(run, frame))
+    dataset = xr.Dataset(data, coords=coords, attrs=describe(run, frame))
+    if "group" in frame:
+        _tell_groups(run, dataset, str(frame["by"].iloc[0]))
+    return dataset
+
+
+def _places(run: "Run", cell: np.ndarray[Any, np.dtype[np.int64]]) -> dict[str, Any]:
+    """Return where the cells of entries lie."""
+    plan = Plan.load(RunFolder(run.path).plan)
+    return {
+        "lat": ("entry", plan.lat[cell], {"standard_name": "latitude", "units": "degrees_north"}),
+        "lon": ("entry", plan.lon[cell], {"standard_name": "longitude", "units": "degrees_east"}),
+    }
+
+
+def _tell_groups(run: "Run", dataset: xr.Dataset, by: str) -> None:
+    """Say in attributes what groups are groups of."""
+    dataset.attrs["grouped_by"] = by
+    dataset["group"].attrs["long_name"] = f"group of rows by {by}"
+    if by in KEYWORDS:
+        return
+    folder = RunFolder(run.path)
+    try:
+        unit = row_values(folder, Plan.load(folder.plan), by, others=KEYWORDS).unit
+    except RunError:  # the data have gone since it was scored
+        return
+    dataset["group"].attrs |= {"long_name": by, **({"units": unit} if unit else {})}
 
 
 def _axes_of(frame: "pd.DataFrame") -> tuple[str, ...]:

@@ -131,8 +131,8 @@ def test_an_interrupted_run_says_in_every_form_that_it_is_partial(run, tmp_path)
         assert set(frame["partition"]) == {NAMES[0], NAMES[2]}
         told = "2 of 3 partitions"
         assert frame.attrs["partial"] == told
-        assert set(pd.DataFrame(json.loads(to_json(frame)))["partial"]) == {told}
-        assert to_csv(frame).splitlines()[0].endswith(",partial")
+        assert set(pd.DataFrame(json.loads(to_json(partial, frame)))["partial"]) == {told}
+        assert to_csv(partial, frame).splitlines()[0].endswith(",partial")
         for ending in ("parquet", "nc"):
             write_scores(partial, frame, tmp_path / f"s.{ending}")
         assert pd.read_parquet(tmp_path / "s.parquet").attrs["partial"] == told
@@ -163,7 +163,7 @@ def test_an_unknown_ending_and_a_table_without_scores_are_refused(run, frame, tm
     assert not list(tmp_path.iterdir())
 
 
-def test_an_infinite_score_is_no_gap_in_json(frame):
+def test_an_infinite_score_is_no_gap_in_json(run, frame):
     frame = frame.head(2).copy()
     frame["value"] = [np.inf, -np.inf]
-    assert [row["value"] for row in json.loads(to_json(frame))] == ["Infinity", "-Infinity"]
+    assert [row["value"] for row in json.loads(to_json(run, frame))] == ["Infinity", "-Infinity"]
