@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def compare_runs(run: "Run", other: "Run", *, progress: Callable[[float], None] = lambda share: None) -> RunComparison:
     """Compare the out-of-fold errors of two runs on the rows (cell and time) that members of both withheld.
 
-    Partitions are read one block at a time, so that memory does not grow with their number; twice, as a cell counts by
+    Partitions are read some at a time, so that memory does not grow with their number; twice, as a cell counts by
     its area however many of its rows are common, and that is to be known first. What is finished of each
     run is compared; that there is more is told.
 
@@ -53,7 +53,9 @@ def compare_runs(run: "Run", other: "Run", *, progress: Callable[[float], None] 
     variables = tuple(first.plan.outputs[output] for output, _ in outputs)
     offset = first.plan.output_offset[[output for output, _ in outputs]]
     areas = cell_areas(first.plan.lat, first.plan.lon)
-    judge, weights = PairedErrors(first.plan.time, run.design.seed, offset), RowWeights(areas.weight, len(outputs))
+    # Both runs draw the same blocks, whichever is asked; of one seed they are the draws of the scores.
+    seed = min(run.design.seed, other.design.seed)
+    judge, weights = PairedErrors(first.plan.time, seed, offset), RowWeights(areas.weight, len(outputs))
 
     def read() -> Iterator[list[PairedPartition | None]]:
         return _partitions(first, second, axes, outputs, Observations(variables, offset), names)
@@ -83,14 +85,14 @@ def _partitions(
     observations: Observations,
     names: str,
 ) -> Iterator[list[PairedPartition | None]]:
-    """Yield the partitions of a run beside what another predicts, block by block; at the end refuse other observations.
+    """Yield the partitions of a run beside what another predicts, in order; at the end refuse other observations.
 
     Nothing more is yielded of them once any row differs.
     """
-    for block in first.blocks():
-        pairs = pair_rows([rows for _, rows in block], second, axes, outputs)
+    for chunk in first.chunks():
+        pairs = pair_rows([rows for _, rows in chunk], second, axes, outputs)
         some: list[PairedPartition | None] = []
-        for (row, _), pair in zip(block, pairs, strict=True):
+        for (row, _), pair in zip(chunk, pairs, strict=True):
             if pair is None or not observations.agree(pair):
                 some.append(None)
                 continue

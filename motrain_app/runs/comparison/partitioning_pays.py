@@ -165,7 +165,7 @@ def _partitions(withheld: Withheld, one: OneForAll, folds: Folds) -> Iterator[li
     plan = withheld.plan
     n_outputs, n_times = len(plan.outputs), len(plan.time)
     predict = predict_by_members(one.members, n_outputs)
-    for block in withheld.blocks():
+    for block in withheld.chunks():
         parts = [rows for _, rows in block]
         key = np.concatenate([rows.key for rows in parts])
         theirs = predict_withheld(one.staged, key, folds, predict, n_outputs) - plan.output_offset[:, None]

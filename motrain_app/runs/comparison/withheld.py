@@ -1,4 +1,4 @@
-"""The rows that members of a run withheld, read back from its block files: file by file, or partition by partition."""
+"""The rows that members of a run withheld, read back from its block files: some partitions at a time, or one by one."""
 
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.plan import Plan
 from motrain_app.runs.store import DONE, WAITING, PartitionRow, RunStore, by_file, finished_and_trainable
 
+CHUNK_ROWS = 1 << 18  # read at a time, unless one partition alone has more
 KEPT_BYTES = 1 << 30  # of partitions that were read; one operator everywhere is asked for by every block of another run
 
 
@@ -84,10 +85,19 @@ class Withheld:
             return f"no partition of {name} is finished. Wait for it, or go on with: motrain resume {path}"
         return f"no partition of {name} could be trained; run.failures says why."
 
-    def blocks(self) -> Iterator[list[tuple[PartitionRow, WithheldRows]]]:
-        """Yield finished partitions with their rows, block file after block file."""
-        for mine in by_file(self.rows).values():
-            yield list(zip(mine, self._read(mine), strict=True))
+    def chunks(self) -> Iterator[list[tuple[PartitionRow, WithheldRows]]]:
+        """Yield finished partitions with their rows, some at a time, in their order.
+
+        It does not depend on the files in which they lie: one that was taken over, or trained once more, has another.
+        """
+        counts = self.plan.training_rows[[row.number for row in self.rows]]
+        chunk = (np.cumsum(counts) - counts) // CHUNK_ROWS
+        for some in np.split(np.arange(len(counts)), np.flatnonzero(np.diff(chunk)) + 1):
+            rows = [self.rows[number] for number in some]
+            found: dict[int, WithheldRows] = {}
+            for mine in by_file(rows).values():
+                found |= zip((row.number for row in mine), self._read(mine), strict=True)
+            yield [(row, found[row.number]) for row in rows]
 
     def of_partition(self, row: PartitionRow) -> WithheldRows:
         """Return the rows of a finished partition."""

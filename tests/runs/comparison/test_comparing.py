@@ -6,6 +6,7 @@ from importlib import import_module
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 from motrain_app.design import Design, LeaveBlocksOut, Period, box, the_rest
 from motrain_app.runs import Run, create_run
@@ -324,3 +325,63 @@ def test_an_infinite_prediction_is_no_gap(trained, monkeypatch):
     assert "y: RMSE infinite (some predictions are) on" in repr(found)
     turned = repr(compare_runs(other, run))
     assert "y: no change of the RMSE can be told (the other one is infinite, as some predictions are) on" in turned
+
+
+def test_a_run_that_took_partitions_over_compares_as_one_that_trained_them_all(tmp_path):
+    """Those that were taken over lie in another file: the order of files is not that of partitions."""
+    make_dataset(cells=8).to_netcdf(tmp_path / "cells.nc")
+    regions = [box(f"r{i}", 4.5 + i, 39, 5.5 + i, 43) for i in range(3)]
+
+    def trained(runs, **choices):
+        design = Design(tmp_path / "cells.nc", ["a", "b"], ["y", "bend"], **{"learner": "ridge", **choices})
+        created = create_run(design, tmp_path / runs)
+        assert drive_here(created) == "done"
+        return Run.open(created.path)
+
+    trained("some", regions=regions[1:2])
+    partly, whole = trained("some", regions=regions), trained("fresh", regions=regions)
+    assert list(partly.taken_over) == ["r1"]
+    assert not whole.taken_over
+    other = trained("fresh", regions=regions, learner="ridge2")
+    for one, two in ((partly.compare(other), whole.compare(other)), (partly.pays(control=0), whole.pays(control=0))):
+        assert one.partitions == two.partitions == ("r0", "r1", "r2")
+        for field in ("rmse", "other_rmse", "value", "low", "high", "p"):
+            assert getattr(one.pooled, field).tobytes() == getattr(two.pooled, field).tobytes()
+
+
+def test_whichever_run_is_asked_the_same_partitions_differ(tmp_path):
+    """Also of unequal seeds: both ways draw the same blocks."""
+    make_dataset().to_netcdf(tmp_path / "cells.nc")
+    design = Design(tmp_path / "cells.nc", ["a", "b"], ["y", "bend"], regions="cells", learner="ridge")
+    runs = []
+    for one in (design, design.change(learner="ridge2", seed=1)):
+        created = create_run(one, tmp_path / "runs")
+        assert drive_here(created) == "done"
+        runs.append(Run.open(created.path))
+    there, back = runs[0].compare(runs[1]), runs[1].compare(runs[0])
+    np.testing.assert_allclose(there.by_partition.p, back.by_partition.p, rtol=1e-9)
+    np.testing.assert_array_equal(there.by_partition.significant, back.by_partition.significant)
+    assert (np.sign(there.by_partition.value) == -np.sign(back.by_partition.value)).all()
+
+
+def test_intervals_are_as_wide_as_differences_that_last_ask_for(tmp_path):
+    """One run has an input whose errors last for months, the other has none of it."""
+    data = make_dataset(years=8, step=1, cells=2)
+    random = np.random.default_rng(3)
+    noise = random.normal(size=(2, data["time"].size + 500)) * np.sqrt(1 - 0.98**2)
+    slow = 2 * lfilter([1.0], [1.0, -0.98], noise, axis=1)[:, 500:]
+    data["y"] = (data["y"] + slow).assign_attrs(data["y"].attrs)
+    data["a"] = (data["a"] + 5 * slow).assign_attrs(data["a"].attrs)
+    data.to_netcdf(tmp_path / "cells.nc")
+    runs = []
+    for inputs in (["a", "b"], ["b"]):
+        created = create_run(
+            Design(tmp_path / "cells.nc", inputs, ["y"], regions="cells", learner="ridge"), tmp_path / "runs"
+        )
+        assert drive_here(created) == "done"
+        runs.append(Run.open(created.path))
+    found = compare_runs(*runs)
+    n_days = data["time"].size
+    for change in (found.pooled, found.by_partition):
+        assert (change.blocks < n_days / 20).all()
+        assert (change.blocks >= 10).all()

@@ -91,7 +91,7 @@ def test_with_static_inputs_it_learns_from_the_same_rows_and_asks_claimed_cells_
 
 def test_ridge_beside_a_run_that_took_a_sample_learns_from_this_sample(design, tmp_path):
     run = trained(design(data=with_other_law(), regions=PAIR), tmp_path / "runs", 100)
-    blocks = Withheld(RunFolder(run.path)).blocks()
+    blocks = Withheld(RunFolder(run.path)).chunks()
     rows = [rows for block in blocks for _, rows in block]
     observed = np.concatenate([part.observed for part in rows], axis=1)
     time = np.concatenate([part.key for part in rows]) % len(run._plan.time)

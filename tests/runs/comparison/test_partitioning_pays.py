@@ -193,6 +193,16 @@ def test_an_operator_that_can_tell_places_apart_is_harder_to_beat(run_of):
     np.testing.assert_array_equal(static.pooled.n, plain.pooled.n)
 
 
+def test_random_partitions_are_held_against_one_operator_without_the_static_inputs(run_of):
+    """They have none either: beside one that can tell places apart they would look worse than they are."""
+    data = make_dataset(years=6)
+    data["tilt"] = ("space", np.linspace(0.1, 0.3, data.sizes["space"]), {"units": "1"})
+    run = run_of(data=data, learner="ridge2")
+    plain, static = run.pays(control=3), run.pays(control=3, static=True)
+    assert static.pooled.other_rmse[0] < plain.pooled.other_rmse[0]
+    assert static.control.frame().equals(plain.control.frame())
+
+
 @pytest.mark.parametrize("learner", ["ridge", SVR])
 def test_the_number_of_workers_changes_no_bit(design, tmp_path, learner):
     frames = []
@@ -250,6 +260,7 @@ def test_test_rows_are_read_nowhere(run_of, tmp_path):
 def test_memory_does_not_grow_with_partitions(design, tmp_path, monkeypatch):
     monkeypatch.setattr(cutting, "BLOCKS_AT_LEAST", 10_000)  # blocks of one partition
     monkeypatch.setattr("motrain_app.runs.comparison.crossing.READ_ROWS", 1)
+    monkeypatch.setattr("motrain_app.runs.comparison.withheld.CHUNK_ROWS", 1)
     monkeypatch.setattr("motrain_app.runs.comparison.row_sums.PIECE", 1000)
     peaks, few, many = [], 30, 72
     for cells in (few, many):

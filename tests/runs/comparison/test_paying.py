@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from motrain_app.data.sample import STATES, sample_regions, write_sample
-from motrain_app.design import Design
+from motrain_app.design import Design, LeaveBlocksOut
 from motrain_app.runs import Run, create_run
 from motrain_app.runs.comparison.paying import Payoff, find_one_for_all, pays
 from motrain_app.runs.store import RunStore
@@ -77,8 +77,9 @@ def one_and_many(design, tmp_path):
 
 def test_the_newest_finished_run_of_one_operator_that_is_alike_is_found(one_and_many, design, tmp_path):
     one, many = one_and_many
-    for changes in ({"test": "2013-01-01"}, {"learner": "ridge2"}, {"seed": 1}, {"filters": ["a > 280"]}):
-        create_run(design(regions=None, **changes), tmp_path / "runs")
+    unlike = ({"test": "2013-01-01"}, {"learner": "ridge2"}, {"seed": 1}, {"filters": ["a > 280"]})
+    for changes in (*unlike, {"jackknife": LeaveBlocksOut(90)}, {"inputs": ["a"]}, {"outputs": ["y"]}):
+        assert drive_here(create_run(design(regions=None).change(**changes), tmp_path / "runs")) == "done"
     unfinished = create_run(design(regions=None), tmp_path / "runs")
     assert not unfinished.store.exists()
     (tmp_path / "runs" / "notes").mkdir()
