@@ -127,10 +127,13 @@ def _json_value(value: Any) -> Any:
 
 def _told(run: "Run", frame: "pd.DataFrame") -> "pd.DataFrame":
     """Return a table that says in columns what text has no attributes for: units, which rows, where it is partial."""
+    import pandas as pd
+
     units = {variable.name: variable.unit for variable in run.outputs}
-    pairs = zip(frame["metric"], frame["output"], strict=True)
-    unit = [get_metric_or_stand_in(str(metric)).unit_of(units.get(output, "")) for metric, output in pairs]
-    told = frame.assign(unit=np.array(unit, dtype=object), rows=frame.attrs["rows"])
+    (metric, metrics), (output, outputs) = (pd.factorize(frame[name]) for name in ("metric", "output"))
+    known = [[get_metric_or_stand_in(str(one)).unit_of(units.get(name, "")) for name in outputs] for one in metrics]
+    unit = np.array(known, dtype=object).reshape(len(metrics), len(outputs))[metric, output]
+    told = frame.assign(unit=unit, rows=frame.attrs["rows"])
     return told.assign(partial=frame.attrs["partial"]) if frame.attrs.get("partial") else told
 
 
