@@ -126,6 +126,9 @@ def test_the_numbers_of_a_verdict_are_the_scores_of_its_output(run):
         assert line["low"] < line["skill"] < line["high"]
         rows = scores.loc[(*place, "n_effective")]
         assert (line["n"], line["n_effective"]) == (rows["n"], rows["value"])
+        if line["verdict"] == "ready":
+            assert f"over climatology is {line['low']:.2f} to {line['high']:.2f}," in line["reason"]
+    assert (verdicts.loc["cell-1", "verdict"] == "ready").all()
     for name in ("n", "n_effective", "skill", "low", "high"):
         assert verdicts.loc[told, name].nunique() == 4, name
 
@@ -163,8 +166,10 @@ def test_an_output_of_few_rows_is_thin_and_the_other_is_not(tmp_path):
     data["bend"][0, np.arange(data.sizes["time"]) % 30 > 0] = np.nan
     found = _trained(data, tmp_path).verdicts()
     assert found["verdict"].tolist() == ["ready", "thin"]
-    assert found["reason"].str.contains("withheld rows are worth").tolist() == [False, True]
+    assert found["reason"][1].startswith(f"Its {found['n'][1]} withheld rows are worth")
     assert found["n_effective"][1] < 30 < found["n_effective"][0]
+    ends = f"{found['low'][0]:.2f} to {found['high'][0]:.2f}"
+    assert found["reason"][0].startswith(f"Skill over climatology is {ends}, over the mean is ")
 
 
 def test_an_output_of_few_rows_a_cell_is_thin_however_many_cells_there_are(tmp_path):
