@@ -65,6 +65,23 @@ def test_each_verdict_says_why(changes, kind, reason):
     assert re.search(reason, found.reason)
 
 
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({"n_effective": 29.9}, "thin"),
+        ({"n_effective": 30.0}, "ready"),
+        ({"outside": np.array([0.05, 0.0, 0.05])}, "ready"),
+        ({"outside": np.array([0.051, 0.0, 0.051])}, "outside its range"),
+        ({"outside": np.array([0.03, 0.03, 0.051])}, "outside its range"),  # of any input
+        (over((0.0099, 0.4)), "no better than climatology"),
+        ({"beyond_season": 0.0}, "no better than climatology"),
+        ({"beyond_season": 0.001}, "ready"),
+    ],
+)
+def test_where_verdicts_change(changes, kind):
+    assert verdict(**changes).kind == kind
+
+
 def test_the_gravest_reason_is_told():
     bad = {"sensitivity": STEADY * [[1, 1], [1, -1], [1, 1]], "outside": np.ones(3)}
     assert verdict(**bad).kind == "unstable"

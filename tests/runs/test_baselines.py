@@ -6,12 +6,12 @@ import pytest
 from motrain_app.design import DesignError, Learner
 from motrain_app.learning import resolve_learner
 from motrain_app.runs import create_run
-from motrain_app.runs.baselines import ALWAYS, CLIMATOLOGY, MEAN, RIDGE, SHARED, baselines_of
+from motrain_app.runs.baselines import ALWAYS, CLIMATOLOGY, HARMONICS, MEAN, RIDGE, SHARED, baselines_of
 from motrain_app.runs.blockfile import TEST, BlockFile
 from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.plan import Plan
 from motrain_app.runs.predicting import predict_rows
-from motrain_app.skill import day_of_year, season_harmonics, unpack_scores
+from motrain_app.skill import day_of_year, fit_climatology, season_harmonics, unpack_scores
 from tests.runs.conftest import make_dataset
 from tests.runs.takeovers import THREE, rows_of, take_over_only, trained
 
@@ -84,6 +84,33 @@ def test_test_rows_touch_no_baseline(design, tmp_path):
         assert (rows["fold"] == TEST).any()
         for baseline in (MEAN, CLIMATOLOGY, SHARED, RIDGE):
             assert one[baseline].tobytes() == other[baseline].tobytes()
+
+
+def test_of_test_rows_a_baseline_says_the_mean_of_what_all_folds_have_fitted(design, tmp_path):
+    run = trained(design(regions=THREE), tmp_path / "runs")
+    for name in run.partitions:
+        rows, beside = _stored(run, name)
+        test, cell = rows["fold"] == TEST, np.unique(rows["cell"], return_inverse=True)[1]
+        day = day_of_year(_plan(run).time)[rows["time"]]
+        folds = np.unique(rows["fold"][rows["fold"] >= 0])
+        assert (test.sum() > 100, cell.max(), len(folds)) == (True, 1, 4)
+        for baseline in (MEAN, CLIMATOLOGY, SHARED):
+            each = []
+            for fold in folds:
+                mine = (rows["fold"] >= 0) & (rows["fold"] != fold)
+                fit = fit_climatology(
+                    rows["observed"][:, mine].astype(np.float64),
+                    day[mine],
+                    cell[mine],
+                    rows["fold"][mine],
+                    np.ones((1, 4), bool),
+                    2,
+                    harmonics=HARMONICS.get(baseline, 2),
+                )
+                each.append(fit.predict(day[test], cell[test], 0, shared=baseline == SHARED))
+            np.testing.assert_allclose(beside[baseline][:, test], np.mean(each, axis=0), rtol=1e-5, atol=1e-6)
+            for number, one in enumerate(each):  # no fold's own says that
+                assert not np.allclose(one, np.mean(each, axis=0), rtol=1e-3, atol=1e-3), number
 
 
 def test_held_out_rows_touch_no_baseline_of_their_fold(design, tmp_path):

@@ -63,6 +63,23 @@ def test_the_interval_holds_most_of_a_test_that_nothing_saw(run):
     assert 0.82 < inside[there].mean() < 0.98
 
 
+def test_the_coverage_of_an_opened_test_is_the_share_of_its_rows_in_the_interval(run):
+    opened, data = run.open_test().set_index(["partition", "output", "metric"]), make_dataset(cells=3)
+    for cell, name in enumerate(run.partitions):
+        got = run.predictions(name)
+        got = got.isel(time=got["rows"].values == "test")
+        states = data.isel(space=cell).sel(time=got["time"])
+        ends = run.operator(name).interval(states[["a", "b"]], level=0.9)
+        for output in ("y", "bend"):
+            observed = states[output].values
+            there = np.isfinite(observed)
+            inside = (ends[f"{output}_low"].values <= observed) & (observed <= ends[f"{output}_high"].values)
+            told = opened.loc[(name, output, "coverage")]
+            assert told["n"] == there.sum() > 70
+            assert told["value"] == pytest.approx(inside[there].mean(), abs=2 / there.sum())
+            assert told["value"] < 1
+
+
 def test_coverage_is_judged_fold_by_fold_and_comes_with_n_and_an_interval(run):
     frame, got = run.coverage("cell-1", level=0.8), run.predictions("cell-1")
     assert tuple(frame.columns) == COVERAGE_COLUMNS

@@ -198,3 +198,14 @@ def test_an_absurd_row_of_one_cell_is_nothing_to_the_others():
     )
     for name in ("value", "low", "high", "p"):
         np.testing.assert_array_equal(getattr(after, name)[1:], getattr(before, name)[1:])
+
+
+@pytest.mark.parametrize("name", ["climatology", "shared_climatology"])
+def test_a_season_has_no_anomaly_correlation_in_any_cell(name):
+    observed, predicted, baselines, time, cell, _ = rows(3)
+    options = {"metrics": ["r", "anomaly_r"], "key": 0, "replicates": 0}
+    for called, degenerate in ((name, True), ("ridge", False)):
+        _, scores = score_each_cell(observed, predicted, {called: baselines["climatology"]}, time, cell, **options)
+        known = np.isfinite(scores.baseline_value[:2])  # the last cell has no row of an output
+        assert known[..., 0].all()
+        assert (known[..., 1] != degenerate).all()

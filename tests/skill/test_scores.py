@@ -117,12 +117,13 @@ def test_the_mean_that_folds_leave_behind_has_no_correlation():
     assert -0.8 < named.baseline_values[0, 0, AT["r"]] < -0.1
 
 
-def test_the_season_that_folds_leave_behind_has_no_anomaly_correlation():
+@pytest.mark.parametrize("name", ["climatology", "shared_climatology"])
+def test_the_season_that_folds_leave_behind_has_no_anomaly_correlation(name):
     rng = np.random.default_rng(2)
     year = np.repeat(np.arange(6), 365)
     observed = (rng.standard_normal(6)[year] + rng.standard_normal(2190))[None]
     left = np.array([observed[0, year != k].mean() for k in range(6)])[year][None]
-    baselines = {"climatology": left + np.cos(np.arange(2190) / 58)}
+    baselines = {name: left + np.cos(np.arange(2190) / 58)}
     scores = score(observed, observed * 0.5, baselines, DAY + np.arange(2190))
     assert np.isnan(scores.baseline_values[0, 0, AT["anomaly_r"]])
     assert np.isfinite(scores.baseline_values[0, 0, AT["r"]])

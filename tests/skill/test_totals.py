@@ -451,3 +451,13 @@ def test_a_baseline_without_error_has_no_skill_over_itself():
     scores = total(replace(piece, baselines=baselines), metrics=("skill_over_mean", "skill_over_climatology"))
     assert np.isnan(scores.baseline_values[0, 0, :, 0]).all()
     np.testing.assert_array_equal(scores.baseline_values[0, 1, :, 1], 0.0)
+
+
+@pytest.mark.parametrize("name", ["climatology", "shared_climatology"])
+def test_a_season_has_no_anomaly_correlation_over_all_cells(name):
+    for called, degenerate in ((name, True), ("ridge", False)):
+        scores = total(rows(), metrics=("r", "anomaly_r"), baselines=("mean", called))
+        assert (scores.baseline == 1).all()
+        known = np.isfinite(scores.baseline_value)
+        assert known[..., 0].all()
+        assert (known[..., 1] != degenerate).all()

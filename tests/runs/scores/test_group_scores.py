@@ -8,12 +8,15 @@ import pytest
 
 from motrain_app.design import Design, Period
 from motrain_app.runs import Run, RunError
+from motrain_app.runs.blockfile import BlockFile
+from motrain_app.runs.folder import RunFolder
+from motrain_app.runs.plan import Plan
 from motrain_app.runs.scores import scoring
 from motrain_app.runs.scores.group_scores import TOTAL
 from motrain_app.runs.store import RunStore
-from motrain_app.skill import metric, registry
+from motrain_app.skill import judge_folds, metric, registry, score_frame, score_outputs
 from tests.runs.conftest import make_dataset
-from tests.runs.takeovers import THREE, trained
+from tests.runs.takeovers import THREE, rows_of, trained
 
 SEASONS = ["DJF", "MAM", "JJA", "SON"]
 LONG_METRICS = ["bias", "rmse", "mae", "r", "spearman", "kge", "anomaly_r", "skill", "coverage", "n", "n_effective"]
@@ -107,6 +110,46 @@ def test_seasons_of_each_partition_are_scored_by_their_own_rows(run):
     assert len(known) > 0.7 * len(rmse)  # of five seasons with a row every four days some have under ten blocks
     assert (known["low"] < known["value"]).all()
     assert (known["value"] < known["high"]).all()
+
+
+def test_a_season_has_all_scores_of_its_rows_with_their_cells_times_intervals_and_baselines(regions):
+    """To the last bit what `score_outputs` makes of these rows alone, picked from those that the run stored."""
+    plan = Plan.load(RunFolder(regions.path).plan)
+    metrics = [*LONG_METRICS, "r2", *(f"skill_over_{name}" for name in plan.baselines)]
+    frame = regions.skill(by="season", metrics=metrics)
+    told = 0
+    for name, row in rows_of(regions).items():
+        with BlockFile.open(regions.path / "blocks" / row.file) as file:
+            rows, beside = dict(file.rows(row.place)), file.baselines(row.place)
+        time, held = plan.time[rows["time"]], rows["fold"] >= 0
+        within = np.full(rows["observed"].shape, np.nan)
+        error = (rows["observed"] - rows["predicted"])[:, held]
+        within[:, held], _ = judge_folds(error, time[held], rows["fold"][held], level=0.9)
+        month = time.astype("datetime64[M]").astype(int) % 12 + 1
+        season = np.array(SEASONS)[month % 12 // 3]
+        for group in np.unique(season[held]):
+            mine = held & (season == group)
+            assert len(set(rows["cell"][mine])) == 2
+            scores = score_outputs(
+                rows["observed"][:, mine],
+                rows["predicted"][:, mine],
+                dict(zip(plan.baselines, beside[..., mine], strict=True)),
+                time[mine],
+                metrics=metrics,
+                key=regions.design.seed,
+                cell=rows["cell"][mine],
+                within=within[:, mine],
+            )
+            expected = score_frame(scores, partitions=[name], outputs=["y", "bend"])
+            found = frame[(frame["partition"] == name) & (frame["group"] == group)].reset_index(drop=True)
+            pd.testing.assert_frame_equal(found[expected.columns], expected, check_exact=True)
+            told += len(found)
+    assert told == len(frame)
+    known = frame.groupby("metric")[["value", "low", "baseline_value", "p"]].count()
+    assert (known.loc[["r", "kge", "r2", "anomaly_r", "coverage"], "value"] > 0).all()
+    assert (known.loc[["r", "kge", "r2", "coverage"], "low"] > 0).all()
+    assert (known.loc[["r", "kge", "r2"], "baseline_value"] > 0).all()
+    assert (known.loc[[f"skill_over_{name}" for name in plan.baselines], "p"] > 0).all()
 
 
 @pytest.mark.parametrize(

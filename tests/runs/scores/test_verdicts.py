@@ -116,6 +116,76 @@ def test_every_partition_and_output_has_a_verdict_and_a_reason(run):
     np.testing.assert_array_equal(frame["n"][:4], skill["n"])
 
 
+def test_the_numbers_of_a_verdict_are_the_scores_of_its_output(run):
+    verdicts = run.verdicts().set_index(["partition", "output"])
+    scores = run.skill().set_index(["partition", "output", "metric"])
+    told = [(partition, output) for partition in ("cell-0", "cell-1") for output in ("y", "bend")]
+    for place in told:
+        line, over = verdicts.loc[place], scores.loc[(*place, "skill_over_climatology")]
+        assert (line["skill"], line["low"], line["high"]) == (over["value"], over["low"], over["high"])
+        assert line["low"] < line["skill"] < line["high"]
+        rows = scores.loc[(*place, "n_effective")]
+        assert (line["n"], line["n_effective"]) == (rows["n"], rows["value"])
+        if line["verdict"] == "ready":
+            assert f"over climatology is {line['low']:.2f} to {line['high']:.2f}," in line["reason"]
+    assert (verdicts.loc["cell-1", "verdict"] == "ready").all()
+    for name in ("n", "n_effective", "skill", "low", "high"):
+        assert verdicts.loc[told, name].nunique() == 4, name
+
+
+def _law(data, slope=0.0, noise=0.3):
+    """An output by the law of `b`, and by `a` with a slope, of standard deviations each; with noise."""
+    a, b = (data["a"].values - 285) / 8, (data["b"].values - 0.3) / 0.05
+    return slope * a + b + noise * np.random.default_rng(2).normal(size=a.shape)
+
+
+def test_an_output_whose_slope_a_year_turns_round_is_unstable_and_the_other_is_not(tmp_path):
+    data = make_dataset(cells=1, years=5, step=2)
+    odd = data["time"].dt.year.values == 2012
+    data["y"].values, data["bend"].values = _law(data), _law(data, np.where(odd, -0.6, 0.15))
+    found = _trained(data, tmp_path).verdicts()
+    assert found["verdict"].tolist() == ["ready", "unstable"]
+    assert found["reason"][1] == "Members disagree on the sign of its derivative by a."
+    assert (found["low"] > 0.5).all()
+    assert (found["outside"] < 0.05).all()
+
+
+def test_an_operator_that_holds_in_a_year_it_had_to_extrapolate_to_is_outside_its_range(tmp_path):
+    data = make_dataset(cells=1, years=5, step=2)
+    data["b"][0, data["time"].dt.year.values == 2012] += 0.3
+    data["y"].values, data["bend"].values = _law(data, 0.5), _law(data, -0.5)
+    found = _trained(data, tmp_path).verdicts()
+    assert found["verdict"].tolist() == ["outside its range"] * 2
+    assert found["reason"].str.fullmatch(r"2\d % of its rows lie outside what members learned from, by b\.").all()
+    assert (found["low"] > 0.5).all()
+
+
+def test_an_output_of_few_rows_is_thin_and_the_other_is_not(tmp_path):
+    data = make_dataset(cells=1, years=5, step=2)
+    data["y"].values, data["bend"].values = _law(data, 0.5), _law(data, -0.5)
+    data["bend"][0, np.arange(data.sizes["time"]) % 30 > 0] = np.nan
+    found = _trained(data, tmp_path).verdicts()
+    assert found["verdict"].tolist() == ["ready", "thin"]
+    assert found["reason"][1].startswith(f"Its {found['n'][1]} withheld rows are worth")
+    assert found["n_effective"][1] < 30 < found["n_effective"][0]
+    ends = f"{found['low'][0]:.2f} to {found['high'][0]:.2f}"
+    assert found["reason"][0].startswith(f"Skill over climatology is {ends}, over the mean is ")
+
+
+def test_an_output_of_few_rows_a_cell_is_thin_however_many_cells_there_are(tmp_path):
+    """It has skill; whether beyond place and season, no cell can tell."""
+    data = make_dataset(cells=40, years=5, step=8)
+    data["y"].values, data["bend"].values = _law(data, 0.5), _law(data, -0.5)
+    sparse = (np.arange(data.sizes["time"]) + np.arange(40)[:, None]) % 24 > 0
+    data["bend"].values[sparse] = np.nan
+    run = _trained(data, tmp_path, regions=None)
+    found = run.verdicts()
+    assert found["verdict"].tolist() == ["ready", "thin"]
+    assert found["reason"][1].startswith("No cell has ten withheld rows")
+    assert (found["low"] > 0.5).all()
+    assert np.isnan(_diagnosis(run, "everywhere").beyond_season).tolist() == [False, True]
+
+
 def test_a_year_like_no_other_is_outside_the_range(run, data):
     outside = _diagnosis(run, "cell-0").outside
     x, fold = _inputs(data, run, "cell-0", 0)

@@ -5,8 +5,10 @@ import pytest
 
 from motrain_app.design import Design
 from motrain_app.runs import Run, RunError, create_run
+from motrain_app.runs.scores.verdicts import read_diagnoses
 from motrain_app.runs.store import RunStore
 from tests.runs.conftest import drive_here, make_dataset
+from tests.runs.takeovers import rows_of
 
 ODD = 2012
 
@@ -57,6 +59,19 @@ def test_the_odd_year_is_the_hardest_and_bends_its_operator_most_and_no_other(ru
     assert str(odd["fold"][int(odd["difficulty"].argmax("fold"))].values) == str(ODD)
     assert str(odd["fold"][int(odd["influence"].argmax("fold"))].values) == str(ODD)
     assert float(odd["influence"].max()) > 3 * float(of_y["influence"].sel(partition="cell-1").max())
+
+
+def test_the_influence_of_a_fold_is_that_of_its_own_partition_and_output(run):
+    years, rows = run.years()["influence"], rows_of(run)
+    diagnoses = read_diagnoses(run._folder, list(rows.values()))
+    for name in run.partitions:
+        expected = diagnoses[rows[name].number].influence
+        assert expected.shape == (4, 2)
+        assert len(np.unique(expected)) == expected.size
+        for fold, year in enumerate(["2010", "2011", "2012", "2013"]):
+            for output, called in enumerate(["y", "bend"]):
+                found = years.sel(partition=name, output=called, fold=year)
+                assert float(found) == expected[fold, output]
 
 
 def test_units_and_the_metric_are_told(run):
