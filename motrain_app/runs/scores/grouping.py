@@ -158,11 +158,12 @@ def _rounded(edges: NDArray[np.float64], ascending: NDArray[np.float64]) -> list
         return np.diff(np.searchsorted(ascending, ends), prepend=0, append=len(ascending))
 
     least = _KEPT * counts(edges)
+    exact: list[float] = edges.tolist()
     for digits in range(LEAST_DIGITS, MOST_DIGITS):
-        found = [float(f"{edge:.{digits}g}") for edge in edges.tolist()]
+        found = [float(f"{edge:.{digits}g}") for edge in exact]
         if (np.diff(found) > 0).all() and (counts(found) >= least).all():
             return found
-    return edges.tolist()
+    return exact
 
 
 def group_by_variable(values: RowValues, cuts: Cuts) -> Grouping:
