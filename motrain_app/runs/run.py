@@ -434,10 +434,10 @@ class Run:
         Returns
         -------
         pandas.DataFrame
-            Columns output, season ("year": all of them), level, coverage (the share of rows within their interval; NaN
-            without a row), low, high (its 95 % interval over blocks of days), n, effective (how many independent rows
-            they are worth) and pooled (the share of rows judged by the whole year's residuals, as their season had too
-            few).
+            Columns output, season ("year": all of them), level (that was used: a whole per cent), coverage (the share
+            of rows within their interval; NaN without a row), low, high (its 95 % interval over blocks of days), n,
+            effective (how many independent rows they are worth) and pooled (the share of rows judged by the whole
+            year's residuals, as their season had too few).
 
         Raises
         ------
