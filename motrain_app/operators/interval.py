@@ -184,7 +184,7 @@ class ResidualQuantiles:
 
         offsets, ends = self.offsets(level), {}
         for output, (name, field) in enumerate(y.data_vars.items()):
-            attrs = field.attrs | {"level": float(level)} | self._remark(output, level)
+            attrs = field.attrs | {"level": kept_level(level)} | self._remark(output, level)
             for end, side in enumerate(("low", "high")):
                 moved = field + season.copy(data=offsets[output, season.values, end])
                 ends[f"{name}_{side}"] = moved.assign_attrs(attrs)
@@ -219,3 +219,14 @@ def place_of_level(level: Any) -> int:
     if not 0.5 <= level <= 0.99 + _ROUNDING:
         raise OperatorError(f"level is {level!r}; quantiles of residuals are kept for levels from 0.5 to 0.99.")
     return math.ceil(100 * (float(level) - _ROUNDING)) - int(PERCENTS[0])  # 100 · 0.57 is a little more than 57
+
+
+def kept_level(level: Any) -> float:
+    """Return the level whose quantiles an interval of some level has: itself, or the next higher one that is kept.
+
+    Examples
+    --------
+    >>> kept_level(0.57), kept_level(0.904)
+    (0.57, 0.91)
+    """
+    return int(PERCENTS[place_of_level(level)]) / 100

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from motrain_app.operators import SEASONS, ResidualQuantiles
 from motrain_app.operators.calibration import calibrate
+from motrain_app.operators.interval import kept_level
 from motrain_app.runs.blockfile import BlockFile
 from motrain_app.runs.plan import Plan
 from motrain_app.skill import held_out_coverage
@@ -70,7 +71,7 @@ def coverage_frame(residuals: Residuals, plan: Plan, *, level: float, key: tuple
     columns = {
         "output": np.repeat([output.name for output in plan.outputs], len(names)),
         "season": np.tile(names, len(plan.outputs)),
-        "level": np.full(found.value.size, level),
+        "level": np.full(found.value.size, kept_level(level)),
         "coverage": found.value.ravel(),
         **{name: getattr(found, name).ravel() for name in COVERAGE_COLUMNS[4:]},
     }

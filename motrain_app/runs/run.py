@@ -169,7 +169,8 @@ class Run:
             "held-out", or "test" once the test was opened.
         bins
             Ends of the ranges of the variable that `by` names, ascending, in its unit. By default its whole numbers are
-            classes, where there are at most 50, and other variables have five ranges with equally many withheld rows.
+            classes, where there are at most 50, and other variables have five ranges with about equally many withheld
+            rows, cut at the rounded numbers that their names show.
         workers
             Processes on this machine that score what was not stored; by default one a core, and fewer for few rows. The
             scores are the same, to the last bit. Metrics of your own are scored in this process alone, and all
@@ -433,10 +434,10 @@ class Run:
         Returns
         -------
         pandas.DataFrame
-            Columns output, season ("year": all of them), level, coverage (the share of rows within their interval; NaN
-            without a row), low, high (its 95 % interval over blocks of days), n, effective (how many independent rows
-            they are worth) and pooled (the share of rows judged by the whole year's residuals, as their season had too
-            few).
+            Columns output, season ("year": all of them), level (that was used: a whole per cent), coverage (the share
+            of rows within their interval; NaN without a row), low, high (its 95 % interval over blocks of days), n,
+            effective (how many independent rows they are worth) and pooled (the share of rows judged by the whole
+            year's residuals, as their season had too few).
 
         Raises
         ------

@@ -102,6 +102,12 @@ def test_coverage_is_judged_fold_by_fold_and_comes_with_n_and_an_interval(run):
     assert year["pooled"] == 0
 
 
+def test_coverage_tells_the_level_that_was_used(run):
+    frame = run.coverage("cell-1", level=0.904)
+    assert (frame["level"] == 0.91).all()
+    assert frame.equals(run.coverage("cell-1", level=0.91))
+
+
 def test_the_interval_is_taken_home(run, tmp_path):
     states = make_dataset(cells=3).isel(space=0).sel(time="2014")
     x, time = np.stack([states["a"], states["b"]], axis=1), states["time"].values

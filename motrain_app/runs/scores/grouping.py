@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +18,8 @@ KEYWORDS = (SEASON, YEAR, MONTH, FOLD, CELL, ALL)
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 N_RANGES = 5
 MOST_CLASSES = 50  # a variable of more whole numbers is a quantity, and has ranges
+LEAST_DIGITS, MOST_DIGITS = 4, 17  # of the ends of ranges; the latter tell any two numbers apart
+_KEPT = 0.75  # of its rows, which a range keeps at least when its ends are rounded
 _SAMPLE = 1_000_000  # rows from which ranges are made, evenly taken, where there are more
 
 Label = Callable[[JudgedRows], NDArray[np.int64]]
@@ -101,7 +102,8 @@ def find_cuts(
         At least as many as these.
     bins
         Ends of the ranges, as `checked_bins` lets them pass; by default of five ranges with equally many withheld rows,
-        the first and the last of them open.
+        the first and the last of them open; these are rounded to as few digits, from four on, as leave each range most
+        of its rows.
     others
         Further rows whose classes count.
 
@@ -135,8 +137,33 @@ def find_cuts(
         )
     if not len(taken):
         raise RunError(f"{values.name} has no value in any of the withheld rows, so they cannot be grouped by it.")
-    inner = np.unique(np.quantile(taken, np.arange(1, N_RANGES) / N_RANGES))
-    return Cuts(edges=(-np.inf, *inner.tolist(), np.inf))
+    inner = _rounded(np.unique(np.quantile(taken, np.arange(1, N_RANGES) / N_RANGES)), np.sort(taken))
+    return Cuts(edges=(-np.inf, *inner, np.inf))
+
+
+def _rounded(edges: NDArray[np.float64], ascending: NDArray[np.float64]) -> list[float]:
+    """Round the ends of ranges to the fewest digits that keep them apart and leave each range most of its values.
+
+    They are cut where their names say, so that whoever gives the printed ends as bins gets the same rows.
+
+    Examples
+    --------
+    >>> _rounded(np.array([0.123449, 0.2]), np.array([0.1, 0.15, 0.3]))
+    [0.1234, 0.2]
+    >>> _rounded(np.array([0.123449, 0.2]), np.array([0.12342, 0.15, 0.3]))
+    [0.12345, 0.2]
+    """
+
+    def counts(ends: Sequence[float] | NDArray[np.float64]) -> NDArray[np.int64]:
+        return np.diff(np.searchsorted(ascending, ends), prepend=0, append=len(ascending))
+
+    least = _KEPT * counts(edges)
+    exact: list[float] = edges.tolist()
+    for digits in range(LEAST_DIGITS, MOST_DIGITS):
+        found = [float(f"{edge:.{digits}g}") for edge in exact]
+        if (np.diff(found) > 0).all() and (counts(found) >= least).all():
+            return found
+    return exact
 
 
 def group_by_variable(values: RowValues, cuts: Cuts) -> Grouping:
@@ -197,7 +224,7 @@ def _ranges(values: RowValues, edges: NDArray[np.float64]) -> Grouping:
 
 
 def _names_of_ranges(edges: NDArray[np.float64], unit: str) -> tuple[str, ...]:
-    """Name ranges by their ends, with as many digits as tell them apart.
+    """Name ranges by their ends, with all digits that these have, so that the names tell where they are cut.
 
     Examples
     --------
@@ -206,9 +233,10 @@ def _names_of_ranges(edges: NDArray[np.float64], unit: str) -> tuple[str, ...]:
     >>> _names_of_ranges(np.array([0.30001, 0.30002, 0.4]), "")
     ('0.30001 – 0.30002', '0.30002 – 0.4')
     """
-    finite: list[Any] = edges[np.isfinite(edges)].tolist()
-    digits = next((n for n in range(4, 17) if len({f"{edge:.{n}g}" for edge in finite}) == len(finite)), 17)
-    text = [f"{edge:.{digits}g}" for edge in edges.tolist()]
+    ends: list[float] = edges.tolist()
+    exact = (n for n in range(LEAST_DIGITS, MOST_DIGITS) if all(float(f"{edge:.{n}g}") == edge for edge in ends))
+    digits = next(exact, MOST_DIGITS)
+    text = [f"{edge:.{digits}g}" for edge in ends]
     after = f" {unit}" if unit else ""
     names = []
     for low, high in pairwise(text):

@@ -47,6 +47,32 @@ def test_ranges_have_equally_many_withheld_rows_whatever_other_rows_hold():
     assert grouping.names[-1].endswith(" m and over")
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.random.default_rng(1).gamma(2, 3, 20_000),
+        101_325 + np.random.default_rng(2).normal(0, 3, 20_000),  # four digits tell nothing of it
+        np.float32([0.1, 0.3, 0.7, 0.9]).astype(np.float64).repeat(500),  # 0.7 is a little less as float32
+        np.concatenate([np.linspace(0.12341, 0.12344, 200), np.linspace(0.123449, 1, 800)]),
+    ],
+    ids=["spread", "narrow", "few", "under four digits"],
+)
+def test_ranges_are_cut_where_their_names_say(values):
+    everything = rows(0, len(values))
+    grouping = grouped(variable(values), [everything], len(values))
+    first, *inner, last = (name.removesuffix(" m") for name in grouping.names)
+    ends = [first.removeprefix("under "), *(name.split(" – ")[1] for name in inner)]
+    assert [*(name.split(" – ")[0] for name in inner), last.removesuffix(" m and over")] == ends
+    bins = [-1e9, *map(float, ends), 1e9]
+    again = grouped(variable(values), [everything], len(values), bins=bins)
+    number = np.bincount(grouping.label(everything))
+    np.testing.assert_array_equal(np.bincount(again.label(everything)), number)
+    exact = np.unique(np.quantile(values, [0.2, 0.4, 0.6, 0.8]))
+    unrounded = np.bincount(np.searchsorted(exact, values, side="right"))
+    assert (number >= 0.75 * unrounded).all()
+    assert len(number) == len(unrounded)
+
+
 def test_gaps_are_in_no_group_and_infinite_values_in_the_open_ranges():
     values = np.r_[np.arange(100) + 0.5, np.nan, np.inf, -np.inf]
     grouping = grouped(variable(values), [rows(0, 103)], 103)
