@@ -55,6 +55,33 @@ def test_the_table_stands_alone_with_the_remarks_under_it(run, capfd):
     assert err == ""
 
 
+@pytest.mark.parametrize("metrics", [(), ("kge", "bias")])
+def test_the_printed_numbers_are_those_of_the_run(run, capfd, metrics):
+    """Beside a baseline whose own scores differ: RMSE, interval, n, baseline and skill stand in their columns."""
+    assert skill(run, *(word for name in metrics for word in ("--metric", name))) == 0
+    lines = [line for line in capfd.readouterr().out.splitlines() if " cell-3 " in line]
+    cells = [[cell.strip().replace("−", "-") for cell in line.split("│")[1:-1]] for line in lines]
+    frame = run.skill(partitions=["cell-3"], metrics=metrics or None)
+    assert len(cells) == 2 * max(len(metrics), 1)
+    for partition, output, *shown in cells:
+        of = frame[(frame["partition"] == partition) & (frame["output"] == output)].set_index("metric")
+        if metrics:
+            name, of_score, n, baseline = shown
+            row, unit = of.loc[name], f" {run_unit(run, output)}" if name == "bias" else ""
+        else:
+            of_score, n, baseline, of_skill = shown
+            row, unit, skill_row = of.loc["rmse"], f" {run_unit(run, output)}", of.loc["skill"]
+            assert of_skill == f"{skill_row['value']:.2f} [{skill_row['low']:.2f}, {skill_row['high']:.2f}]"
+            assert skill_row["value"] != skill_row["baseline_value"]
+        assert of_score == f"{row['value']:.4g} [{row['low']:.4g}, {row['high']:.4g}]{unit}"
+        of_baseline = "–" if np.isnan(row["baseline_value"]) else f"{row['baseline_value']:.4g}"
+        assert (n, baseline) == (str(row["n"]), f"{row['baseline']} {of_baseline}")
+
+
+def run_unit(run, output):
+    return next(variable.unit for variable in run.outputs if variable.name == output)
+
+
 def test_groups_are_rows_of_the_table_and_of_csv(run, capfd):
     assert skill(run, "--by", "season") == 0
     out = capfd.readouterr().out

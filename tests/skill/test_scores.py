@@ -163,14 +163,38 @@ def test_few_rows_have_scores_without_intervals(days):
     assert np.isnan(scores.high).all()
 
 
-def test_constant_observations_have_errors_but_no_relative_scores():
+RELATIVE = [name for name in METRICS if get_metric(name).association or name.startswith(("r2", "sd_ratio", "skill"))]
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, -9999.1, 285.3])
+def test_constant_observations_have_errors_but_no_relative_scores(value):
+    """Of a partition of one cell or two, and of each cell."""
     observed, predicted, _, day = rows()
-    constant = np.full(observed.shape, 0.1)
-    scores = score(constant, predicted, {"mean": constant}, day)
-    for name in ("r", "r2", "skill"):
-        for array in (scores.value, scores.low, scores.high):
-            assert np.isnan(array[:, AT[name]]).all()
-    assert np.isfinite(scores.low[:, AT["rmse"]]).all()
+    assert {"r", "spearman", "r2", "kge", "sd_ratio", "anomaly_r", "r_pooled"} < set(RELATIVE)
+    constant = np.full(observed.shape, value)
+    cell = np.arange(len(day)) % 2
+    beside = dict.fromkeys(("mean", "climatology"), constant)
+    whole = [score(constant, predicted, beside, day), score(constant, predicted, beside, day, cell=cell)]
+    options = {"metrics": METRICS, "key": 0, "replicates": 200}
+    _, each = score_each_cell(constant, predicted, beside, day, cell, **options)
+    for scores in (*whole, each):
+        for name in RELATIVE:
+            for array in (scores.value, scores.low, scores.high):
+                assert np.isnan(array[..., AT[name]]).all(), name
+        assert np.isfinite(scores.low[..., AT["rmse"]]).all()
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, -9999.1, 285.3])
+def test_constant_predictions_have_no_association_and_no_spread(value):
+    observed, _, _, day = rows()
+    constant, cell = np.full(observed.shape, value), np.arange(len(day)) % 2
+    options = {"metrics": METRICS, "key": 0, "replicates": 0}
+    _, each = score_each_cell(observed, constant, {}, day, cell, **options)
+    for scores in (score_outputs(observed, constant, {}, day, **options), each):
+        for name in METRICS:
+            if get_metric(name).association:
+                assert np.isnan(scores.value[..., AT[name]]).all(), name
+        np.testing.assert_array_equal(scores.value[..., AT["sd_ratio"]], 0)
 
 
 def test_no_replicates_give_no_intervals():

@@ -11,6 +11,7 @@ from motrain_app.skill import (
     Totals,
     bias,
     bootstrap,
+    day_of_year,
     get_metric,
     metric,
     metric_names,
@@ -19,6 +20,7 @@ from motrain_app.skill import (
     mse_difference,
     rmse,
     score_outputs,
+    season_harmonics,
     skill,
 )
 from motrain_app.skill.registry import _REGISTRY
@@ -96,13 +98,16 @@ def test_of_a_baseline_with_gaps_cells_count_by_their_area_as_well():
     """Also where it has few rows of a cell: in its skill, its p-value and interval, and in its own errors."""
     piece, area = rows(), np.cos(np.deg2rad(np.arange(7) * 12.0))
     gaps = np.random.default_rng(8).random(piece.baselines.shape) < np.linspace(0.95, 0.0, 7)[piece.cell]
-    piece = replace(piece, baselines=np.where(gaps, np.nan, piece.baselines))
-    metrics = ("rmse", "bias", "skill", "skill_over_mean", "skill_over_climatology")
-    scores = total(piece, area=area, metrics=metrics, n_pieces=3, replicates=300)
+    grows = np.array([[5.0], [0.01]]) * (0.4 + 0.05 * piece.cell)  # else no weight of cells would change its errors
+    baselines = np.stack([piece.baselines[0], piece.observed + 2 * grows, piece.observed + grows])
+    piece = replace(piece, baselines=np.where(gaps[[0, 1, 1]], np.nan, baselines))
+    names = ("mean", "reference", "climatology")
+    metrics = ("rmse", "bias", "skill", *(f"skill_over_{name}" for name in names))
+    scores = total(piece, area=area, metrics=metrics, n_pieces=3, replicates=300, baselines=names)
     for output in range(2):
         best = int(scores.baseline[0, output])
-        assert best == 1
-        for number, place in [(best, 2), (0, 3), (1, 4)]:
+        assert best == 2
+        for number, place in [(best, 2), (0, 3), (1, 4), (2, 5)]:
             beside = piece.baselines[number, output] - piece.observed[output]
             error = np.where(np.isnan(beside), np.nan, piece.predicted[output] - piece.observed[output])
             beside = np.where(np.isnan(error), np.nan, beside)
@@ -162,6 +167,24 @@ def test_scores_over_time_are_medians_over_cells_and_a_pooled_one_is_named_so():
         covariance = np.cov(piece.observed[output, there], piece.predicted[output, there], aweights=weight, ddof=0)
         pooled = covariance[0, 1] / np.sqrt(covariance[0, 0] * covariance[1, 1])
         np.testing.assert_allclose(scores.value[0, output, AT["r_pooled"]], pooled, rtol=1e-9)
+
+
+def test_pooled_anomalies_count_cells_by_their_area_and_not_by_their_rows():
+    piece, area = take(rows(), rows().cell > 0), np.arange(7.0, 0, -1)  # the first has too few rows for a season
+    worse = np.random.default_rng(2).standard_normal(piece.observed.shape) * np.array([[5.0], [0.01]]) * piece.cell
+    piece = replace(piece, predicted=piece.predicted + worse)
+    found = total(piece, area=area, metrics=("anomaly_r_pooled",), n_pieces=3).value[0, :, 0]
+    for output in range(2):
+        there = np.isfinite(piece.observed[output] + piece.predicted[output])
+        cell, features = piece.cell[there], season_harmonics(day_of_year(piece.time[there]), 2).T
+        left = np.stack([piece.observed[output, there], piece.predicted[output, there]])
+        for mine in (cell == number for number in range(1, 7)):
+            left[:, mine] -= (features[mine] @ np.linalg.lstsq(features[mine], left[:, mine].T)[0]).T
+        for weight, same in ((area[cell] / np.bincount(cell)[cell], True), (np.ones(len(cell)), False)):
+            covariance = np.cov(left, aweights=weight, ddof=0)
+            pooled = covariance[0, 1] / np.sqrt(covariance[0, 0] * covariance[1, 1])
+            assert (abs(found[output] - pooled) < 1e-9) == same
+            assert same or abs(found[output] - pooled) > 0.01
 
 
 def test_of_equally_many_rows_a_cell_the_total_is_what_a_partition_of_these_cells_scores():
@@ -438,7 +461,11 @@ def test_constant_observations_have_neither_anomalies_nor_a_baseline_that_errs()
     constant = np.broadcast_to([[285.3], [-12.3]], piece.observed.shape)
     piece = replace(piece, observed=constant.copy(), baselines=np.stack([constant, constant * (1 + 1e-14)]))
     scores = total(piece, replicates=100)
-    for name in ("anomaly_r", "r", "skill", "skill_over_mean"):
+    undefined = [
+        name for name in METRICS if get_metric(name).association or name.startswith(("r2", "sd_ratio", "skill"))
+    ]
+    assert {"r", "spearman", "kge", "anomaly_r", "r_pooled"} < set(undefined)
+    for name in undefined:
         for found in (scores.value, scores.low, scores.high):
             assert np.isnan(found[..., AT[name]]).all()
     assert np.isnan(scores.p).all()

@@ -31,20 +31,28 @@ def run(tmp_path_factory):
 
 @pytest.fixture(params=[None, "season", "cell"])
 def frame(run, request):
-    return run.skill(by=request.param, metrics=["rmse", "bias", "skill", "n"])
+    frame = run.skill(by=request.param, metrics=["rmse", "bias", "skill", "n"])
+    assert set(frame["significant"]) == {True, False}
+    return frame
 
 
 NUMBERS = ["value", "low", "high", "n", "baseline_value", "p"]
 TEXTS = ["partition", "output", "metric", "baseline"]
+UNITS = {("y", "rmse"): "dB", ("y", "bias"): "dB", ("bend", "rmse"): "1", ("bend", "bias"): "1"}
 
 
 def assert_same(frame, back):
-    """Compare to the last bit; an empty text may have become a gap."""
+    """Compare to the last bit, and what a table as text tells beside; an empty text may have become a gap."""
     texts = [name for name in ("partition", "by", "group", *TEXTS[1:]) if name in frame]
     for name in NUMBERS:
         np.testing.assert_array_equal(back[name].to_numpy(np.float64), frame[name].to_numpy(np.float64))
     for name in texts:
         assert back[name].fillna("").tolist() == frame[name].tolist()
+    assert back["significant"].tolist() == frame["significant"].tolist()
+    pairs = zip(frame["output"], frame["metric"], strict=True)
+    assert back["unit"].fillna("").tolist() == [UNITS.get(pair, "") for pair in pairs]
+    assert set(back["rows"]) == {"out-of-fold"}
+    assert "partial" not in back
 
 
 def test_csv_comes_back_to_the_last_bit(run, frame, tmp_path):
@@ -86,7 +94,7 @@ def test_netcdf_comes_back_to_the_last_bit(run, frame, tmp_path):
             at = found.sel(partition=row.partition)
             at = at.sel(group=row.group) if "group" in found.dims else at
         at = at.sel(output=row.output, metric=row.metric)
-        for name in NUMBERS:
+        for name in (*NUMBERS, "significant"):
             np.testing.assert_array_equal(at[name], getattr(row, name))
         assert at["baseline"] == row.baseline
 
@@ -113,7 +121,11 @@ def test_scores_of_the_test_say_when_it_was_opened(run, tmp_path):
 
     shutil.copytree(run.path, tmp_path / "run")
     opened = Run.open(tmp_path / "run")
-    write_scores(opened, opened.open_test(), tmp_path / "s.nc")
+    frame = opened.open_test()
+    for ending in ("nc", "parquet"):
+        write_scores(opened, frame, tmp_path / f"s.{ending}")
+    back = pd.read_parquet(tmp_path / "s.parquet")
+    assert (set(back["rows"]), back.attrs["rows"]) == ({"test"}, "test")
     with xr.open_dataset(tmp_path / "s.nc") as found:
         assert found.attrs["rows"] == "test"
         assert found.attrs["test_opened"] == opened.openings[0]
@@ -135,7 +147,9 @@ def test_an_interrupted_run_says_in_every_form_that_it_is_partial(run, tmp_path)
         assert to_csv(partial, frame).splitlines()[0].endswith(",partial")
         for ending in ("parquet", "nc"):
             write_scores(partial, frame, tmp_path / f"s.{ending}")
-        assert pd.read_parquet(tmp_path / "s.parquet").attrs["partial"] == told
+        back = pd.read_parquet(tmp_path / "s.parquet")
+        assert back.attrs["partial"] == told
+        assert set(back["partial"]) == {told}
         with xr.open_dataset(tmp_path / "s.nc") as found:
             assert found.attrs["partial"] == told
 

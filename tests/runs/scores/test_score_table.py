@@ -54,3 +54,25 @@ def test_counts_are_whole_numbers(capsys):
     out = capsys.readouterr().out
     assert re.search(r"40531 \[–, –\]", out)
     assert "e+04" not in out
+
+
+def test_each_number_of_a_row_stands_in_its_column(capsys):
+    """The baseline's own skill, interval and n differ from those of the run."""
+    frame = frame_of(["rmse", "skill"], "Ebro")
+    numbers = {"value": [1.5, 0.4], "low": [1.25, 0.3], "high": [1.75, 0.5], "n": [120, 110]}
+    print_scores(FakeRun(), frame.assign(**numbers, baseline_value=[2.5, 0.1]))
+    out = capsys.readouterr().out
+    heads, row = (
+        [cell.strip() for cell in re.split("[┃│]", line)[1:-1]]
+        for line in out.splitlines()
+        if "┃" in line or "Ebro" in line
+    )
+    assert dict(zip(heads, row, strict=True)) == {
+        "partition": "Ebro",
+        "group": "under 1.234 m s-1",
+        "output": "soil_moisture_of_the_top_layer",
+        "RMSE [95 % interval]": "1.5 [1.25, 1.75] m3 m-3",
+        "n": "120",
+        "best baseline": "shared_climatology 2.5",
+        "skill [95 %]": "0.40 [0.30, 0.50]",
+    }
