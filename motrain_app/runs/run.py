@@ -95,7 +95,7 @@ class Run:
 
     @property
     def partial(self) -> str:
-        """How many partitions are finished, in words, where that is not all; else empty."""
+        """How many partitions are finished, and how many failed, in words, where not all are finished; else empty."""
         return partial_words(self._folder)
 
     @cached_property
