@@ -95,6 +95,13 @@ def failed_words(rows: Sequence[PartitionRow]) -> str:
     return f", {failed:,} failed: run.failures says why" if failed else ""
 
 
+def check_done(row: PartitionRow) -> None:
+    """Raise RunError where a partition is not finished."""
+    if row.state != DONE:
+        why = f": {row.error}" if row.error else f"; it is {row.state}."
+        raise RunError(f"The partition {row.name!r} has no operator{why}")
+
+
 def by_file(rows: Iterable[PartitionRow]) -> dict[str, list[PartitionRow]]:
     """Return partitions that are in block files by the name of their file, files and partitions in their order."""
     found: dict[str, list[PartitionRow]] = {}
