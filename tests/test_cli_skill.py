@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+import sqlite3
 import sys
 from dataclasses import replace
 
@@ -296,6 +297,19 @@ def test_an_interrupted_run_gives_what_is_there_and_says_that_it_is_partial(run,
     out, err = capfd.readouterr()
     assert set(pd.read_csv(io.StringIO(out))["partial"]) == {"4 of 6 partitions"}
     assert "partial: 4 of 6 partitions" in err
+
+
+def test_of_partitions_that_failed_nobody_is_told_to_wait(run, capfd):
+    with sqlite3.connect(RunFolder(run.path).store) as store:
+        store.execute("UPDATE partition SET state = 'failed', error = 'It diverged.' WHERE number IN (1, 4)")
+    told = "4 of 6 partitions, 2 failed: run.failures says why"
+    assert skill(run) == 0
+    printed = " ".join(capfd.readouterr().out.split())
+    assert f"{told}; the run is" in printed
+    assert skill(run, "--csv") == 0
+    out, err = capfd.readouterr()
+    assert set(pd.read_csv(io.StringIO(out))["partial"]) == {told}
+    assert f"The scores are partial: {told}; the run is" in err
 
 
 def test_a_run_without_a_finished_partition_has_no_scores_and_says_how_to_go_on(run, capfd, tmp_path):

@@ -161,14 +161,31 @@ def why_untrained(counts: Counts, folds: Folds, *, judged: bool = True) -> str:
         )
     if not (folds.jackknife or judged):
         return f"It has {training} training rows, too few: it needs at least {MIN_ROWS} to learn from."
-    if _could_learn(count, replace(folds, near=np.zeros_like(folds.near)), judged=judged):
+    without_embargo = replace(folds, near=np.zeros_like(folds.near))
+    if _could_learn(count, without_embargo, judged=judged):
         to_judge = ", and one to judge what is learnt" if judged else ""
         return (
             f"It has {training} training rows, of which the jackknife's embargo takes too many: each fold must leave "
             f"at least {MIN_ROWS} to learn from{to_judge}. Make the embargo shorter."
         )
-    leaves = "each fold" if folds.jackknife else "the last fifth of their times, which judges,"
-    return f"It has {training} training rows, too few: {leaves} must leave at least {MIN_ROWS} to learn from."
+    if not folds.jackknife:
+        leaves = "the last fifth of their times, which judges, leaves"
+    elif judged:
+        leaves = "the two smallest folds, one held out and one to judge what is learnt, leave"
+    else:
+        leaves = "the smallest fold leaves"
+    left = _left_at_most(count, without_embargo, judged=judged)
+    return f"It has {training} training rows, too few: {leaves} {left} to learn from, and it needs at least {MIN_ROWS}."
+
+
+def _left_at_most(count: Counts, folds: Folds, *, judged: bool) -> int:
+    """Return how many training rows the member that keeps the most of them learns from."""
+    here = count > 0  # few atoms, and so few members and folds
+    of_members = folds.train[wanted_members(here, folds)][:, here] * count[here]
+    if not judged:
+        return int(of_members.sum(axis=1).max(initial=0))
+    learnt, judging = (of_members @ mask[:, here].T for mask in (folds.open, folds.held))
+    return int(learnt[judging > 0].max(initial=0))
 
 
 def _could_learn(count: Counts, folds: Folds, *, judged: bool) -> bool:

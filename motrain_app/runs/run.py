@@ -34,7 +34,7 @@ from motrain_app.runs.scores.remarks import bias_remarks
 from motrain_app.runs.scores.scoring import partial_words, skill_frame
 from motrain_app.runs.scores.verdicts import verdict_frame
 from motrain_app.runs.scores.years import year_matrices
-from motrain_app.runs.store import DONE, PartitionRow, RunStore
+from motrain_app.runs.store import DONE, PartitionRow, RunStore, check_done
 from motrain_app.runs.trials import trial_frame
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Run:
 
     @property
     def partial(self) -> str:
-        """How many partitions are finished, in words, where that is not all; else empty."""
+        """How many partitions are finished, and how many failed, in words, where not all are finished; else empty."""
         return partial_words(self._folder)
 
     @cached_property
@@ -164,7 +164,7 @@ class Run:
         metrics
             Names, also of metrics that were registered since the run was trained; by default those that it stored.
         partitions
-            Names; by default all that are finished.
+            Names of finished ones; by default all of them.
         rows
             "held-out", or "test" once the test was opened.
         bins
@@ -195,7 +195,8 @@ class Run:
         Raises
         ------
         RunError
-            Where the test is sealed, a name is unknown, no metric is named, or a variable can no longer be had.
+            Where the test is sealed, a name is unknown, a partition is not finished, no metric is named, or a variable
+            can no longer be had.
 
         Notes
         -----
@@ -486,9 +487,7 @@ class Run:
     def _finished(self, partition: str) -> PartitionRow:
         with self._store() as store:
             row = store.partition(checked_name(partition, "partition"))
-        if row.state != DONE:
-            why = f": {row.error}" if row.error else f"; it is {row.state}."
-            raise RunError(f"The partition {partition!r} has no operator{why}")
+        check_done(row)
         return row
 
     @cached_property

@@ -89,6 +89,19 @@ def finished_and_trainable(rows: Sequence[PartitionRow]) -> tuple[int, int]:
     return sum(row.state == DONE for row in rows), sum(row.state != SKIPPED for row in rows)
 
 
+def failed_words(rows: Sequence[PartitionRow]) -> str:
+    """Say how many partitions failed, and where the reasons are, to follow how many are finished; else empty."""
+    failed = sum(row.state == FAILED for row in rows)
+    return f", {failed:,} failed: run.failures says why" if failed else ""
+
+
+def check_done(row: PartitionRow) -> None:
+    """Raise RunError where a partition is not finished."""
+    if row.state != DONE:
+        why = f": {row.error}" if row.error else f"; it is {row.state}."
+        raise RunError(f"The partition {row.name!r} has no operator{why}")
+
+
 def by_file(rows: Iterable[PartitionRow]) -> dict[str, list[PartitionRow]]:
     """Return partitions that are in block files by the name of their file, files and partitions in their order."""
     found: dict[str, list[PartitionRow]] = {}
@@ -291,8 +304,9 @@ class RunStore:
         columns = ", ".join(_COLUMNS)
         row = self._db.execute(f"SELECT {columns} FROM partition WHERE name=?", (name,)).fetchone()
         if row is None:
-            some = ", ".join(name for (name,) in self._db.execute("SELECT name FROM partition ORDER BY number LIMIT 5"))
-            raise RunError(f"The run has no partition {name!r}. It has {some}, …")
+            known = [one for (one,) in self._db.execute("SELECT name FROM partition ORDER BY number LIMIT 6")]
+            some = ", ".join(known) + "." if len(known) < 6 else ", ".join(known[:5]) + ", …"
+            raise RunError(f"The run has no partition {name!r}. It has {some}")
         return _partition(row)
 
     def counts(self) -> dict[str, int]:

@@ -201,6 +201,29 @@ def test_who_sets_no_rows_aside_to_judge_is_told_of_no_rows_that_judge(make_bloc
 
 
 @pytest.mark.parametrize(
+    ("rows", "jackknife", "judged", "words"),
+    [
+        ((5, 4, 2), LeaveYearsOut(), False, "the smallest fold leaves 9"),
+        (
+            (5, 4, 2),
+            LeaveYearsOut(),
+            True,
+            "the two smallest folds, one held out and one to judge what is learnt, leave 5",
+        ),
+        ((4, 4, 3), None, True, "the last fifth of their times, which judges, leaves 8"),
+    ],
+    ids=["nobody judges", "a fold judges", "no jackknife"],
+)
+def test_of_too_few_rows_it_is_told_how_many_are_left(rows, jackknife, judged, words):
+    year = TIME.astype("datetime64[Y]").astype(int) + 1970
+    times = np.concatenate([np.flatnonzero(year == 2010 + number)[-n:] for number, n in enumerate(rows)])
+    whole = make_folds(None, jackknife, TIME if jackknife else TIME[year <= 2012])
+    counts = np.bincount(whole.atom_of_time[times], minlength=whole.n_atoms)[None]
+    told = why_untrained(counts, whole, judged=judged)
+    assert told == f"It has 11 training rows, too few: {words} to learn from, and it needs at least {MIN_ROWS}."
+
+
+@pytest.mark.parametrize(
     ("fit", "new_years", "to_judge"),
     [
         (lambda block: fit_ridge(block, RidgeOptions()), (2011, 2012), ", and one to judge what is learnt"),

@@ -178,7 +178,7 @@ def test_without_a_jackknife_a_partition_that_ends_early_is_trained_all_the_same
     assert {"cell-0 · early", "cell-0 · late"} <= run.finished
     assert np.isfinite(run.operator("cell-0 · early")(_states(data))).all()
     reason = run.failures["cell-1 · early"]
-    needs = "it needs at least 10" if learner == "svr" else "the last fifth of their times, which judges, must leave at"
+    needs = "it needs at least 10" if learner == "svr" else "the last fifth of their times, which judges, leaves"
     assert f"training rows, too few: {needs}" in reason
 
 

@@ -72,6 +72,11 @@ def test_a_closed_store_opens_from_a_folder_that_can_only_be_read(tmp_path):
 def test_an_unknown_partition_and_an_absent_store_are_told(store, tmp_path):
     with pytest.raises(RunError, match="no partition 'cell-9'"):
         store.partition("cell-9")
+    with pytest.raises(RunError, match=r"It has cell-0, cell-1, cell-2, cell-3\.$"):
+        store.partition("nope")
+    rows = [(number, f"{number}", f"cell-{number}", 0, 1, 0, "waiting", None) for number in range(6)]
+    with RunStore.create(tmp_path / "six.sqlite", rows) as six, pytest.raises(RunError, match=r"cell-3, cell-4, …$"):
+        six.partition("nope")
     with pytest.raises(RunError, match="has no store yet"):
         RunStore(tmp_path / "absent.sqlite")
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from motrain_app.runs.blockfile import BlockFile
 from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.plan import Plan
-from motrain_app.runs.store import DONE, WAITING, PartitionRow, RunStore, by_file, finished_and_trainable
+from motrain_app.runs.store import DONE, WAITING, PartitionRow, RunStore, by_file, failed_words, finished_and_trainable
 
 CHUNK_ROWS = 1 << 18  # read at a time, unless one partition alone has more
 KEPT_BYTES = 1 << 30  # of partitions that were read; one operator everywhere is asked for by every block of another run
@@ -64,6 +64,7 @@ class Withheld:
             known = store.partitions()
         self.rows = [row for row in known if row.state == DONE]
         _, self.trainable = finished_and_trainable(known)
+        self._failed = failed_words(known)
         self.waiting = sum(row.state == WAITING for row in known)
         self.plan = Plan.load(folder.plan)
         self._by_number = {row.number: row for row in self.rows}
@@ -76,7 +77,7 @@ class Withheld:
         if len(self.rows) == self.trainable:
             return ""
         name = self._folder.path.name
-        return f"{name} is partial: {len(self.rows):,} of {self.trainable:,} partitions are finished."
+        return f"{name} is partial: {len(self.rows):,} of {self.trainable:,} partitions are finished{self._failed}."
 
     def why_no_rows(self) -> str:
         """Say why nothing was withheld that is finished, and what to do."""

@@ -23,12 +23,12 @@ def score_cells(run: RunFolder, metric: str, partitions: str | Sequence[str] | N
     metric
         Name of a metric, such as "bias" or "rmse". One that needs a baseline takes the best one of each cell.
     partitions
-        Names of the partitions to look into; by default all that are finished.
+        Names of the finished partitions to look into; by default all of them.
 
     Raises
     ------
     RunError
-        Where there is no such metric or partition.
+        Where there is no such metric or partition, or it is not finished.
 
     Returns
     -------

@@ -18,7 +18,7 @@ from motrain_app.runs.scores.grouping import CELL, checked_bins
 from motrain_app.runs.scores.judged_rows import HELD_OUT, OF_TEST
 from motrain_app.runs.scores.opened import check_test_rows
 from motrain_app.runs.scores.question import ScoreQuestion, check_scores
-from motrain_app.runs.store import DONE, PartitionRow, RunStore, finished_and_trainable
+from motrain_app.runs.store import DONE, PartitionRow, RunStore, check_done, failed_words, finished_and_trainable
 from motrain_app.skill import discoveries, score_frame, unpack_scores
 
 if TYPE_CHECKING:
@@ -134,10 +134,10 @@ def _some_metrics(metrics: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def partial_words(folder: "RunFolder", states: Sequence[PartitionRow] | None = None) -> str:
-    """Say how much of a run is finished, where that is not all that has something to train; else empty."""
+    """Say how much of a run is finished, where that is not all that has something to train, and how much failed."""
     states = _states(folder) if states is None else states
     done, trainable = finished_and_trainable(states)
-    return "" if done == trainable else f"{done:,} of {trainable:,} partitions"
+    return "" if done == trainable else f"{done:,} of {trainable:,} partitions{failed_words(states)}"
 
 
 def _states(folder: "RunFolder") -> list[PartitionRow]:
@@ -153,11 +153,13 @@ def _check_rows(folder: "RunFolder", rows: str) -> None:
 
 
 def check_partitions(names: Sequence[str], states: Sequence[PartitionRow]) -> None:
-    """Raise RunError where a run has no partition of some name."""
-    known = [row.name for row in states]
+    """Raise RunError where a run has no partition of some name, or it is not finished."""
+    known = {row.name: row for row in states}
     missing = sorted(set(names) - set(known))
     if missing:
         raise RunError(f"The run has no partition {missing[0]!r}. {did_you_mean(missing[0], known)}")
+    for name in names:
+        check_done(known[name])
 
 
 def _stored(plan: Plan, states: Sequence[PartitionRow], question: ScoreQuestion) -> "pd.DataFrame":

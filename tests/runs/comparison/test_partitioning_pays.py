@@ -121,6 +121,15 @@ def test_of_an_interrupted_run_the_finished_partitions_are_judged_and_it_is_told
     assert repr(got).endswith(f"{note} {untried}")
 
 
+def test_of_a_run_that_failed_in_part_it_is_told_how_many_failed(run_of):
+    run = run_of(regions="cells")
+    with sqlite3.connect(run.path / "run.sqlite") as store:
+        store.execute("UPDATE partition SET state = 'failed', error = 'It diverged.' WHERE number = 1")
+    n = len(run.partitions)
+    note = f"{run.path.name} is partial: {n - 1} of {n} partitions are finished, 1 failed: run.failures says why."
+    assert Run.open(run.path).pays(control=0).notes == (note,)
+
+
 def test_why_there_is_no_control_is_told(run_of):
     run = run_of(regions="cells")
     why = "cells can only be dealt in one way where each region is one"

@@ -374,6 +374,25 @@ def test_a_question_without_an_answer_is_refused_in_words(run, question, words):
 
 
 @pytest.mark.parametrize(
+    "ask",
+    [
+        lambda run, names: run.skill(partitions=names),
+        lambda run, names: run.skill(by="season", partitions=names),
+        lambda run, names: run.skill(by="all", partitions=names),
+        lambda run, names: run.by_cell("rmse", partitions=names),
+        lambda run, names: run.predictions(names[-1]),
+    ],
+    ids=["skill", "season", "all", "by_cell", "predictions"],
+)
+def test_a_partition_that_is_not_finished_is_refused_by_its_name(copied, ask):
+    with RunStore(copied.path / "run.sqlite", write=True) as store:
+        store.wait_again([1])
+    assert "cell-1" not in set(copied.skill()["partition"])
+    with pytest.raises(RunError, match=r"The partition 'cell-1' has no operator; it is waiting\."):
+        ask(copied, ["cell-0", "cell-1"])
+
+
+@pytest.mark.parametrize(
     ("metric", "partitions", "words"),
     [
         ("nope", None, "There is no metric 'nope'"),
