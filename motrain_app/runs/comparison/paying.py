@@ -57,10 +57,22 @@ class Payoff:
 
     @property
     def verdict(self) -> Verdict:
-        """What the interval allows to say: it cannot be told where it includes zero, or there is none."""
+        """What the interval allows to say.
+
+        It cannot be told where it includes zero, or there is none; nor where the change and the nearer end of the
+        interval are both zero as they are written, as where one absurd row outweighs all others in both RMSE.
+        """
         if self.high < 0:
-            return "pays"
-        return "does not pay" if self.low > 0 else "cannot be told"
+            told: Verdict = "pays"
+        else:
+            told = "does not pay" if self.low > 0 else "cannot be told"
+        return "cannot be told" if self._is_lost else told
+
+    @property
+    def _is_lost(self) -> bool:
+        """Whether there is a change beyond zero, but too small to be written, and at one end of the interval too."""
+        nearer = self.low if self.low > 0 else -self.high
+        return bool(nearer > 0 and round(self.change, 1) == 0 == round(nearer, 1))
 
     def sentence(self, *, named: bool = True, verdict: Verdict | None = None) -> str:
         """Say it in one sentence, with or without the output's name; by another verdict where more is known.
@@ -71,6 +83,8 @@ class Payoff:
         'Partitioning pays for slope: RMSE −12.3 % [−15.0, −9.1].'
         >>> Payoff("slope", -0.5, -2.0, 1.1, 5000, 2, 3).sentence(named=False)
         'Whether partitioning pays cannot be told: RMSE −0.5 % [−2.0, +1.1].'
+        >>> Payoff("slope", 1e-4, 2e-5, 46.1, 5000, 2, 3).sentence(named=False)
+        'Whether partitioning pays cannot be told: RMSE +0.0 % [+0.0, +46.1], a change too small to be seen in it.'
         """
         of = f" for {self.output}" if named else ""
         verdict = verdict or self.verdict
@@ -78,7 +92,8 @@ class Payoff:
         subject = subject if verdict == "cannot be told" else f"Partitioning {verdict}{of}"
         ends = self.change, self.low, self.high
         change = change_words(*ends, rmse=self.rmse, other_rmse=self.other_rmse, blocks=self.blocks)
-        return f"{subject}: {change if self.n else 'no common row'}."
+        lost = ", a change too small to be seen in it" if self._is_lost else ""
+        return f"{subject}: {change + lost if self.n else 'no common row'}."
 
 
 def pays(run: "Run", one_for_all: "Run") -> tuple[Payoff, ...]:

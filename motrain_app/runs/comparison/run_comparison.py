@@ -213,7 +213,7 @@ def change_words(change: float, low: float, high: float, *, rmse: float, other_r
     'RMSE −12.3 % [−15.0, −9.1]'
     >>> nan, inf = float("nan"), float("inf")
     >>> change_words(3.0, nan, nan, rmse=1.03, other_rmse=1.0, blocks=9)
-    'RMSE +3.0 % (too few days for an interval)'
+    'RMSE +3.0 % (no interval: by how long errors last the days are worth fewer than ten blocks)'
     >>> change_words(3.0, nan, nan, rmse=1.03, other_rmse=1.0, blocks=40)
     'RMSE +3.0 % (no interval, as the other one is zero in over a tenth of the draws of days)'
     >>> change_words(inf, nan, nan, rmse=inf, other_rmse=1.0, blocks=0)
@@ -234,7 +234,7 @@ def change_words(change: float, low: float, high: float, *, rmse: float, other_r
 def _why_no_interval(blocks: float) -> str:
     """Say why a change has no interval, where both RMSE are numbers: draws in which the other one is zero have none."""
     if blocks < MIN_BLOCKS:
-        return "too few days for an interval"
+        return "no interval: by how long errors last the days are worth fewer than ten blocks"  # be they few or many
     return "no interval, as the other one is zero in over a tenth of the draws of days"
 
 

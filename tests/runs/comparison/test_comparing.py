@@ -144,7 +144,7 @@ def test_without_an_interval_nothing_is_significant(trained, monkeypatch):
     found = compare_runs(trained("cells"), trained("everywhere"))
     assert np.isnan(found.by_partition.p).all()
     assert not found.by_partition.significant.any()
-    assert "(too few days for an interval)" in found.sentence()
+    assert "(no interval: by how long errors last the days are worth fewer than ten blocks)" in found.sentence()
 
 
 def test_the_table_tells_all_partitions_first(trained):

@@ -60,6 +60,21 @@ def test_where_the_other_errs_on_two_days_only_the_days_are_not_too_few():
     assert few.blocks < 10
 
 
+def test_one_absurd_observation_does_not_tell_that_partitioning_does_not_pay():
+    """In draws that have it both RMSE are as large, but for a millionth; in the others one is far the larger."""
+    random = np.random.default_rng(0)
+    observed, noise = random.normal(size=N), random.normal(size=(2, N))
+    one, other = observed + 1.4 * noise[0], observed + noise[1]
+    observed[300], one[300], other[300] = -1e6, 1.0, 0.0
+    judge = PairedErrors(TIME, 0, np.zeros(1))
+    judge.add(rows(observed, one, other), np.ones((1, N)))
+    change = judge.change()
+    payoff = payoffs_of((Variable("s0", "dB"),), change, stack_changes([change]))[0]
+    assert 0 < payoff.low < 0.05 < 20 < payoff.high
+    assert payoff.verdict == "cannot be told"
+    assert payoff.sentence().startswith("Whether partitioning pays for s0 cannot be told: RMSE +0.0 % [+0.0, +")
+
+
 def test_false_discoveries_of_an_output_are_none_of_the_others():
     """Of the second, 0.02 is nothing among ten partitions; beside ten of the first that differ it would be one."""
     p = np.stack([np.full(10, 1e-9), np.r_[0.02, np.linspace(0.3, 1, 9)]], axis=1)

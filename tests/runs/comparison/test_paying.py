@@ -14,6 +14,8 @@ from motrain_app.runs.comparison.paying import Payoff, find_one_for_all, pays
 from motrain_app.runs.store import RunStore
 from tests.runs.conftest import drive_here, make_dataset
 
+FEW = "no interval: by how long errors last the days are worth fewer than ten blocks"
+LOST = "Whether partitioning pays cannot be told: "
 NOTHING = Payoff("y", 0.0, np.nan, np.nan, 100, 0, 2)
 
 
@@ -24,7 +26,15 @@ NOTHING = Payoff("y", 0.0, np.nan, np.nan, 100, 0, 2)
         (3.2, 0.1, 5.0, "Partitioning does not pay: RMSE +3.2 % [+0.1, +5.0]."),
         (-0.5, -2.0, 1.1, "Whether partitioning pays cannot be told: RMSE −0.5 % [−2.0, +1.1]."),
         (0.0, 0.0, 0.0, "Whether partitioning pays cannot be told: RMSE +0.0 % [+0.0, +0.0]."),
-        (-4.0, np.nan, np.nan, "Whether partitioning pays cannot be told: RMSE −4.0 % (too few days for an interval)."),
+        (0.04, 0.01, 46.1, f"{LOST}RMSE +0.0 % [+0.0, +46.1], a change too small to be seen in it."),
+        (-0.04, -46.1, -0.01, f"{LOST}RMSE −0.0 % [−46.1, −0.0], a change too small to be seen in it."),
+        (0.06, 0.01, 0.1, "Partitioning does not pay: RMSE +0.1 % [+0.0, +0.1]."),
+        (
+            -4.0,
+            np.nan,
+            np.nan,
+            f"{LOST}RMSE −4.0 % ({FEW}).",
+        ),
     ],
 )
 def test_what_the_interval_allows_to_say(change, low, high, said):
@@ -45,7 +55,12 @@ def test_what_the_interval_allows_to_say(change, low, high, said):
             np.inf,
             "no change of the RMSE can be told (the other one is infinite, as some predictions are).",
         ),
-        (-100.0, 0.0, 1.0, "RMSE −100.0 % (too few days for an interval)."),
+        (
+            -100.0,
+            0.0,
+            1.0,
+            f"RMSE −100.0 % ({FEW}).",
+        ),
     ],
 )
 def test_why_no_change_or_interval_can_be_told(change, rmse, other_rmse, said):
@@ -56,7 +71,10 @@ def test_why_no_change_or_interval_can_be_told(change, rmse, other_rmse, said):
 def test_an_interval_that_zero_errors_prevent_is_not_told_as_too_few_days():
     payoff = replace(NOTHING, change=-50.2, rmse=0.018, other_rmse=0.037)
     zero = "no interval, as the other one is zero in over a tenth of the draws of days"
-    for blocks, why in ((9.9, "too few days for an interval"), (10.0, zero)):
+    for blocks, why in (
+        (9.9, FEW),
+        (10.0, zero),
+    ):
         assert replace(payoff, blocks=blocks).sentence().endswith(f"cannot be told: RMSE −50.2 % ({why}).")
 
 
