@@ -180,6 +180,9 @@ def test_of_an_interrupted_run_what_is_there_is_compared_and_told_to_be_partial(
     assert found.partitions == ("cell-0", "cell-1", "cell-2", "cell-3")
     np.testing.assert_array_equal(found.by_partition.low, whole.by_partition.low[:4])
     assert found.notes == (note,)
+    areas = "cells count by their area (cosine of the latitude)"
+    assert found.frame().attrs == {"rows": "out-of-fold", "partial": note, "weights": areas, "notes": (note,)}
+    assert whole.frame().attrs == {"rows": "out-of-fold", "partial": "", "weights": areas, "notes": ()}
     assert note in repr(found).splitlines()
     turned = other.compare(partial)
     assert turned.pooled.n.tolist() == found.pooled.n.tolist()

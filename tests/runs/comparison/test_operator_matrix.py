@@ -33,12 +33,16 @@ def test_every_pair_is_judged_by_the_members_that_withheld_the_rows(run_of, data
     training = data.sel(time=slice(None, "2013-12-31"))
     for j, partition in enumerate(run.partitions):
         cell = training.isel(space=j)
+        own = run.operator(partition)(cell[["a", "b"]], crossfit=True)
         for operator in run.partitions:
             said = run.operator(operator)(cell[["a", "b"]], crossfit=True)
             for output in ("y", "bend"):
                 there = np.isfinite(cell[output].values)
                 observed, error = cell[output].values[there], (said[output] - cell[output]).values[there]
                 pair = got.sel(operator=operator, partition=partition, output=output)
+                own_error = (own[output] - cell[output]).values[there]
+                change = 100 * (np.sqrt(np.mean(error**2) / np.mean(own_error**2)) - 1)
+                assert float(pair["change"]) == pytest.approx(change, abs=1e-2)
                 assert int(pair["n"]) == there.sum()
                 assert float(pair["rmse"]) == pytest.approx(np.sqrt(np.mean(error**2)), rel=1e-5)
                 assert float(pair["r2_pooled"]) == pytest.approx(
@@ -57,6 +61,8 @@ def test_every_pair_is_judged_by_the_members_that_withheld_the_rows(run_of, data
         assert (got[name] <= got[f"{name}_high"] + 1e-9).all()
         assert got[f"{name}_low"].attrs["long_name"] == f"lower end of the 95 % interval of {name}"
     off = ~np.eye(4, dtype=bool)
+    for end in ("low", "high"):  # of the ratio in per cent, as the change is
+        assert (abs(got[f"change_{end}"] - got["change"]).sel(output="y").values[off] > 1).all()
     assert (got["change"].sel(output="y").values[off] > 1).all(), "each cell has a slope of its own"
 
 

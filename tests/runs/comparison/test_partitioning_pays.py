@@ -108,7 +108,7 @@ def errors_of(run, output):
 def test_of_an_interrupted_run_the_finished_partitions_are_judged_and_it_is_told(run_of):
     whole = run_of()
     assert whole.pays().control is not None
-    assert whole.pays(control=0).notes == ()
+    complete = whole.pays(control=0).frame()
     with RunStore(whole.path / "run.sqlite", write=True) as store:
         store.wait_again([1])
     partial = Run.open(whole.path)
@@ -117,7 +117,11 @@ def test_of_an_interrupted_run_the_finished_partitions_are_judged_and_it_is_told
     assert got.control is None, "its own partitions are not all there to be held against random ones"
     assert got.partitions == ("west",)
     untried = "No random partitions were tried: partitions are still to be trained."
-    assert got.notes == got.frame().attrs["notes"] == (note, untried)
+    assert got.notes == (note, untried)
+    areas = "cells count by their area (cosine of the latitude)"
+    told = {"rows": "out-of-fold", "partial": note, "weights": areas, "notes": (note, untried)}
+    assert got.frame().attrs == told
+    assert complete.attrs == told | {"partial": "", "notes": ()}
     assert repr(got).endswith(f"{note} {untried}")
 
 

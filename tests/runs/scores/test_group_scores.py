@@ -202,6 +202,19 @@ def test_ranges_may_be_given_and_hold_their_lower_end(run):
     assert_rmse_by(frame, table[inside], np.where(a[inside] < 285, "280 – 285 K", "285 – 290 K"))
 
 
+@pytest.mark.parametrize(("by", "bins"), [("y", [-20, -1, 0.5, 20]), ("bend", [-2, -0.2, 0.1, 2]), ("b", [0, 0.28, 1])])
+def test_values_of_the_run_itself_are_those_of_the_data(run, by, bins):
+    """Inputs and outputs were staged about offsets of their own."""
+    frame = run.skill(by=by, bins=bins, metrics=["n"])
+    of_y, groups = frame[frame["output"] == "y"], frame["group"].unique()
+    assert len(groups) == len(bins) - 1
+    data = data_with_classes().sel(time=slice(None, "2014-12-31"))
+    values, there = data[by].values, np.isfinite(data["y"].values)
+    for low, high, name in zip(bins[:-1], bins[1:], groups, strict=True):
+        inside = ((values >= low) & (values < high) & there).sum(axis=1)
+        assert of_y.loc[of_y["group"] == name, "n"].tolist() == inside.tolist()
+
+
 def test_inputs_come_from_the_staged_rows_and_other_variables_need_the_data(copied, folder):
     path = copied.path / "design.json"
     path.write_text(path.read_text().replace(str(folder / "cells.nc"), "gone.nc"))

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -117,8 +118,6 @@ def test_netcdf_says_what_it_describes(run, tmp_path):
 
 
 def test_scores_of_the_test_say_when_it_was_opened(run, tmp_path):
-    import shutil
-
     shutil.copytree(run.path, tmp_path / "run")
     opened = Run.open(tmp_path / "run")
     frame = opened.open_test()
@@ -132,8 +131,6 @@ def test_scores_of_the_test_say_when_it_was_opened(run, tmp_path):
 
 
 def test_an_interrupted_run_says_in_every_form_that_it_is_partial(run, tmp_path):
-    import shutil
-
     shutil.copytree(run.path, tmp_path / "run")
     partial = Run.open(tmp_path / "run")
     with RunStore(RunFolder(partial.path).store, write=True) as store:
@@ -152,6 +149,19 @@ def test_an_interrupted_run_says_in_every_form_that_it_is_partial(run, tmp_path)
         assert set(back["partial"]) == {told}
         with xr.open_dataset(tmp_path / "s.nc") as found:
             assert found.attrs["partial"] == told
+
+
+def test_test_scores_of_an_interrupted_run_say_that_they_are_partial(run, tmp_path):
+    shutil.copytree(run.path, tmp_path / "run")
+    assert Run.open(tmp_path / "run").open_test().attrs["partial"] == ""
+    with RunStore(RunFolder(tmp_path / "run").store, write=True) as store:
+        store.wait_again([1])
+    partial = Run.open(tmp_path / "run")
+    for by in (None, "season"):
+        frame = partial.skill(by=by, metrics=["rmse"], rows="test")
+        assert set(frame["partition"]) == {NAMES[0], NAMES[2]}
+        assert frame.attrs == {"rows": "test", "partial": "2 of 3 partitions"}
+        assert set(pd.DataFrame(json.loads(to_json(partial, frame)))["partial"]) == {"2 of 3 partitions"}
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(run, frame, tmp_path, monkeypatch):
