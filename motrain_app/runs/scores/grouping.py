@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 N_RANGES = 5
 MOST_CLASSES = 50  # a variable of more whole numbers is a quantity, and has ranges
 LEAST_DIGITS, MOST_DIGITS = 4, 17  # of the ends of ranges; the latter tell any two numbers apart
+_SURE_DIGITS = 15  # that a float64 keeps of any decimal number
 _KEPT = 0.75  # of its rows, which a range keeps at least when its ends are rounded
 _SAMPLE = 1_000_000  # rows from which ranges are made, evenly taken, where there are more
 
@@ -226,17 +227,24 @@ def _ranges(values: RowValues, edges: NDArray[np.float64]) -> Grouping:
 def _names_of_ranges(edges: NDArray[np.float64], unit: str) -> tuple[str, ...]:
     """Name ranges by their ends, with all digits that these have, so that the names tell where they are cut.
 
+    Of ranges that were given, which are not open, the ends are known: those that no decimal number of fifteen digits
+    is, as 1/3 or 3 · 0.1, have as many as tell them apart.
+
     Examples
     --------
     >>> _names_of_ranges(np.array([-np.inf, 270.0, 285.5, np.inf]), "K")
     ('under 270 K', '270 – 285.5 K', '285.5 K and over')
     >>> _names_of_ranges(np.array([0.30001, 0.30002, 0.4]), "")
     ('0.30001 – 0.30002', '0.30002 – 0.4')
+    >>> _names_of_ranges(np.array([0.0, 0.1 * 3, 2 / 3]), "")
+    ('0 – 0.3', '0.3 – 0.6667')
     """
     ends: list[float] = edges.tolist()
-    exact = (n for n in range(LEAST_DIGITS, MOST_DIGITS) if all(float(f"{edge:.{n}g}") == edge for edge in ends))
-    digits = next(exact, MOST_DIGITS)
-    text = [f"{edge:.{digits}g}" for edge in ends]
+    written = {n: [f"{edge:.{n}g}" for edge in ends] for n in range(LEAST_DIGITS, MOST_DIGITS + 1)}
+    most = MOST_DIGITS if np.isinf(edges).any() else _SURE_DIGITS
+    exact = (text for n, text in written.items() if n <= most and [*map(float, text)] == ends)
+    apart = (text for text in written.values() if len(set(text)) == len(ends))
+    text = next(chain(exact, apart))
     after = f" {unit}" if unit else ""
     names = []
     for low, high in pairwise(text):

@@ -109,6 +109,19 @@ def test_given_ranges_hold_their_lower_end_and_the_last_its_upper_one():
     assert grouping.names == ("0 – 1 m", "1 – 3 m")
 
 
+@pytest.mark.parametrize(
+    ("bins", "names"),
+    [
+        (np.arange(4) * 0.1, ("0 – 0.1 m", "0.1 – 0.2 m", "0.2 – 0.3 m")),
+        ([0, 1 / 3, 1], ("0 – 0.3333 m", "0.3333 – 1 m")),
+        ([0.12345, 0.5], ("0.12345 – 0.5 m",)),
+        ([1 / 3, 1 / 3 + 1e-8, 1], ("0.33333333 – 0.33333334 m", "0.33333334 – 1 m")),
+    ],
+)
+def test_given_ranges_are_named_with_the_digits_that_a_person_would_give(bins, names):
+    assert grouped(variable([0.2]), [], 0, bins=checked_bins(bins)).names == names
+
+
 @pytest.mark.parametrize("bins", [[1], [2, 1], [1, 1], [0, np.nan], [0, np.inf], [], 5, ["x", 2], None])
 def test_ends_that_are_no_ranges_are_refused(bins):
     with pytest.raises(RunError, match="two or more numbers"):
