@@ -154,7 +154,8 @@ def measure_partitioning(
         raise RunError(f"The members of {run.path.name} and of one operator for all withheld no row in common.")
     random = try_random_partitions(run, draws=control, one=None if static else one)
     notes = [withheld.partial_words] if withheld.partial_words else []
-    if control is None and (why := why_none_at_random(run)):
+    if random is None:
+        why = "none were asked for (control=0)" if control == 0 else why_none_at_random(run)
         notes.append(f"No random partitions were tried: {why}.")
     judged = found.names, found.pooled, found.by_partition
     return PartitioningPays(plan.outputs, *judged, one, random, withheld.partial_words, areas.how, tuple(notes))

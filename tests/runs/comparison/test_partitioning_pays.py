@@ -31,6 +31,7 @@ from motrain_app.runs.store import RunStore
 from tests.runs.comparison.conftest import SVR, WEST, trained
 from tests.runs.conftest import make_dataset
 
+UNASKED = "No random partitions were tried: none were asked for (control=0)."
 SEASONS = [Period("cold", months=(10, 11, 12, 1, 2, 3)), Period("warm", months=(4, 5, 6, 7, 8, 9))]
 
 
@@ -121,7 +122,8 @@ def test_of_an_interrupted_run_the_finished_partitions_are_judged_and_it_is_told
     areas = "cells count by their area (cosine of the latitude)"
     told = {"rows": "out-of-fold", "partial": note, "weights": areas, "notes": (note, untried)}
     assert got.frame().attrs == told
-    assert complete.attrs == told | {"partial": "", "notes": ()}
+    assert partial.pays(control=5).notes == (note, untried), "also where they were asked for"
+    assert complete.attrs == told | {"partial": "", "notes": (UNASKED,)}
     assert repr(got).endswith(f"{note} {untried}")
 
 
@@ -131,7 +133,7 @@ def test_of_a_run_that_failed_in_part_it_is_told_how_many_failed(run_of):
         store.execute("UPDATE partition SET state = 'failed', error = 'It diverged.' WHERE number = 1")
     n = len(run.partitions)
     note = f"{run.path.name} is partial: {n - 1} of {n} partitions are finished, 1 failed: run.failures says why."
-    assert Run.open(run.path).pays(control=0).notes == (note,)
+    assert Run.open(run.path).pays(control=0).notes == (note, UNASKED)
 
 
 def test_why_there_is_no_control_is_told(run_of):
@@ -141,7 +143,9 @@ def test_why_there_is_no_control_is_told(run_of):
     got = run.pays()
     assert got.control is None
     assert got.notes == (f"No random partitions were tried: {why}.",)
-    assert run.pays(control=0).notes == (), "nobody wanted any"
+    got = run.pays(control=0)
+    assert got.notes == (UNASKED,)
+    assert got.sentence().endswith(f". {UNASKED}"), "what pays does so beside one operator for all alone"
 
 
 def test_cells_without_rows_are_none_that_could_be_dealt(run_of):
