@@ -1,4 +1,6 @@
-"""The command ``motrain``: everything that the screen does, from a terminal.
+"""The command ``motrain``: opens the app, and leads from data to scores and operators' files from a terminal.
+
+Verdicts, comparisons and whether partitioning pays are told by the screen and by Python alone.
 
 Exit codes: 0 as asked, 1 with warnings or with failed partitions, 2 not possible, with a sentence that says why.
 """

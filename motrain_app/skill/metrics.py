@@ -196,9 +196,11 @@ def anomaly_r(m: Moments) -> FloatArray:
     """Anomaly correlation.
 
     Pearson correlation of what is left of o and p when each has lost its own climatology, the mean and two harmonics of
-    the year, cell by cell: whether departures from the season are told. Range [−1, 1], best 1, without unit. NaN where
-    a cell has too few rows to see the season, or under three years of it: where over a fifth of the months that have
-    rows have them in fewer than three years.
+    the year, cell by cell: whether departures from the season are told. They are fitted by least squares; where the
+    days see a combination of harmonics badly, as those of half a year do, its coefficient is drawn towards zero, and
+    some of the season may be left. Range [−1, 1], best 1, without unit. NaN where a cell has too few rows to see the
+    season, or under three years of it: where over a fifth of the months that have rows have them in fewer than three
+    years.
 
     References
     ----------

@@ -18,7 +18,7 @@ COLUMNS = ["scored", "seconds on two cores", "CPU-seconds", "on one core", "aske
 
 @pytest.fixture(scope="module")
 def run(make_cells, make_design, python, tmp_path_factory):
-    """Some hundred partitions of 5,000 rows that members withheld, with errors that last for days; three baselines."""
+    """Some hundred partitions of 5,000 rows that members withheld, with errors that last for days; four baselines."""
     folder, random = tmp_path_factory.mktemp("files"), np.random.default_rng(0)
     data = make_cells(MANY)
     for name in OUTPUTS:
