@@ -1,9 +1,14 @@
 """The scores, each one decorated function of `Moments`.
 
-In the formulas o is observed, p predicted, e = p − o, ⟨ ⟩ the weighted mean over rows and σ² = ⟨(x − ⟨x⟩)²⟩.
-Rows with a gap in o or p do not count (see `motrain_app.skill.summing.moments`); without a row a score is
-NaN. Scores marked temporal are taken of each cell of ten rows or more, and of several cells the median; the functions
-themselves take what rows there are.
+Formula, range, best value, unit and source of each stand in its own docstring; n, a count, has no source. In the
+formulas o is observed, p predicted, e = p − o, ⟨ ⟩ the weighted mean over rows and σ² = ⟨(x − ⟨x⟩)²⟩.
+
+What holds for all of them stands here. Rows with a gap in o or p, of skill in the baseline as well, do not count (see
+`motrain_app.skill.summing.moments`). Without a row a score is NaN, n and n_effective are 0; where else a score of
+finite values is NaN, its docstring says. A row of weight w counts as w equal rows; rows of a partition or a cell weigh
+alike, over all cells they weigh so that each cell counts by its area (see `motrain_app.skill.totals`). n, n_effective
+and ranks are of rows, whatever these weigh. Scores marked temporal are taken of each cell of ten rows or more, and of
+several cells the median; the functions themselves take what rows there are.
 """
 
 from __future__ import annotations
@@ -238,8 +243,8 @@ def coverage(m: Moments) -> FloatArray:
 def n(m: Moments) -> FloatArray:
     """Number of rows.
 
-    n = Σ 1 over rows in which observed and predicted have values. Range [0, ∞), the more the better; 0, never
-    NaN, without a row.
+    n = Σ 1 over rows in which observed and predicted have values. Range [0, ∞), best ∞, the more the better, without
+    unit; 0, never NaN, without a row.
     """
     return m.n
 
@@ -250,8 +255,8 @@ def n_effective(m: Moments) -> FloatArray:
 
     n²/ΣΣρ over all pairs of rows, with ρ the correlation of their errors: how many independent rows would leave the
     mean error as uncertain. ΣΣρ comes from the autocovariance of the errors summed over each day, so that cells that
-    err together count, too, and from days that are not absurd. Range [0, n], best n, the more the better; 0 without a
-    row. n where errors do not vary.
+    err together count, too, and from days that are not absurd. Range [0, n], best n, the more the better, without
+    unit; 0 without a row. n where errors do not vary.
 
     References
     ----------

@@ -1,5 +1,6 @@
 import inspect
 import math
+import re
 
 import numpy as np
 import pytest
@@ -117,9 +118,14 @@ def test_weights_count_as_repetition(series):
     weight = np.random.default_rng(2).integers(0, 4, 1500)
     observed, predicted, baseline = (np.repeat(one, weight, axis=1) for one in series)
     weighted = moments(*series[:2], baseline=series[2], weight=weight)
-    for name in ("bias", "mae", "rmse", "ubrmse", "r", "r2", "kge", "sd_ratio", "skill"):
+    repeated = moments(observed, predicted, baseline=baseline)
+    weighing = [name for name in metric_names() if name not in ("spearman", "n", "n_effective")]
+    assert {"bias", "mae", "rmse", "ubrmse", "r", "r2", "kge", "sd_ratio", "skill", "coverage"} < set(weighing)
+    for name in weighing:
         function = get_metric(name).function
-        np.testing.assert_allclose(function(weighted), function(moments(observed, predicted, baseline=baseline)), 1e-12)
+        np.testing.assert_allclose(function(weighted), function(repeated), 1e-12)
+    there = np.isfinite(sum(series)) & (weight > 0)
+    np.testing.assert_array_equal(n(weighted), there.sum(axis=1))  # which counts rows whatever they weigh
 
 
 def test_kge_comes_apart_into_correlation_spread_and_shift(series):
@@ -429,14 +435,27 @@ def test_differences_of_two_predictions_compare_the_same_rows():
 
 
 @pytest.mark.parametrize("name", metric_names())
-def test_every_metric_tells_its_range_its_best_value_and_where_it_comes_from(name):
+def test_every_metric_tells_its_range_its_best_value_its_unit_and_where_it_comes_from(name):
     known = get_metric(name)
-    text = inspect.getdoc(known.function)
-    assert "Range" in text
-    assert name == "n" or ("best" in text and "References" in text)
+    text = " ".join(inspect.getdoc(known.function).split())
+    best = "n" if name == "n_effective" else f"{known.best:g}".replace("inf", "∞")
+    assert re.search(rf"Range [\[(]\S+, \S+[\])], best {best}[,. ]", text)
+    assert ("in the unit of the output" in text) == (known.unit == "output")
+    assert ("without unit" in text) == (known.unit == "none")
+    assert ("References" in text) == (name != "n")
     assert known.title
     assert not known.title.endswith(".")
     assert math.isinf(known.best) == name.startswith("n")
+
+
+def test_gaps_and_weights_of_all_metrics_are_told_once():
+    text = " ".join(inspect.getmodule(bias).__doc__.split())
+    for words in (
+        "Rows with a gap in o or p",
+        "Without a row a score is NaN",
+        "A row of weight w counts as w equal rows",
+    ):
+        assert words in text
 
 
 @pytest.mark.filterwarnings("error")
