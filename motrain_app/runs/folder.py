@@ -18,7 +18,7 @@ from motrain_app.learning.registering import Registered
 from motrain_app.runs.durable import write_durably, write_json_durably
 from motrain_app.runs.errors import RunError
 
-SCHEMA = 3  # 1 and 2 had other scores
+SCHEMA = 4  # those before had other scores
 _PACKAGES = ("numpy", "scipy", "xarray", "dask", "tensorflow", "scikit-learn")
 
 

@@ -212,10 +212,10 @@ class Run:
         Scores over time (ubrmse, r, spearman, r2, kge, sd_ratio, anomaly_r) of several cells are the median over those
         of ten rows or more, NaN where there is none.
 
-        `n` counts the rows with an observation and a prediction, which a score may not all be of; those of a skill have
-        the baseline, too. Scores over time leave out the rows of cells with fewer than ten; anomaly_r, also pooled,
-        those of cells whose season cannot be told (under three years of it, or too few rows); coverage those without an
-        interval, as too few rows of other folds calibrate one.
+        `n` counts the rows that a score is of: with an observation and a prediction, of a skill with the baseline, too.
+        Scores over time are of the cells that have one: not of those with fewer than ten rows; anomaly_r, also pooled,
+        not of those whose season cannot be told (under three years of it, or too few rows). Coverage is of rows with an
+        interval, not of those for which too few rows of other folds calibrate one.
         """
         return skill_frame(
             self._folder, by=by, metrics=metrics, partitions=partitions, rows=rows, bins=bins, workers=workers
@@ -423,7 +423,8 @@ class Run:
     def coverage(self, partition: str, *, level: float = 0.9) -> pd.DataFrame:
         """Check an operator's intervals on rows that did not calibrate them, fold by fold; test rows do not enter.
 
-        The rows that each member withheld are judged by quantiles of the residuals of all other folds.
+        The rows that each member withheld are judged by quantiles of the residuals of all other folds. So is `skill`'s
+        "coverage", of level 0.9; its 95 % interval differs a little, as its blocks are long enough for errors, too.
 
         Parameters
         ----------

@@ -61,8 +61,9 @@ def score_each_cell(
     shape = (len(cells), len(o), len(chosen))
     value, low, high, best_value = (np.full(shape, np.nan) for _ in range(4))
     n, blocks, days = (np.zeros(shape[:2]) for _ in range(3))
+    rows_scored = np.zeros(shape)
     p_values = np.full((len(cells), len(others), len(o)), np.nan)
-    n_beside, over_itself = np.zeros((2, *p_values.shape))
+    over_itself = np.zeros(p_values.shape)
     best = np.full(shape[:2], -1, np.intp)
     for output in range(len(o)):
         rows = order[~(np.isnan(o[output, order]) | np.isnan(p[output, order]))]
@@ -71,7 +72,6 @@ def score_each_cell(
         cut = _Cells(truth, p[output, rows], len(cells))
         n[:, output] = cut.count
         for number, one in enumerate(beside):
-            n_beside[:, number, output] = np.bincount(truth.cell, ~np.isnan(one), len(cells))
             itself = moments_by_group(o[output, rows], one, truth.cell, len(cells), baseline=one)
             over_itself[:, number, output] = skill(itself)  # 0, but of one without an error
         best[:, output] = cut.best_baseline(beside)
@@ -90,6 +90,7 @@ def score_each_cell(
             key=key,
         )
         value[:, output], low[:, output], high[:, output] = scored.value, scored.low, scored.high
+        rows_scored[:, output] = scored.rows
         blocks[:, output], days[:, output] = scored.blocks, scored.block_days
         for number, name in enumerate(baselines):
             of_name = scored.p.get(name, scored.p.get(BEST))
@@ -119,13 +120,13 @@ def score_each_cell(
         low=low,
         high=high,
         n=n,
+        rows=rows_scored,
         baseline=best,
         baseline_value=best_value,
         baseline_values=each,
         p=p_values,
         block_days=days,
         blocks=blocks,
-        n_beside=n_beside,
     )
 
 
@@ -136,6 +137,7 @@ class _Scored:
     value: FloatArray
     low: FloatArray
     high: FloatArray
+    rows: FloatArray
     blocks: FloatArray
     block_days: FloatArray
     p: dict[str, FloatArray]  # by baseline
@@ -145,7 +147,7 @@ class _Scored:
         """Nothing known yet, but that there are no rows."""
         value, low, high = (np.full((n_cells, len(metrics)), np.nan) for _ in range(3))
         value[:, [metric.name == "n" or metric.of == "days" for metric in metrics]] = 0.0
-        return cls(value, low, high, np.zeros(n_cells), np.full(n_cells, np.nan), {})
+        return cls(value, low, high, np.zeros(value.shape), np.zeros(n_cells), np.full(n_cells, np.nan), {})
 
     def put(self, cells: IntArray, numbers: list[int], found: CellIntervals, over: str | None, *, plain: bool) -> None:
         """Write down the intervals of some metrics in some cells, beside a baseline or none."""
@@ -209,6 +211,7 @@ class _Cells:
             its, against = [metrics[number] for number in numbers], None if over is None else opponents[over]
             total = moments_by_group(*series, self.place, self.n_cells, baseline=against)
             for number in numbers:
+                found.rows[:, number] = metrics[number].rows_of(total)
                 if metrics[number].of != "days":
                     found.value[:, number] = metrics[number].of_cells(total)
             if not replicates and all(metric.of != "days" for metric in its):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -18,7 +18,7 @@ from motrain_app.skill.row_sums import Centred, Layout, RowSums, centre
 from motrain_app.skill.series import BEST, Kind, kind_of
 from motrain_app.skill.shifts import middle_of_cells, some_rows
 
-__all__ = ["OutputRows", "Places", "PredictionSums", "Series", "evaluate", "prepare", "sum_prediction"]
+__all__ = ["OutputRows", "Places", "PredictionSums", "Series", "count_rows", "evaluate", "prepare", "sum_prediction"]
 
 IntArray = NDArray[np.integer[Any]]
 
@@ -261,21 +261,51 @@ def evaluate(
     """
     shape = sums[0].shape[1:]
     found = np.full((len(metrics), len(sums), *shape[1:]), np.nan)
-    pooled = [one[:, 0] if shape[0] == 1 else one.sum(axis=1) for one in sums]
-    moments: dict[tuple[Kind, bool], Moments | None] = {}
-    for number, metric in enumerate(metrics):
-        kind, by_cell = kind_of(metric), metric.temporal and shape[0] > 1
-        key = kind, by_cell
-        if key not in moments:
-            moments[key] = _stacked(_of_kind(layouts, kind, best), sums if by_cell else pooled)
-        stacked = moments[key]
+    for number, (metric, stacked) in enumerate(zip(metrics, _moments_of(metrics, layouts, sums, best), strict=True)):
         if stacked is not None:
+            by_cell = _is_by_cell(metric, sums)
             # A replicate has rows more than once: whether they are too few is told by those that there are.
             values = metric.of_cells(stacked) if len(shape) == 1 else metric.function(stacked)
             found[number] = median_of_cells(values) if by_cell else values
             if by_cell and metric.of != "ranks" and len(shape) == 1:  # a median would hide the cell
                 found[number, _are_infinite(layouts, sums)] = np.nan
     return found
+
+
+def count_rows(
+    metrics: Sequence[Metric],
+    layouts: Sequence[Mapping[Kind, Layout]],
+    sums: Sequence[FloatArray],
+    best: Sequence[str | None],
+) -> FloatArray:
+    """Return of how many rows each score is, [metrics, predictions]; see `Metric.rows_of`. Options as in `evaluate`."""
+    found = np.zeros((len(metrics), len(sums)))
+    for number, (metric, stacked) in enumerate(zip(metrics, _moments_of(metrics, layouts, sums, best), strict=True)):
+        if stacked is not None:
+            rows = metric.rows_of(stacked)
+            found[number] = rows.sum(axis=1) if _is_by_cell(metric, sums) else rows
+    return found
+
+
+def _is_by_cell(metric: Metric, sums: Sequence[FloatArray]) -> bool:
+    """Say whether a score is taken of each cell and not of all rows; of one cell alone it is the same."""
+    return metric.temporal and sums[0].shape[1] > 1
+
+
+def _moments_of(
+    metrics: Sequence[Metric],
+    layouts: Sequence[Mapping[Kind, Layout]],
+    sums: Sequence[FloatArray],
+    best: Sequence[str | None],
+) -> Iterator[Moments | None]:
+    """Yield the moments that each metric takes, [predictions, ...] or [predictions, cells, ...]; None without any."""
+    pooled = [one[:, 0] if one.shape[1] == 1 else one.sum(axis=1) for one in sums]
+    known: dict[tuple[Kind, bool], Moments | None] = {}
+    for metric in metrics:
+        key = kind_of(metric), _is_by_cell(metric, sums)
+        if key not in known:
+            known[key] = _stacked(_of_kind(layouts, key[0], best), sums if key[1] else pooled)
+        yield known[key]
 
 
 def _are_infinite(layouts: Sequence[Mapping[Kind, Layout]], sums: Sequence[FloatArray]) -> list[bool]:

@@ -139,6 +139,16 @@ class Metric:
         values = self.function(m)
         return np.where(m.n >= MIN_ROWS, values, np.nan) if self.temporal else values
 
+    def rows_of(self, m: Moments) -> FloatArray:
+        """Return of how many rows the score is that `of_cells` gives: none where a score of time has no value.
+
+        Parameters
+        ----------
+        m
+            Of all rows of each cell, any shape.
+        """
+        return np.where(np.isnan(self.of_cells(m)), 0.0, m.n) if self.temporal else m.n
+
     def interval(self, value: FloatArray, low: FloatArray, high: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the ends of an interval of the score from percentiles of its replicates.
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from motrain_app.skill.moments import FloatArray
-from motrain_app.skill.output_sums import evaluate
+from motrain_app.skill.output_sums import count_rows, evaluate
 from motrain_app.skill.summed import SummedOutputs, sum_outputs
 
 __all__ = ["Scores", "score_outputs", "scores_of", "unpack_scores"]
@@ -39,6 +39,10 @@ class Scores:
         interval: under 10 blocks, no value, or a number of rows.
     n
         Rows with observed and predicted; shape (..., outputs).
+    rows
+        Those that each score is of; shape (..., outputs, metrics). Beside a baseline they have that, too; of what is
+        taken of each cell over time they are those of the cells that have the score; of coverage, those with an
+        interval.
     baseline
         Index of the best baseline by RMSE, −1 without one; shape (..., outputs).
     baseline_value
@@ -53,8 +57,6 @@ class Scores:
         Length of the bootstrap's blocks in days; shape (..., outputs).
     blocks
         Effective number of blocks; shape (..., outputs).
-    n_beside
-        Rows that have each baseline, too: those of a comparison with it; shape (..., baselines, outputs).
     """
 
     metrics: tuple[str, ...]
@@ -63,20 +65,19 @@ class Scores:
     low: FloatArray
     high: FloatArray
     n: FloatArray
+    rows: FloatArray
     baseline: NDArray[np.intp]
     baseline_value: FloatArray
     baseline_values: FloatArray
     p: FloatArray
     block_days: FloatArray
     blocks: FloatArray
-    n_beside: FloatArray
 
     def pack(self) -> FloatArray:
-        """All numbers as one float64 array of shape (..., outputs, 4 + 2 baselines + metrics · (4 + baselines))."""
+        """All numbers as one float64 array of shape (..., outputs, 4 + baselines + metrics · (5 + baselines))."""
         head = np.stack([self.n, self.baseline.astype(np.float64), self.block_days, self.blocks], axis=-1)
         each = np.moveaxis(self.baseline_values, -3, -2)
-        beside = [np.moveaxis(one, -2, -1) for one in (self.p, self.n_beside)]
-        parts = [head, *beside, self.value, self.low, self.high, self.baseline_value]
+        parts = [head, np.moveaxis(self.p, -2, -1), self.value, self.low, self.high, self.rows, self.baseline_value]
         return np.concatenate([*parts, each.reshape(*each.shape[:-2], -1)], axis=-1)
 
 
@@ -86,7 +87,7 @@ def unpack_scores(packed: ArrayLike, *, metrics: Sequence[str], baselines: Seque
     Parameters
     ----------
     packed
-        Shape (..., outputs, 4 + 2 baselines + metrics · (4 + baselines)).
+        Shape (..., outputs, 4 + baselines + metrics · (5 + baselines)).
     metrics, baselines
         The names given to `score_outputs`, in its order.
 
@@ -97,14 +98,13 @@ def unpack_scores(packed: ArrayLike, *, metrics: Sequence[str], baselines: Seque
     """
     packed = np.asarray(packed, dtype=np.float64)
     m, b = len(metrics), len(baselines)
-    width = _HEAD + 2 * b + m * (4 + b)
+    width = _HEAD + b + m * (5 + b)
     if packed.shape[-1] != width:
         raise ValueError(
             f"packed scores of {m} metrics and {b} baselines are {width} numbers wide, "
             f"not {packed.shape[-1]}: they were stored under other names, or by another version; train again"
         )
-    ends = [b, *(2 * b + m * np.arange(5))]
-    p, n_beside, value, low, high, best, each = np.split(packed[..., _HEAD:], ends, axis=-1)
+    p, value, low, high, rows, best, each = np.split(packed[..., _HEAD:], b + m * np.arange(6), axis=-1)
     return Scores(
         metrics=tuple(metrics),
         baselines=tuple(baselines),
@@ -112,13 +112,13 @@ def unpack_scores(packed: ArrayLike, *, metrics: Sequence[str], baselines: Seque
         low=low,
         high=high,
         n=packed[..., 0],
+        rows=rows,
         baseline=packed[..., 1].astype(np.intp),
         baseline_value=best,
         baseline_values=np.moveaxis(each.reshape(*each.shape[:-1], b, m), -2, -3),
         p=np.moveaxis(p, -1, -2),
         block_days=packed[..., 2],
         blocks=packed[..., 3],
-        n_beside=np.moveaxis(n_beside, -1, -2),
     )
 
 
@@ -186,8 +186,9 @@ def _evaluated(summed: Sequence[SummedOutputs]) -> list[Scores]:
         together.setdefault(part.outputs[0].by_cell[0].shape[1] if part.outputs else 0, []).append(place)
     found: dict[int, Scores] = {}
     for alike in together.values():
-        values = _values([summed[place] for place in alike])
-        found |= {place: _scores(summed[place], value) for place, value in zip(alike, values, strict=True)}
+        some = [summed[place] for place in alike]
+        each = zip(alike, some, _values(some), _rows(some), strict=True)
+        found |= {place: _scores(one, values, rows) for place, one, values, rows in each}
     return [found[place] for place in range(len(summed))]
 
 
@@ -203,10 +204,27 @@ def _values(summed: Sequence[SummedOutputs]) -> list[FloatArray]:
         values = np.moveaxis(evaluate(metrics, layouts, sums, best).reshape(len(metrics), len(outputs), -1), 0, -1)
         of_days = [number for number, metric in enumerate(metrics) if metric.of == "days"]
         values[:, 0, of_days] = [one.of_days for one in outputs]
-    return np.split(values, np.cumsum([len(part.outputs) for part in summed])[:-1])
+    return _by_partition(values, summed)
 
 
-def _scores(summed: SummedOutputs, values: FloatArray) -> Scores:
+def _rows(summed: Sequence[SummedOutputs]) -> list[FloatArray]:
+    """Return of how many rows each score of the prediction is, [outputs, metrics], of each partition."""
+    metrics = summed[0].metrics
+    outputs = [one for part in summed for one in part.outputs]
+    rows = np.zeros((len(outputs), len(metrics)))
+    if rows.size:
+        layouts, sums = [one.layouts[0] for one in outputs], [one.by_cell[0] for one in outputs]
+        rows[:] = count_rows(metrics, layouts, sums, [one.best_name for one in outputs]).T
+        of_days = [number for number, metric in enumerate(metrics) if metric.of == "days"]
+        rows[:, of_days] = np.array([one.n for one in outputs])[:, None]
+    return _by_partition(rows, summed)
+
+
+def _by_partition(of_outputs: FloatArray, summed: Sequence[SummedOutputs]) -> list[FloatArray]:
+    return np.split(of_outputs, np.cumsum([len(part.outputs) for part in summed])[:-1])
+
+
+def _scores(summed: SummedOutputs, values: FloatArray, rows: FloatArray) -> Scores:
     """Return the scores of a partition, of whose prediction and baselines the values are known."""
     outputs, value, each = summed.outputs, values[:, 0], values[:, 1:].swapaxes(0, 1).copy()
     for of_baseline, degenerate in zip(each, summed.degenerate, strict=True):
@@ -223,13 +241,11 @@ def _scores(summed: SummedOutputs, values: FloatArray) -> Scores:
         low=np.reshape([one.low for one in found], value.shape),
         high=np.reshape([one.high for one in found], value.shape),
         n=np.array([one.n for one in outputs], dtype=np.float64),
+        rows=rows,
         baseline=best,
         baseline_value=baseline_value,
         baseline_values=each,
         p=np.reshape([one.p for one in found], (len(outputs), len(summed.baselines))).T,
         block_days=np.array([one.block_days for one in found]),
         blocks=np.array([one.blocks for one in found]),
-        n_beside=np.reshape([one.n_beside for one in outputs], (len(outputs), len(summed.baselines))).T.astype(
-            np.float64
-        ),
     )

@@ -37,8 +37,8 @@ class SummedOutput:
         Where the moments of each kind stand among the sums: of the prediction, and of each baseline.
     by_cell
         Likewise the sums over each cell, [columns, cells].
-    n, n_beside
-        Rows, and of these the ones that have each baseline.
+    n
+        Rows.
     best, best_name
         Index and name of the best baseline; −1 and None without one.
     of_days
@@ -50,7 +50,6 @@ class SummedOutput:
     layouts: tuple[Mapping[Kind, Layout], ...]
     by_cell: tuple[FloatArray, ...]
     n: int
-    n_beside: tuple[int, ...]
     best: int
     best_name: str | None
     of_days: FloatArray
@@ -198,7 +197,6 @@ class _Output:
             layouts=tuple(one.layouts for one in series),
             by_cell=tuple(one.by_cell for one in series),
             n=len(self.prediction.rows.observed),
-            n_beside=tuple(len(one.rows.observed) for one in self.baselines),
             best=self.best,
             best_name=self.best_name,
             of_days=np.array(of_days, np.float64),

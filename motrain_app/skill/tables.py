@@ -33,9 +33,8 @@ def score_table(scores: Scores, *, partitions: Sequence[str], outputs: Sequence[
     dict
         Arrays `partition`, `output`, `metric`, `value`, `low`, `high`, `n` (integers), `baseline` (its name,
         "" without one), `baseline_value`, `p`, all of one length. The baseline is the best one, by RMSE; of a skill
-        over another it is that one. `p` is the p-value of no difference in MSE from it, for skills alone, and their n
-        counts the rows that it has, too. `n` counts the rows that have observed and predicted, also where a score
-        leaves some out: over time those of cells with under `MIN_ROWS`, of anomalies and coverage those without one.
+        over another it is that one. `p` is the p-value of no difference in MSE from it, for skills alone. `n` counts
+        the rows that a score is of: with observed and predicted, and what else it takes; see `Scores.rows`.
 
     Raises
     ------
@@ -74,7 +73,7 @@ def score_table(scores: Scores, *, partitions: Sequence[str], outputs: Sequence[
         "value": scores.value.ravel(),
         "low": scores.low.ravel(),
         "high": scores.high.ravel(),
-        "n": _rows(scores, against).ravel().astype(np.int64),
+        "n": scores.rows.ravel().astype(np.int64),
         "baseline": names[against].ravel(),
         "baseline_value": _baseline_values(scores, against).ravel(),
         "p": _p_values(scores, against).ravel(),
@@ -99,24 +98,14 @@ def _of_baseline(values: FloatArray, against: NDArray[np.intp]) -> FloatArray:
     return np.where(against >= 0, picked, np.nan)
 
 
-def _compares(scores: Scores) -> NDArray[np.bool_]:
-    """Say of each metric whether it is of the rows that a baseline has, too."""
-    return np.array([get_metric_or_stand_in(name).needs_baseline for name in scores.metrics], bool)
-
-
-def _rows(scores: Scores, against: NDArray[np.intp]) -> FloatArray:
-    """Rows that each score is of."""
-    shared = np.broadcast_to(scores.n_beside[..., None], (*scores.n_beside.shape, len(scores.metrics)))
-    return np.where((against >= 0) & _compares(scores), _of_baseline(shared, against), scores.n[..., None])
-
-
 def _baseline_values(scores: Scores, against: NDArray[np.intp]) -> FloatArray:
     return _of_baseline(scores.baseline_values, against)
 
 
 def _p_values(scores: Scores, against: NDArray[np.intp]) -> FloatArray:
+    compares = np.array([get_metric_or_stand_in(name).needs_baseline for name in scores.metrics], bool)
     every = np.broadcast_to(scores.p[..., None], (*scores.p.shape, len(scores.metrics)))
-    return np.where(_compares(scores), _of_baseline(every, against), np.nan)
+    return np.where(compares, _of_baseline(every, against), np.nan)
 
 
 def score_frame(scores: Scores, *, partitions: Sequence[str], outputs: Sequence[str]) -> pd.DataFrame:

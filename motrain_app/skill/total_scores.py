@@ -20,10 +20,11 @@ from motrain_app.skill.registry import Metric
 from motrain_app.skill.scores import Scores, score_outputs
 from motrain_app.skill.series import BEST, Kind, is_degenerate, kind_of
 
-__all__ = ["TotalSums", "score_total"]
+__all__ = ["OfCells", "TotalSums", "score_total"]
 
 _ROUNDING = 1e-12  # of a score
-OfCells = dict[str, list[tuple[NDArray[np.integer[Any]], FloatArray]]]  # by metric: groups, and scores in them
+# By metric: of some cells their groups, scores, and numbers of rows that these are of.
+OfCells = dict[str, list[tuple[NDArray[np.integer[Any]], FloatArray, FloatArray]]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,6 +96,7 @@ def score_total(
     if best >= 0:
         daily["values", BEST] = daily.get(("values", baselines[best]))
     value = np.array([_value(metric, daily, sums, sums.of_cells, group) for metric in metrics])
+    rows = np.array([_rows(metric, daily, sums, group) for metric in metrics])
     infinite = plain is not None and not np.isfinite(plain.sums).all()
     if infinite:  # a median over cells would hide the prediction that is
         value[[metric.temporal and metric.of != "ranks" for metric in metrics]] = np.nan
@@ -129,20 +131,20 @@ def score_total(
         low=low[None],
         high=high[None],
         n=np.array([0.0 if plain is None else float(plain.n.sum())]),
+        rows=rows[None],
         baseline=np.array([best], np.intp),
         baseline_value=(each[best] if best >= 0 else np.full(n_metrics, np.nan))[None],
         baseline_values=each[:, None],
         p=p[:, None],
         block_days=np.array([cut.block_days]),
         blocks=np.array([cut.blocks]),
-        n_beside=sums.n_beside[:, group, None],
     )
 
 
 def _value(metric: Metric, daily: dict[Kind, Moments | None], sums: TotalSums, of_cells: OfCells, group: int) -> float:
     """Return a score; NaN where nothing was summed that it could be taken of, 0 for a number of rows."""
     if metric.temporal:
-        parts = [values[groups == group] for groups, values in of_cells.get(metric.name, [])]
+        parts = [values[groups == group] for groups, values, _ in of_cells.get(metric.name, [])]
         return float(median_of_cells(np.concatenate([np.zeros(0), *parts])[None])[0])
     if metric.of == "days":
         rows = sums.unweighted.of_group(group)
@@ -151,6 +153,14 @@ def _value(metric: Metric, daily: dict[Kind, Moments | None], sums: TotalSums, o
     if found is None:
         return 0.0 if metric.name == "n" else np.nan
     return float(metric.function(found.merged()))
+
+
+def _rows(metric: Metric, daily: dict[Kind, Moments | None], sums: TotalSums, group: int) -> float:
+    """Return of how many rows a score is."""
+    if metric.temporal:
+        return float(sum(rows[groups == group].sum() for groups, _, rows in sums.of_cells.get(metric.name, [])))
+    found = daily.get(("values", None) if metric.of == "days" else kind_of(metric))
+    return 0.0 if found is None else float(found.n.sum())
 
 
 @np.errstate(invalid="ignore")

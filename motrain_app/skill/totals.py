@@ -20,7 +20,7 @@ from motrain_app.skill.registry import Metric, get_metric
 from motrain_app.skill.scores import Scores, unpack_scores
 from motrain_app.skill.series import BEST, Kind, Observed, kind_of, series_of
 from motrain_app.skill.summing import moments_by_group
-from motrain_app.skill.total_scores import TotalSums, score_total
+from motrain_app.skill.total_scores import OfCells, TotalSums, score_total
 
 __all__ = ["Totals"]
 
@@ -120,7 +120,7 @@ class Totals:
 
     def _score_cells(
         self,
-        into: dict[str, list[tuple[IntArray, FloatArray]]],
+        into: OfCells,
         series: dict[Kind, tuple[FloatArray, FloatArray]],
         opponents: Mapping[str, FloatArray],
         units: Units,
@@ -134,7 +134,8 @@ class Totals:
             beside = None if over is None else opponents[over]
             by_unit = moments_by_group(*series[of, None], units.of_row, units.n, baseline=beside)
             for metric in metrics:
-                into.setdefault(metric.name, []).append((units.group, metric.of_cells(by_unit)))
+                rows = metric.rows_of(by_unit)
+                into.setdefault(metric.name, []).append((units.group, metric.of_cells(by_unit), rows))
 
     @np.errstate(invalid="ignore", over="ignore")
     def scores(

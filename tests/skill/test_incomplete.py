@@ -84,7 +84,7 @@ def test_rows_of_a_comparison_are_counted_in_each_cell_and_in_all_cells_together
     _, of_cells = score_each_cell(
         observed, predicted, baselines, time, cell, metrics=METRICS, key=0, replicates=0
     )  # fmt: skip
-    np.testing.assert_array_equal(of_cells.n_beside[..., 0], [[N, 30], [N, 30], [N, 0]])
+    np.testing.assert_array_equal(of_cells.rows[:, 0], [[N, N, N, 30], [N, N, N, 30], [N, N, N, 0]])
     others = np.stack(list(baselines.values()))
     group = np.where(cell < 1, 0, 1)
     piece = Piece(observed, predicted, others, time, cell, group)
@@ -96,7 +96,6 @@ def test_rows_of_a_comparison_are_counted_in_each_cell_and_in_all_cells_together
     )  # fmt: skip
     totals.add(piece)
     of_groups = totals.scores(key=0, replicates=0)
-    np.testing.assert_array_equal(of_groups.n_beside[..., 0], [[N, 30], [2 * N, 30]])
     lines = score_table(of_groups, partitions=["a", "b"], outputs=["y"])
     np.testing.assert_array_equal(lines["n"].reshape(2, -1), [[N, N, N, 30], [2 * N, 2 * N, 2 * N, 30]])
 

@@ -260,7 +260,7 @@ def test_packed_scores_come_back_alone_and_stacked():
     names = {"metrics": METRICS, "baselines": ("mean", "climatology")}
     each = [score(*rows(seed=seed)) for seed in range(4)]
     packed = np.stack([scores.pack() for scores in each])
-    assert packed.shape == (4, 3, 4 + 4 + len(METRICS) * 6)
+    assert packed.shape == (4, 3, 4 + 2 + len(METRICS) * 7)
     assert packed.dtype == np.float64
     many = unpack_scores(packed, **names)
     np.testing.assert_array_equal(many.pack(), packed)
@@ -270,18 +270,18 @@ def test_packed_scores_come_back_alone_and_stacked():
         "low",
         "high",
         "n",
+        "rows",
         "baseline",
         "baseline_value",
         "baseline_values",
         "p",
         "block_days",
         "blocks",
-        "n_beside",
     ):
         np.testing.assert_array_equal(getattr(one, field), getattr(each[2], field))
         np.testing.assert_array_equal(getattr(many, field)[2], getattr(each[2], field))
     with pytest.raises(
-        ValueError, match=f"2 metrics and 2 baselines are 20 numbers wide, not {4 + 4 + len(METRICS) * 6}"
+        ValueError, match=f"2 metrics and 2 baselines are 20 numbers wide, not {4 + 2 + len(METRICS) * 7}"
     ):
         unpack_scores(packed, metrics=("rmse", "r"), baselines=names["baselines"])
 
