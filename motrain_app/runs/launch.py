@@ -17,10 +17,12 @@ from motrain_app.runs.environment import WORKER_ENVIRONMENT
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
 from motrain_app.runs.lock import is_driven
+from motrain_app.runs.own_metrics import check_metrics
 from motrain_app.runs.progress import Progress, ProgressBar
 from motrain_app.runs.rows_of import find_rows_of
 from motrain_app.runs.run import Run
 from motrain_app.runs.staging import staged_path
+from motrain_app.skill import metric_names
 
 Watch = Callable[[Progress], None]
 WATCH_SECONDS = 0.3
@@ -40,7 +42,7 @@ def create_run(
     Parameters
     ----------
     register
-        Modules with learners of the user's own, by name or as paths of ``.py`` files; they are imported.
+        Modules with learners or metrics of the user's own, by name or as paths of ``.py`` files; they are imported.
     take_over, max_rows, rows_of
         As in `train`; the run remembers them.
 
@@ -49,13 +51,15 @@ def create_run(
     DataError, DesignError
         Where the data or the design cannot be used, with every reason.
     RunError
-        Where the limit of rows is no positive number, or the rows of the other run cannot be taken.
+        Where the limit of rows is no positive number, the rows of the other run cannot be taken, or a metric of a
+        module fails.
     """
     if isinstance(max_rows, bool):
         raise RunError(f"max_rows is {max_rows}; it must be a number of rows, or None for all.")
     if max_rows is not None and max_rows < 1:
         raise RunError(f"At most {max_rows} rows of a partition leave nothing to train on. Leave max_rows out for all.")
     modules = register_modules(register)
+    check_metrics(metric_names() if modules else ())  # one that fails would fail every partition
     dataset = open_dataset(list(design.data), remedies=design.remedies)
     reasons: list[str] = []
     for check in (

@@ -1,15 +1,12 @@
 """Openings of the test, each of which is recorded before anything is scored."""
 
 import json
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from motrain_app.runs.durable import write_json_durably
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
-from motrain_app.runs.own_metrics import check_works
-from motrain_app.skill import get_metric
 
 
 def openings(run: RunFolder) -> list[dict[str, Any]]:
@@ -32,16 +29,3 @@ def record_opening(run: RunFolder) -> None:
         raise RunError(
             f"The opening cannot be recorded in {run.path} ({error.strerror}); the test stays sealed."
         ) from None
-
-
-def check_metrics(names: Sequence[str]) -> None:
-    """Raise RunError where a metric is unknown, or fails: a person's own is known once its module is imported."""
-    for name in names:
-        try:
-            found = get_metric(name)
-        except ValueError as error:
-            raise RunError(
-                f"{str(error)[0].upper()}{str(error)[1:]}. One of your own is known once the module that defines it is "
-                "imported: name it with --register MODULE."
-            ) from None
-        check_works(found)

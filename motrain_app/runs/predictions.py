@@ -34,10 +34,10 @@ def predictions_dataset(values: Mapping[str, NDArray[Any]], plan: Plan, folds: F
         along |= {"cell": (of, cell), "lat": (of, plan.lat[cell]), "lon": (of, plan.lon[cell])}
     return xr.Dataset(
         {
-            "observed": (("output", dim), values["observed"].astype(np.float64) + offset),
-            "predicted": (("output", dim), values["predicted"].astype(np.float64) + offset),
-            "fold": (dim, names[values["fold"]]),
-            "rows": (dim, np.where(values["fold"] == TEST, "test", "held-out")),
+            "observed": (("output", dim), values["observed"].astype(np.float64) + offset, {"long_name": "observed"}),
+            "predicted": (("output", dim), values["predicted"].astype(np.float64) + offset, {"long_name": "predicted, by members that had not seen the row"}),
+            "fold": (dim, names[values["fold"]], {"long_name": "fold that withheld the row"}),
+            "rows": (dim, np.where(values["fold"] == TEST, "test", "held-out"), {"long_name": "kind of row"}),
         },
         coords={
             **along,

@@ -25,12 +25,11 @@ from motrain_app.runs.opening import openings
 from motrain_app.runs.origins import Origins
 from motrain_app.runs.plan import Plan
 from motrain_app.runs.predictions import predictions_dataset
-from motrain_app.runs.scores.borrowed import climatology_remarks
 from motrain_app.runs.scores.cell_scores import score_cells
 from motrain_app.runs.scores.judged_rows import OF_TEST
 from motrain_app.runs.scores.lacking_words import lacking_remarks
 from motrain_app.runs.scores.opened import open_test
-from motrain_app.runs.scores.remarks import bias_remarks
+from motrain_app.runs.scores.remarks import run_remarks
 from motrain_app.runs.scores.scoring import partial_words, skill_frame
 from motrain_app.runs.scores.verdicts import verdict_frame
 from motrain_app.runs.scores.years import year_matrices
@@ -225,9 +224,10 @@ class Run:
         """Return what the scores hide, as sentences.
 
         Of which outputs bias cancels over the year; where cells are compared with their partition's climatology, as
-        they have too few training rows for one of their own; and what members `lack`.
+        they have too few training rows for one of their own; and what members `lack`. The last says so where the run
+        is partial.
         """
-        return [*bias_remarks(self._folder), *climatology_remarks(self._folder), *self.lack()]
+        return run_remarks(self._folder)
 
     def lack(self) -> list[str]:
         """Return in how many partitions folds have no member, or outputs none at all, and why, as sentences.

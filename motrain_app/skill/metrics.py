@@ -256,7 +256,7 @@ def n_effective(m: Moments) -> FloatArray:
     n²/ΣΣρ over all pairs of rows, with ρ the correlation of their errors: how many independent rows would leave the
     mean error as uncertain. ΣΣρ comes from the autocovariance of the errors summed over each day, so that cells that
     err together count, too, and from days that are not absurd. Range [0, n], best n, the more the better, without
-    unit; 0 without a row. n where errors do not vary.
+    unit; 0 without a row. n where errors do not vary, NaN where one is infinite.
 
     References
     ----------
@@ -277,7 +277,9 @@ def n_effective(m: Moments) -> FloatArray:
         alone = (kept**2 * m.squared_error_sum_about(about + mean)).sum(axis=-1)
         # Of the variance that the sum would have, were errors independent.
         shrinkage = divide(alone, block_length(deviation, m.weight).variance)
-    return np.asarray(np.where(np.isfinite(shrinkage), n_rows * np.minimum(shrinkage, 1.0), n_rows))
+        found = np.where(np.isfinite(shrinkage), n_rows * np.minimum(shrinkage, 1.0), n_rows)
+        known = np.isfinite(m.squared_error_sum_about(about)).all(axis=-1)
+    return np.asarray(np.where(known, found, np.nan))
 
 
 def _one_minus_ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:

@@ -33,8 +33,8 @@ def score_cells(run: RunFolder, metric: str, partitions: str | Sequence[str] | N
     Returns
     -------
     xarray.Dataset
-        One variable an output and ``n_<output>``, the rows with observed and predicted, over space, with lat and lon;
-        NaN where a cell has no such row, or no score (over time: under ten rows). Where the run is partial, the
+        One variable an output and ``n_<output>``, the rows that the score is of, over space, with lat and lon; NaN where
+        a cell has no row, or no score (over time: under ten rows). Where the run is partial, the
         attribute of that name says so.
 
     Notes
@@ -69,7 +69,7 @@ def score_cells(run: RunFolder, metric: str, partitions: str | Sequence[str] | N
             replicates=0,
             key=0,
         )
-        values[:, cells], count[:, cells] = found.value[..., 0].T, found.n.T
+        values[:, cells], count[:, cells] = found.value[..., 0].T, found.rows[..., 0].T
     unit = [score.unit_of(variable.unit) for variable in plan.outputs]
     fields = {
         variable.name: ("space", values[number], {"units": unit[number], "long_name": f"{metric} of {variable.name}"})

@@ -4,7 +4,8 @@ from itertools import chain
 
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
-from motrain_app.runs.opening import check_metrics, record_opening
+from motrain_app.runs.opening import record_opening
+from motrain_app.runs.own_metrics import check_metrics
 from motrain_app.runs.plan import Plan
 from motrain_app.runs.scores.entries import grouping_for, reader_for
 from motrain_app.runs.scores.group_scores import score_portions

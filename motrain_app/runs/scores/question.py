@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from motrain_app.design.errors import did_you_mean
 from motrain_app.runs.errors import RunError
 from motrain_app.runs.folder import RunFolder
-from motrain_app.runs.opening import check_metrics
+from motrain_app.runs.own_metrics import check_metrics
 from motrain_app.runs.plan import Plan
 from motrain_app.runs.scores.grouping import ALL, CELL, FOLD, KEYWORDS
 from motrain_app.runs.scores.judged_rows import OF_TEST

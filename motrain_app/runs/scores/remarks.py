@@ -1,4 +1,4 @@
-"""What a person should be told of the scores of a run: bias that cancels over the year."""
+"""What a person should be told of the scores of a run, bias that cancels over the year above all."""
 
 import math
 
@@ -9,13 +9,23 @@ from scipy.special import bdtrc
 from motrain_app.operators import Variable
 from motrain_app.operators.seasons import SEASONS, season_of_record
 from motrain_app.runs.folder import RunFolder
+from motrain_app.runs.scores.borrowed import climatology_remarks
 from motrain_app.runs.scores.judged_rows import JudgedReader, JudgedRows, joined
+from motrain_app.runs.scores.lacking_words import lacking_remarks
+from motrain_app.runs.scores.scoring import partial_words
 from motrain_app.skill import SeasonBias, cancels, cell_areas, season_bias
 from motrain_app.skill.season_bias import CHANCE, PARTS, opposite_parts
 
 Array = NDArray[np.float64]
 _UNLIKELY = 0.01
 _LEAST_SHARE = 0.25  # of the partitions
+
+
+def run_remarks(folder: RunFolder) -> list[str]:
+    """Return what the scores of a run hide, as sentences; see `motrain_app.runs.run.Run.remarks`."""
+    found = [*bias_remarks(folder), *climatology_remarks(folder), *lacking_remarks(folder)]
+    partial = partial_words(folder)
+    return [*found, f"This is told of {partial}."] if found and partial else found
 
 
 def bias_remarks(folder: RunFolder) -> list[str]:

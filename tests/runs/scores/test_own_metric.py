@@ -70,3 +70,12 @@ def test_a_test_is_not_opened_for_a_metric_that_cannot_be_computed(folder, run):
     assert opened.returncode == 0, opened.stderr
     frame = pd.read_csv(io.StringIO(opened.stdout)).set_index(["metric", "partition"])
     pd.testing.assert_series_equal(frame.loc["squashed"]["value"], frame.loc["rmse"]["value"] / 2, check_names=False)
+
+
+def test_a_module_whose_metric_fails_trains_nothing(folder):
+    (folder / "broken_score.py").write_text(MODULE.replace("squashed", "broken").replace("/ 2", "/ m.nothing"))
+    before = sorted(folder.glob("runs/*"))
+    refused = motrain(folder, "train", "design.json", "--register", "broken_score.py", "--quiet")
+    assert refused.returncode == 2
+    assert "The metric broken of broken_score.py fails: AttributeError" in refused.stderr
+    assert sorted(folder.glob("runs/*")) == before
