@@ -32,10 +32,11 @@ def predictions_dataset(values: Mapping[str, NDArray[Any]], plan: Plan, folds: F
     if len(cells):
         cell, of = (cell, (dim,)) if dim == "row" else (cells[0], ())
         along |= {"cell": (of, cell), "lat": (of, plan.lat[cell]), "lon": (of, plan.lon[cell])}
+    observed, predicted = (values[name].astype(np.float64) + offset for name in ("observed", "predicted"))
     return xr.Dataset(
         {
-            "observed": (("output", dim), values["observed"].astype(np.float64) + offset, {"long_name": "observed"}),
-            "predicted": (("output", dim), values["predicted"].astype(np.float64) + offset, {"long_name": "predicted, by members that had not seen the row"}),
+            "observed": (("output", dim), observed, {"long_name": "observed"}),
+            "predicted": (("output", dim), predicted, {"long_name": "predicted, by what had not seen the row"}),
             "fold": (dim, names[values["fold"]], {"long_name": "fold that withheld the row"}),
             "rows": (dim, np.where(values["fold"] == TEST, "test", "held-out"), {"long_name": "kind of row"}),
         },

@@ -61,6 +61,7 @@ def test_scores_are_pooled_over_folds_and_recomputable_from_the_predictions(fini
     got = run.predictions("cell-2")
     assert set(got["fold"].values) == {"2010", "2011", "2012", "2013"}
     assert (got["time"].dt.year.astype(str).values == got["fold"].values).all()
+    assert all(variable.attrs["long_name"] for variable in got.data_vars.values())
     for output in ("y", "bend"):
         part = got.sel(output=output)
         error = (part["predicted"] - part["observed"]).values

@@ -136,3 +136,27 @@ def test_a_headline_without_random_partitions_says_why_there_are_none():
     headline._show_random("partitions are still to be trained")
     assert headline.view.severity == "success"
     assert headline.view.object.endswith("none were tried: partitions are still to be trained.")
+
+
+@pytest.mark.parametrize("verdict", ["pays", "does not pay", "cannot be told"])
+def test_random_partitions_are_tried_where_partitioning_seems_to_pay_and_nowhere_else(verdict):
+    headline = PaysHeadline(SimpleNamespace(output="y"), None, None)
+    tried: list[str] = []
+    headline._trying = lambda: tried.append(headline.view.object)
+    value = {"pays": -5.0, "does not pay": 5.0, "cannot be told": 0.0}[verdict]
+    payoff = Payoff("y", value, value - 1, value + 1, 100, 2, 2)
+    assert payoff.verdict == verdict
+    headline._show_change(_Change(payoff, "n = 100."))
+    if verdict == "pays":
+        (said,) = tried
+        assert said.endswith("n = 100. Random partitions of the same sizes are being tried…")
+    else:
+        assert tried == []
+        assert headline.view.object.endswith("n = 100.")
+
+
+def test_a_change_that_is_not_known_is_said_and_nothing_is_tried():
+    headline = PaysHeadline(SimpleNamespace(output="y"), None, None)
+    headline._trying = lambda: pytest.fail("there is nothing to try")
+    headline._show_change(_Change(None, "Nothing of y was scored in both runs."))
+    assert (headline.view.severity, headline.view.object) == ("info", "Nothing of y was scored in both runs.")

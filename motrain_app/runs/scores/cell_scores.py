@@ -33,9 +33,9 @@ def score_cells(run: RunFolder, metric: str, partitions: str | Sequence[str] | N
     Returns
     -------
     xarray.Dataset
-        One variable an output and ``n_<output>``, the rows that the score is of, over space, with lat and lon; NaN where
-        a cell has no row, or no score (over time: under ten rows). Where the run is partial, the
-        attribute of that name says so.
+        One variable an output and ``n_<output>``, the rows that the score is of, over space, with lat and lon; NaN
+        where a cell has no row, or no score (over time: under ten rows). Where the run is partial, the attribute of
+        that name says so.
 
     Notes
     -----
