@@ -168,6 +168,8 @@ def why_untrained(counts: Counts, folds: Folds, *, judged: bool = True) -> str:
             f"It has {training} training rows, of which the jackknife's embargo takes too many: each fold must leave "
             f"at least {MIN_ROWS} to learn from{to_judge}. Make the embargo shorter."
         )
+    if not (folds.jackknife or (folds.train @ (count * folds.held).T).any()):
+        return f"None of its {training} training rows lies in the last fifth of its times, which judges what is learnt."
     if not folds.jackknife:
         leaves = "the last fifth of their times, which judges, leaves"
     elif judged:

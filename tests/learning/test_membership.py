@@ -223,6 +223,16 @@ def test_of_too_few_rows_it_is_told_how_many_are_left(rows, jackknife, judged, w
     assert told == f"It has 11 training rows, too few: {words} to learn from, and it needs at least {MIN_ROWS}."
 
 
+def test_where_no_row_can_judge_that_is_the_reason():
+    """An output that a partition has for years, but not in the last fifth of its times: rows are not too few."""
+    whole = make_folds(None, None, TIME)
+    counts = np.bincount(whole.atom_of_time[np.flatnonzero(~whole.held[0][whole.atom_of_time])[:40]])[None]
+    counts = np.pad(counts, ((0, 0), (0, whole.n_atoms - counts.shape[1])))
+    assert why_untrained(counts, whole) == (
+        "None of its 40 training rows lies in the last fifth of its times, which judges what is learnt."
+    )
+
+
 @pytest.mark.parametrize(
     ("fit", "new_years", "to_judge"),
     [
