@@ -14,9 +14,15 @@ settings.load_profile("motrain")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take long, so that no worker waits for another one's last file."""
+    """Begin with the files that take long, so that no worker waits for another one's last file.
+
+    Lines are counted in quick tests alone: to trace the others takes minutes, and they are to show more than lines.
+    """
     long = {item.path for item in items if item.get_closest_marker("browser") or item.get_closest_marker("cluster")}
     items.sort(key=lambda item: item.path not in long)
+    for item in items:
+        if any(item.get_closest_marker(name) for name in ("browser", "cluster", "slow")):
+            item.add_marker("no_cover")
 
 
 @pytest.fixture(scope="session")
