@@ -67,7 +67,7 @@ def _colours_of_cells(tab):
 
 def test_the_map_fills_while_partitions_come_to_their_end(live, tab):
     url, begin = live
-    run, process = begin(seconds=6)
+    run, process = begin(seconds=20)  # a busy machine takes half of them to show a page
     tab.goto(f"{url}?page=training&run={run.path.name}")
     words = tab.locator(".mt-run-state")
     words.get_by_text(re.compile(r"running: .*waiting")).wait_for()
