@@ -277,7 +277,8 @@ def _end_of_sums(
     """
 
     def up_to(values: FloatArray, places: NDArray[np.intp]) -> FloatArray:
-        sums = np.pad(np.cumsum(values, axis=1), ((0, 0), (1, 0)))
+        sums = np.zeros((len(values), values.shape[1] + 1))
+        np.cumsum(values, axis=1, out=sums[:, 1:])
         return np.take_along_axis(np.broadcast_to(sums, (len(end), sums.shape[1])), places, axis=1)
 
     n_windows = max(int((n_told - end).max()) // width, 0)

@@ -267,19 +267,25 @@ def n_effective(m: Moments) -> FloatArray:
     """
     if not m.shape[-1]:
         return np.zeros(m.shape[:-1])
-    n_rows, there = m.n.sum(axis=-1), m.weight > 0
+    n_rows, there, weight = m.n.sum(axis=-1), m.weight > 0, _of_all(m.weight)
     about = m.shift[SHIFT_ERR][..., :1]  # for its digits
-    near = near_days(m.error_sum_about(about), m.weight)
+    near = near_days(m.error_sum_about(about), weight)
     with np.errstate(invalid="ignore", over="ignore"):
         mean = divide(near.sum(axis=-1), n_rows)[..., None]
         whole, deviation = m.error_sum_about(about + mean), np.where(there, near - m.weight * mean, 0.0)
         kept = np.divide(deviation, whole, out=np.ones_like(whole), where=whole != 0)  # of the errors of a day
         alone = (kept**2 * m.squared_error_sum_about(about + mean)).sum(axis=-1)
         # Of the variance that the sum would have, were errors independent.
-        shrinkage = divide(alone, block_length(deviation, m.weight).variance)
+        shrinkage = divide(alone, block_length(deviation, weight).variance)
         found = np.where(np.isfinite(shrinkage), n_rows * np.minimum(shrinkage, 1.0), n_rows)
         known = np.isfinite(m.squared_error_sum_about(about)).all(axis=-1)
     return np.asarray(np.where(known, found, np.nan))
+
+
+def _of_all(weight: FloatArray) -> FloatArray:
+    """Return the weights of days once where they are the same for all: what pairs of days tell is found once, too."""
+    each = weight.reshape(-1, weight.shape[-1])
+    return np.asarray(each[0] if (each == each[0]).all() else weight)
 
 
 def _one_minus_ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:

@@ -13,7 +13,7 @@ from motrain_app.skill.best_baselines import best_baselines
 from motrain_app.skill.given_rows import GivenRows
 from motrain_app.skill.incomplete import beside_incomplete
 from motrain_app.skill.intervals import OutputIntervals, bootstrap_outputs
-from motrain_app.skill.moments import FloatArray
+from motrain_app.skill.moments import FloatArray, Moments
 from motrain_app.skill.output_sums import OutputRows, Places, PredictionSums, Series, prepare, sum_prediction
 from motrain_app.skill.ranks import Ranked, rank_products
 from motrain_app.skill.ranks import rank_correlation_parts as rank_parts
@@ -175,7 +175,23 @@ def _sum_some(
     for i, one in enumerate(outputs):
         its = one.prediction.rows, one.predicted, one.incomplete
         intervals[i] = beside_incomplete(intervals[i], *its, metrics, tuple(rows.baselines), one.best_name, **own)
-    return [one.kept(metrics, ends) for one, ends in zip(outputs, intervals, strict=True)]
+    of_days = _of_days([one.prediction for one in outputs], metrics)
+    return [one.kept(days, ends) for one, days, ends in zip(outputs, of_days, intervals, strict=True)]
+
+
+def _of_days(predictions: Sequence[PredictionSums], metrics: Sequence[Metric]) -> list[FloatArray]:
+    """Return the scores of errors summed over days of each output, in one go of those that miss the same rows."""
+    wanted = [metric.function for metric in metrics if metric.of == "days"]
+    found = [np.zeros(len(wanted)) for _ in predictions]
+    together: dict[int, list[int]] = {}
+    for number, one in enumerate(predictions if wanted else ()):
+        together.setdefault(id(one.rows.places), []).append(number)
+    for alike in together.values():
+        each = [predictions[number].daily() for number in alike]
+        daily = Moments(np.stack([one.sums for one in each], axis=1), np.stack([one.shift for one in each], axis=1))
+        for number, values in zip(alike, np.stack([function(daily) for function in wanted], axis=1), strict=True):
+            found[number][:] = values
+    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -189,17 +205,16 @@ class _Output:
     best: int
     best_name: str | None
 
-    def kept(self, metrics: Sequence[Metric], intervals: OutputIntervals) -> SummedOutput:
+    def kept(self, of_days: FloatArray, intervals: OutputIntervals) -> SummedOutput:
         """Return what is kept of it: not its rows."""
         series = (self.prediction, *self.baselines)
-        of_days = [metric.function(self.prediction.daily()) for metric in metrics if metric.of == "days"]
         return SummedOutput(
             layouts=tuple(one.layouts for one in series),
             by_cell=tuple(one.by_cell for one in series),
             n=len(self.prediction.rows.observed),
             best=self.best,
             best_name=self.best_name,
-            of_days=np.array(of_days, np.float64),
+            of_days=of_days,
             intervals=intervals,
         )
 
