@@ -22,7 +22,7 @@ from motrain_app.runs.progress import Progress, ProgressBar
 from motrain_app.runs.rows_of import find_rows_of
 from motrain_app.runs.run import Run
 from motrain_app.runs.staging import staged_path
-from motrain_app.skill import metric_names
+from motrain_app.skill import get_metric, metric_names
 
 Watch = Callable[[Progress], None]
 WATCH_SECONDS = 0.3
@@ -59,7 +59,7 @@ def create_run(
     if max_rows is not None and max_rows < 1:
         raise RunError(f"At most {max_rows} rows of a partition leave nothing to train on. Leave max_rows out for all.")
     modules = register_modules(register)
-    check_metrics(metric_names() if modules else ())  # one that fails would fail every partition
+    check_metrics(_metrics_of(modules))  # one that fails would fail every partition
     dataset = open_dataset(list(design.data), remedies=design.remedies)
     reasons: list[str] = []
     for check in (
@@ -85,6 +85,12 @@ def create_run(
         max_rows=max_rows,
         rows_of=other,
     )
+
+
+def _metrics_of(modules: Sequence[Registered]) -> list[str]:
+    """Return the names of the metrics that modules define."""
+    defining = {module.name for module in modules}
+    return [name for name in metric_names() if get_metric(name).function.__module__ in defining]
 
 
 def drive_run(
@@ -177,8 +183,8 @@ def train(
     workers, scheduler
         As in `drive_run`.
     register
-        Modules with learners of your own (`motrain_app.learning.register_learner`), by name or as paths of ``.py``
-        files. They are imported here, by the driver and by every worker.
+        Modules with learners of your own (`motrain_app.learning.register_learner`), or metrics, by name or as paths of
+        ``.py`` files. They are imported here, by the driver and by every worker.
     take_over
         Whether a partition that another run in the folder has trained already, with the same rows, split, learner, seed
         and versions, is taken over in place of being trained again; `Run.taken_over` says which were.

@@ -256,7 +256,8 @@ def n_effective(m: Moments) -> FloatArray:
     n²/ΣΣρ over all pairs of rows, with ρ the correlation of their errors: how many independent rows would leave the
     mean error as uncertain. ΣΣρ comes from the autocovariance of the errors summed over each day, so that cells that
     err together count, too, and from days that are not absurd. Range [0, n], best n, the more the better, without
-    unit; 0 without a row. n where errors do not vary, NaN where one is infinite.
+    unit; 0 without a row. n where errors do not vary, NaN where one is infinite, or
+    its square.
 
     References
     ----------

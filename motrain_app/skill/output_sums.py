@@ -282,8 +282,10 @@ def count_rows(
     found = np.zeros((len(metrics), len(sums)))
     for number, (metric, stacked) in enumerate(zip(metrics, _moments_of(metrics, layouts, sums, best), strict=True)):
         if stacked is not None:
-            rows = metric.rows_of(stacked)
-            found[number] = rows.sum(axis=1) if _is_by_cell(metric, sums) else rows
+            rows, by_cell = metric.rows_of(stacked), _is_by_cell(metric, sums)
+            found[number] = rows.sum(axis=1) if by_cell else rows
+            if by_cell and metric.of != "ranks":  # of none, as there is no score then
+                found[number, _are_infinite(layouts, sums)] = 0.0
     return found
 
 

@@ -109,7 +109,13 @@ def _p_values(scores: Scores, against: NDArray[np.intp]) -> FloatArray:
 
 
 def score_frame(scores: Scores, *, partitions: Sequence[str], outputs: Sequence[str]) -> pd.DataFrame:
-    """Return the columns of `score_table` as a data frame."""
+    """Return the columns of `score_table` as a data frame.
+
+    Its attribute ``most_rows`` is the number of rows with observed and predicted, of the partition and output that have
+    the most: 0 where there is nothing to score, whatever the scores ask for.
+    """
     import pandas as pd
 
-    return pd.DataFrame(score_table(scores, partitions=partitions, outputs=outputs))
+    frame = pd.DataFrame(score_table(scores, partitions=partitions, outputs=outputs))
+    frame.attrs["most_rows"] = int(scores.n.max(initial=0))
+    return frame

@@ -99,7 +99,8 @@ def score_total(
     rows = np.array([_rows(metric, daily, sums, group) for metric in metrics])
     infinite = plain is not None and not np.isfinite(plain.sums).all()
     if infinite:  # a median over cells would hide the prediction that is
-        value[[metric.temporal and metric.of != "ranks" for metric in metrics]] = np.nan
+        hidden = [metric.temporal and metric.of != "ranks" for metric in metrics]
+        value[hidden], rows[hidden] = np.nan, 0.0
     each = np.full((n_baselines, n_metrics), np.nan)
     if best >= 0:
         of_best = {kind: one.of_group(group) for kind, one in sums.best_by_kind.items()}

@@ -98,3 +98,21 @@ def test_without_a_baseline_no_row_is_compared(given):
     observed, predicted, _, time, cell, _ = given
     scores = score_outputs(observed, predicted, {}, time, metrics=["rmse", "skill"], key=0, cell=cell, replicates=0)
     assert scores.rows.tolist() == [[N, 0]]
+
+
+@pytest.mark.parametrize("value", [np.inf, 1e160])
+def test_where_a_cell_is_infinite_no_row_has_what_is_taken_of_each(given, value):
+    observed, predicted, _, time, cell, _ = given
+    predicted = predicted.copy()
+    predicted[0, 5] = value
+    metrics = ["rmse", "r", "ubrmse", "spearman"]
+    scores = score_outputs(observed, predicted, {}, time, metrics=metrics, key=0, cell=cell, replicates=0)
+    piece = Piece(observed, predicted, np.zeros((0, 1, N)), time, cell, np.zeros(N, int), None)
+    totals = Totals(
+        np.ones(4), (time.min(), time.max()), n_groups=1, metrics=metrics, baselines=(),
+        best=np.full((1, 1), -1), sampled=[np.arange(4)],
+    )  # fmt: skip
+    totals.add(piece)
+    for found in (scores, totals.scores(key=0, replicates=0)):
+        assert np.isnan(found.value.ravel()[1:3]).all()
+        assert found.rows.ravel().tolist() == [N, 0, 0, 1825 + 700]

@@ -32,8 +32,8 @@ MEANINGS = {
     "value": "score",
     "low": "lower end of the 95 % interval of the score",
     "high": "upper end of the 95 % interval of the score",
-    "n": "rows with observed and predicted, of skills with that baseline, too; scores over time leave out cells "
-    "with fewer than ten, anomaly_r cells whose season cannot be told, and coverage rows without an interval",
+    "n": "rows that the score is of: with observed and predicted, of skills with that baseline, too; of scores over "
+    "time those of the cells that have one, of coverage those with an interval",
     "baseline": "name of the baseline that the score stands beside; empty without one",
     "baseline_value": "score of that baseline, on those of these rows for which it has a value",
     "p": "p-value of no difference in mean squared error from that baseline, of skills",
@@ -88,8 +88,8 @@ def check_target(path: str | Path) -> None:
 
 
 def has_scores(frame: "pd.DataFrame") -> bool:
-    """Say whether a table has any score: one of no row is none."""
-    return bool((frame["n"] > 0).any())
+    """Say whether a table, as `Run.skill` returns it, has any row to score, though some scores may be gaps."""
+    return not frame.empty and bool(frame.attrs["most_rows"])
 
 
 def why_no_scores(run: "Run") -> str:

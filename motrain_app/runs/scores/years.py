@@ -21,7 +21,7 @@ _ABOUT = {
     "difficulty": "of the rows that the fold's member withheld",
     "low": "lower end of the 95 % interval of difficulty",
     "high": "upper end of the 95 % interval of difficulty",
-    "n": "rows that the fold's member withheld",
+    "n": "rows that difficulty is of",
     "influence": "root mean square change of h where the fold is left out of training",
 }
 

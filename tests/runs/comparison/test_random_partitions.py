@@ -182,7 +182,7 @@ def hundred(tmp_path_factory):
 
 
 NOMINAL = 0.025
-SLACK = 7 / 100  # more than seven of 100 at 2.5 % come in one of 250
+SLACK = 4.5 / 100  # with the nominal rate seven of 100: at 2.5 % more come in one of 250
 
 
 def beyond_of_draws(control):
@@ -233,6 +233,8 @@ def test_random_partitions_pay_no_more_often_than_the_nominal_rate(hundred, regi
     within = np.mean([(draw.low <= 0) & (draw.high >= 0) for draw in draws], axis=0)
     assert (paying <= NOMINAL + SLACK).all()
     assert (within >= 1 - 2 * (NOMINAL + SLACK)).all()
+    told_in_readme = {3: (1, 0), 1: (0, 0)}[regimes]
+    assert 100 * paying == pytest.approx(told_in_readme, abs=1)
 
 
 @pytest.mark.slow

@@ -4,10 +4,13 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
+from motrain_app.runs import create_run
+from motrain_app.skill import registry
 from tests.runs.conftest import environment, make_dataset
 
 pytestmark = pytest.mark.cluster
@@ -79,3 +82,11 @@ def test_a_module_whose_metric_fails_trains_nothing(folder):
     assert refused.returncode == 2
     assert "The metric broken of broken_score.py fails: AttributeError" in refused.stderr
     assert sorted(folder.glob("runs/*")) == before
+
+
+def test_a_broken_metric_that_no_named_module_defines_is_not_in_the_way(design, tmp_path, monkeypatch):
+    """What a notebook tried and dropped: the driver, which imports the named modules alone, never meets it."""
+    broken = replace(registry.get_metric("rmse"), name="dropped", function=lambda m: 1 / 0)
+    monkeypatch.setitem(registry._REGISTRY, "dropped", broken)
+    (tmp_path / "plain_module.py").write_text("")
+    assert create_run(design(), tmp_path / "runs", register=[tmp_path / "plain_module.py"]).info()["register"]

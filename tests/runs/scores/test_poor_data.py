@@ -1,6 +1,9 @@
 """Runs on data that tell little: what they have is scored, what they lack is said, and nothing fails."""
 
+import io
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from motrain_app.cli import main
@@ -83,3 +86,23 @@ def test_what_is_told_of_a_run_that_is_not_finished_says_so(run):
     found = Run.open(run.path).remarks()
     assert len(found) > 1
     assert found[-1] == "This is told of 4 of 5 partitions."
+
+
+def test_scores_that_no_row_has_are_gaps_and_not_the_lack_of_rows(run, tmp_path, capsys):
+    """A test of a year has no anomaly correlation: whoever opens it for that alone gets lines, not a false reason."""
+    assert main(["skill", str(run.path), "--by", "fold", "--metric", "anomaly_r", "--csv"]) == 0
+    assert len(pd.read_csv(io.StringIO(capsys.readouterr().out))) > 30
+    for name in ("scores.csv", "scores.nc"):
+        given = [str(run.path), "--open-test", "--metric", "anomaly_r", "--to", str(tmp_path / name)]
+        assert main(["skill", *given]) == 0
+        assert (tmp_path / name).stat().st_size > 0
+    found = pd.read_csv(tmp_path / "scores.csv")
+    assert len(found) == 2 * 5
+    assert found["value"].isna().all()
+    assert (found["n"] == 0).all()
+
+
+def test_the_rows_of_years_are_those_of_the_score(run):
+    of_fold = run.years("anomaly_r")
+    assert (of_fold["n"] == 0).all()
+    assert of_fold["n"].attrs["long_name"] == "rows that difficulty is of"
