@@ -160,7 +160,7 @@ def test_test_scores_of_an_interrupted_run_say_that_they_are_partial(run, tmp_pa
     for by in (None, "season"):
         frame = partial.skill(by=by, metrics=["rmse"], rows="test")
         assert set(frame["partition"]) == {NAMES[0], NAMES[2]}
-        assert frame.attrs["most_rows"] > 100
+        assert frame.attrs["most_rows"] > 40  # of a season
         assert (frame.attrs["rows"], frame.attrs["partial"]) == ("test", "2 of 3 partitions")
         assert set(pd.DataFrame(json.loads(to_json(partial, frame)))["partial"]) == {"2 of 3 partitions"}
 
