@@ -1,9 +1,11 @@
 """From out-of-fold residuals to the quantiles that intervals are made of."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from motrain_app.operators.effective import effective_of_sums, power_sums
+from motrain_app.operators.effective import POWERS, effective_of_sums, power_sums
 from motrain_app.operators.interval import PERCENTS, ResidualQuantiles, offsets_of_ends, place_of_level, ranks_of_ends
 from motrain_app.operators.seasons import SEASONS, season_of_record
 
@@ -78,12 +80,12 @@ def _leave_out(
     season = (record % len(SEASONS)).astype(np.int8)
     ends = np.empty((len(folds), len(residual), len(SEASONS) + 1, 2, len(percents)), np.float32)
     for output, one in enumerate(residual):
-        order = np.argsort(one)[: np.count_nonzero(~np.isnan(one))]  # NaN last
-        ascending, of_fold, of_season = one[order].astype(np.float32), place[order], season[order]
-        for number in range(len(SEASONS)):
-            mine = np.flatnonzero(of_season == number)
-            ends[:, output, number] = _ends_without_each(ascending[mine], of_fold[mine], len(folds), percents)
-        ends[:, output, -1] = _ends_without_each(ascending, of_fold, len(folds), percents)
+        year = np.argsort(one)[: np.count_nonzero(~np.isnan(one))]  # NaN last
+        seasons = year[np.argsort(season[year], kind="stable")]
+        in_season = np.bincount(season[year], minlength=len(SEASONS))
+        for sets, rows, size in ((slice(-1), seasons, in_season), (slice(-1, None), year, np.array([len(year)]))):
+            those = _Sets(one[rows].astype(np.float32), place[rows], size)
+            ends[:, output, sets] = those.ends_without_each(len(folds), percents)
     effective, count = _effective(residual, record, place, len(folds))
     return ends, np.moveaxis(effective, -1, 0), np.moveaxis(count, -1, 0)
 
@@ -95,44 +97,66 @@ def _numbered(fold: NDArray[np.integer], folds: list[int]) -> NDArray[np.int16]:
     return np.where(found, place, len(folds)).astype(np.int16)
 
 
-def _ends_without_each(
-    ascending: NDArray[np.float32], fold: NDArray[np.int16], n_folds: int, percents: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """Return the ends of intervals of the residuals of all folds but one, for each that is left out.
-
-    They are in no way touched by the residuals of the one.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sets:
+    """Sets of residuals that each make intervals of their own, one after another.
 
     Parameters
     ----------
-    ascending
-        The residuals in ascending order, shape (rows,).
+    residual
+        In ascending order within each set, shape (rows,).
     fold
         0 … n_folds − 1, or n_folds for rows of none of them; shape (rows,).
-    n_folds
-        Number of folds that may be left out.
-    percents
-        Levels of the intervals.
-
-    Returns
-    -------
-    numpy.ndarray
-        [n_folds, 2, levels]; NaN where there are too few residuals for the level.
+    size
+        Rows of each set, shape (sets,).
     """
-    n = len(ascending)
-    count = np.bincount(fold, minlength=n_folds + 1)
-    begin = np.cumsum(count) - count
-    exists, ranks = ranks_of_ends(n - count[:n_folds], percents)
-    if not n:
-        return np.full(ranks.shape, np.nan, np.float32)
-    # The place of the r-th residual of the others is r, and as many of the fold as stand before it. How many others
-    # stand before each of a fold ascends, so that one search does for all folds, each in a range of its own.
-    others_before = np.argsort(fold, kind="stable") - (np.arange(n) - np.repeat(begin, count))
-    own_range = (n + 1) * np.arange(n_folds + 1)
-    searched = others_before + np.repeat(own_range, count)
-    wanted = ranks + own_range[:n_folds, None, None]
-    before = searched.searchsorted(wanted, side="right") - begin[:n_folds, None, None]
-    place = np.minimum(ranks + before, n - 1)  # beyond only where nothing is wanted
-    return np.where(exists[:, None], ascending[place], np.float32(np.nan))
+
+    residual: NDArray[np.float32]
+    fold: NDArray[np.int16]
+    size: NDArray[np.int64]
+
+    def ends_without_each(self, n_folds: int, percents: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the ends of intervals of the residuals of all folds but one, for each that is left out.
+
+        They are in no way touched by the residuals of the one.
+
+        Parameters
+        ----------
+        n_folds
+            Number of folds that may be left out.
+        percents
+            Levels of the intervals.
+
+        Returns
+        -------
+        numpy.ndarray
+            [n_folds, sets, 2, levels]; NaN where there are too few residuals for the level.
+        """
+        n, n_sets = len(self.residual), len(self.size)
+        kind = np.min_scalar_type(n_sets * (n_folds + 1))  # of 16 bits they are sorted fast
+        own = np.repeat(np.arange(n_sets, dtype=kind), self.size)
+        group = own * kind.type(n_folds + 1) + self.fold.astype(kind)
+        count = np.bincount(group, minlength=n_sets * (n_folds + 1))
+        begin, begin_of_set = np.cumsum(count) - count, np.cumsum(self.size) - self.size
+
+        def of_folds(of_groups: NDArray[np.int64]) -> NDArray[np.int64]:
+            """Bring what belongs to a set and a fold into the form of what is returned."""
+            return of_groups.reshape(n_sets, n_folds + 1)[:, :n_folds].T[..., None, None]
+
+        exists, ranks = ranks_of_ends(self.size - of_folds(count)[..., 0, 0], percents)
+        if not n:
+            return np.full(ranks.shape, np.nan, np.float32)
+        # The place of the r-th residual of the others is r, and as many of the fold as stand before it. How many others
+        # stand before each of a fold ascends, so that one search does for all folds, each in a range of its own.
+        place = np.arange(n)
+        others_before = (place - begin_of_set[own])[np.argsort(group, kind="stable")]
+        others_before -= place - np.repeat(begin, count)
+        own_range = (n + 1) * np.arange(len(count))
+        searched = others_before + np.repeat(own_range, count)
+        before = searched.searchsorted(ranks + of_folds(own_range), side="right") - of_folds(begin)
+        within = np.minimum(ranks + before, self.size[:, None, None] - 1)  # beyond only where nothing is wanted
+        ends = self.residual[np.maximum(begin_of_set[:, None, None] + within, 0)]
+        return np.where(exists[..., None, :], ends, np.float32(np.nan))
 
 
 def _effective(
@@ -142,13 +166,15 @@ def _effective(
     clusters, cluster = np.unique(record, return_inverse=True)
     stratum, n = clusters % len(SEASONS), len(clusters)
     group = place.astype(np.int64) * n + cluster
-    effective, count = [], []
-    for one in residual:
-        rest = _of_others(power_sums(one, group, (n_folds + 1) * n).reshape(5, n_folds + 1, n))
-        effective.append(effective_of_sums(rest, stratum, len(SEASONS)).T)
-        known = np.where(np.isfinite(rest[0]), rest[0], 0.0)
-        count.append([known[:, stratum == season].sum(axis=1) for season in range(len(SEASONS))] + [known.sum(axis=1)])
-    return np.stack(effective), np.rint(count).astype(np.int64)
+    sums = np.empty((POWERS, len(residual), (n_folds + 1) * n))
+    for output, one in enumerate(residual):
+        sums[:, output] = power_sums(one, group, (n_folds + 1) * n)
+    rest = _of_others(sums.reshape(POWERS, len(residual), n_folds + 1, n))
+    effective = effective_of_sums(rest, stratum, len(SEASONS)).swapaxes(1, 2)
+    known = np.where(np.isfinite(rest[0]), rest[0], 0.0)
+    seasons = [known[..., stratum == season].sum(axis=-1) for season in range(len(SEASONS))]
+    count = np.stack([*seasons, known.sum(axis=-1)], axis=1)
+    return effective, np.rint(count).astype(np.int64)
 
 
 def _of_others(sums: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -71,11 +71,10 @@ class Season:
     def _is_rounding(self, left: FloatArray, values: FloatArray) -> NDArray[np.bool_]:
         """Say of each series and cell whether what is left is nothing beside the values, [series, cells]."""
         with np.errstate(invalid="ignore", over="ignore"):
-            squares = left**2, values**2
             if self._n_cells == 1:
-                small, large = (one.sum(axis=1, keepdims=True) for one in squares)
+                small, large = (np.einsum("sr,sr->s", one, one)[:, None] for one in (left, values))
             else:
-                small, large = (sum_groups(one, self._cell, self._n_cells) for one in squares)
+                small, large = (sum_groups(one**2, self._cell, self._n_cells) for one in (left, values))
             return np.asarray(small < _ROUNDING**2 * large)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 import scipy.fft
@@ -19,6 +20,8 @@ from numpy.typing import NDArray
 from motrain_app.skill.moments import FloatArray
 
 __all__ = ["BlockLength", "block_length"]
+
+_T = TypeVar("_T", bound=np.generic)
 
 # Fewer pairs of days than this say nothing about the correlation at a lag.
 _MIN_PAIRS = 10
@@ -242,9 +245,8 @@ def _memory(relative: FloatArray, tell: NDArray[np.bool_], chance: FloatArray, n
         return np.ones(len(relative), np.int64)
     # Lags that tell something, in their order; behind them others, where some series have more of them.
     lags = 1 + np.argsort(~enough, axis=1, kind="stable")[:, :n]
-    told = np.take_along_axis(enough, lags - 1, axis=1)
-    by_chance = np.where(told, np.take_along_axis(chance, np.broadcast_to(lags, (len(chance), n)), axis=1), 1.0)
-    known = np.where(told, np.take_along_axis(relative, np.broadcast_to(lags, (len(relative), n)), axis=1), 0.0)
+    told = _taken(enough, lags - 1)
+    by_chance, known = np.where(told, _taken(chance, lags), 1.0), np.where(told, _taken(relative, lags), 0.0)
     # Among sparse days few pairs of pairs overlap, so the products depend less on each other.
     repeated = known**2
     error = np.sqrt((1 + 2 * (np.cumsum(repeated, axis=1) - repeated)) * by_chance)
@@ -257,7 +259,7 @@ def _memory(relative: FloatArray, tell: NDArray[np.bool_], chance: FloatArray, n
     end = np.argmax(quiet, axis=1)
     for width in _SUMMED:
         end = _end_of_sums(end, known, by_chance, told.sum(axis=1), width)
-    last = np.take_along_axis(np.broadcast_to(lags, (len(loud), n)), np.maximum(end - 1, 0)[:, None], axis=1)[:, 0]
+    last = _taken(lags, np.maximum(end - 1, 0)[:, None])[:, 0]
     return np.where(end > 0, last, 1)
 
 
@@ -279,7 +281,7 @@ def _end_of_sums(
     def up_to(values: FloatArray, places: NDArray[np.intp]) -> FloatArray:
         sums = np.zeros((len(values), values.shape[1] + 1))
         np.cumsum(values, axis=1, out=sums[:, 1:])
-        return np.take_along_axis(np.broadcast_to(sums, (len(end), sums.shape[1])), places, axis=1)
+        return _taken(sums, places)
 
     n_windows = max(int((n_told - end).max()) // width, 0)
     places = end[:, None] + width * np.arange(n_windows + 1)
@@ -290,6 +292,11 @@ def _end_of_sums(
     error = np.sqrt(repeated * np.diff(up_to(chance, places), axis=1))
     loud = whole & (np.diff(up_to(known, places), axis=1) >= _SIGNIFICANT * error)
     return np.asarray(end + width * np.cumprod(loud, axis=1).sum(axis=1))
+
+
+def _taken(values: NDArray[_T], places: NDArray[np.intp]) -> NDArray[_T]:
+    """Return the values of each series at its places, [series, places]; either may be the same for all, [1, …]."""
+    return values[np.arange(len(values))[:, None], places]
 
 
 def _longest_block(n_days: int) -> int:

@@ -91,7 +91,7 @@ def _pieces_of_cells(one: PredictionSums, cut: DayBlocks) -> FloatArray:
     place = np.full(rows.n_cells, len(chosen), np.int64)  # the last serves all others
     place[chosen] = np.arange(len(chosen))
     group = place[rows.cell] * cut.starts + cut.piece(rows.day)
-    sums = one.columns.over(group, (len(chosen) + 1) * cut.starts)
+    sums = one.over(group, (len(chosen) + 1) * cut.starts)
     return sums.reshape(-1, len(chosen) + 1, cut.starts)[:, :-1]
 
 

@@ -165,7 +165,7 @@ def _cut(outputs: Sequence[PredictionSums], baselines: Sequence[str]) -> list[_B
 def _cut_into(one: PredictionSums, days: float, leakage: float) -> _Blocks:
     """Cut the days of an output into blocks of about so many days."""
     cut = DayBlocks.of_length(one.rows.places.n_days, days)
-    pieces = one.columns.over(cut.piece(one.rows.places.day), cut.starts)
+    pieces = one.over(cut.piece(one.rows.places.day), cut.starts)
     effective = float(even_number(pieces[one.layouts["values", None].columns[WEIGHT]])) / cut.parts
     return _Blocks(cut, effective, leakage / cut.days, pieces)
 

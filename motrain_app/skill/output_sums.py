@@ -14,11 +14,21 @@ from motrain_app.skill.anomalies import Season
 from motrain_app.skill.medians import median_of_cells
 from motrain_app.skill.moments import FloatArray, Moments
 from motrain_app.skill.registry import Metric
-from motrain_app.skill.row_sums import Centred, Layout, RowSums, centre
+from motrain_app.skill.row_sums import UNKNOWN, ZERO, Centred, Layout, RowSums, centre
 from motrain_app.skill.series import BEST, Kind, kind_of
 from motrain_app.skill.shifts import middle_of_cells, some_rows
 
-__all__ = ["OutputRows", "Places", "PredictionSums", "Series", "count_rows", "evaluate", "prepare", "sum_prediction"]
+__all__ = [
+    "OutputRows",
+    "Places",
+    "PredictionSums",
+    "Series",
+    "count_rows",
+    "daily_moments",
+    "evaluate",
+    "prepare",
+    "sum_prediction",
+]
 
 IntArray = NDArray[np.integer[Any]]
 
@@ -113,26 +123,27 @@ class PredictionSums:
     rows
         That are summed.
     columns
-        What is summed.
+        What is summed, also of other predictions of the same rows.
+    n_columns
+        The first so many of them hold all that this prediction needs.
     layouts
         Where the moments of each kind stand among the columns.
     """
 
     rows: OutputRows
     columns: RowSums
+    n_columns: int
     layouts: Mapping[Kind, Layout]
     _daily: dict[int, FloatArray] = field(default_factory=dict, init=False, repr=False)
 
-    @cached_property
+    @property
     def by_cell(self) -> FloatArray:
         """Sums over the rows of each cell, [columns, cells]."""
-        if self.rows.places.n_cells == 1:
-            return self.columns.total()[:, None]
-        return self.columns.over(self.rows.places.cell, self.rows.places.n_cells)
+        return self.columns.by_cell(self.rows.places.cell, self.rows.places.n_cells)
 
-    def daily(self) -> Moments:
-        """Moments of each day: of the error alone, in first and second order."""
-        return self.layouts["values", None].of_errors().moments_of(self.by_day)
+    def over(self, group: IntArray, n_groups: int) -> FloatArray:
+        """Sums over groups of rows, 0 … n_groups − 1; [columns, groups]."""
+        return self.columns.over(group, n_groups, self.n_columns)
 
     def by_day(self, column: int) -> FloatArray:
         """Sums of one column over each day: of most columns they are never needed."""
@@ -140,6 +151,23 @@ class PredictionSums:
             sums = np.bincount(self.rows.places.day, self.columns.column(column), self.rows.places.n_days)
             self._daily[column] = np.asarray(sums, np.float64)
         return self._daily[column]
+
+
+def daily_moments(predictions: Sequence[PredictionSums]) -> Moments:
+    """Return the moments of each day, shape (predictions, days): of errors alone, in first and second order.
+
+    Parameters
+    ----------
+    predictions
+        At least one, over rows of the same places.
+    """
+    layouts = [one.layouts["values", None].of_errors() for one in predictions]
+    n_days = predictions[0].rows.places.n_days
+    sums = np.empty((len(layouts[0].columns), len(predictions), n_days))
+    for number, (layout, one) in enumerate(zip(layouts, predictions, strict=True)):
+        layout.put(sums[:, number], one.by_day)
+    shift = np.transpose([layout.shift for layout in layouts])[..., None]
+    return Moments(sums, np.broadcast_to(shift, (*shift.shape[:-1], n_days)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -201,9 +229,9 @@ def sum_prediction(
     within
         1 or 0, whether a row lies in its interval, NaN without one.
     beside
-        Sums over the same rows, some of which may be the same.
+        Of another prediction of the same rows, so that what both need is summed once.
     """
-    columns, ones = RowSums(None if beside is None else beside.columns), rows.places.ones
+    columns, ones = RowSums() if beside is None else beside.columns, rows.places.ones
     plain = columns.add_pair(ones, observed, predicted.values, predicted.error)
     layouts: dict[Kind, Layout] = {("values", None): plain}
     for name, baseline in baselines.items():
@@ -223,7 +251,7 @@ def sum_prediction(
             *_where_known(rows.places, of_observed),
             *(_where_known(rows.places, x)[1] for x in (of_predicted, of_predicted - of_observed)),
         )
-    return PredictionSums(rows, columns, layouts)
+    return PredictionSums(rows, columns, len(columns), layouts)
 
 
 def _where_known(places: Places, series: FloatArray) -> tuple[FloatArray, Centred]:
@@ -301,13 +329,58 @@ def _moments_of(
     best: Sequence[str | None],
 ) -> Iterator[Moments | None]:
     """Yield the moments that each metric takes, [predictions, ...] or [predictions, cells, ...]; None without any."""
-    pooled = [one[:, 0] if one.shape[1] == 1 else one.sum(axis=1) for one in sums]
+    sources: dict[bool, _Source] = {}
     known: dict[tuple[Kind, bool], Moments | None] = {}
     for metric in metrics:
-        key = kind_of(metric), _is_by_cell(metric, sums)
-        if key not in known:
-            known[key] = _stacked(_of_kind(layouts, key[0], best), sums if key[1] else pooled)
-        yield known[key]
+        kind, by_cell = kind_of(metric), _is_by_cell(metric, sums)
+        if by_cell not in sources:
+            sources[by_cell] = _Source.of(sums, by_cell=by_cell)
+        if (kind, by_cell) not in known:
+            known[kind, by_cell] = sources[by_cell].moments(_of_kind(layouts, kind, best))
+        yield known[kind, by_cell]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Source:
+    """Sums of columns of several predictions, from which their moments of each kind are gathered.
+
+    Parameters
+    ----------
+    sums
+        [columns + 2, arrays, ...]; behind the columns of an array stand NaN and, last, 0, for those that nobody made.
+    place
+        Which of the arrays has the sums of each prediction.
+    """
+
+    sums: FloatArray
+    place: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, sums: Sequence[FloatArray], *, by_cell: bool) -> _Source:
+        """Bring the sums of predictions, [columns, cells, ...], together, or those over all cells."""
+        different = {id(one): one for one in sums}
+        number = {name: place for place, name in enumerate(different)}
+        first = sums[0]
+        shape = first.shape[1:] if by_cell else first.shape[2:]
+        found = np.zeros((max(map(len, sums)) + 2, len(different), *shape))
+        found[UNKNOWN] = np.nan
+        for place, one in enumerate(different.values()):
+            if by_cell:
+                found[: len(one), place] = one
+            else:
+                found[: len(one), place] = one[:, 0] if one.shape[1] == 1 else one.sum(axis=1)
+        return cls(found, np.array([number[id(one)] for one in sums], np.intp))
+
+    def moments(self, layouts: Sequence[Layout | None]) -> Moments | None:
+        """Gather the moments of all predictions, [predictions, ...], 0 where one has none; None where none has any."""
+        known = next((layout for layout in layouts if layout is not None), None)
+        if known is None:
+            return None
+        nothing = Layout([ZERO] * len(known.columns), [0.0] * len(known.shift))
+        each = [nothing if layout is None else layout for layout in layouts]
+        sums = self.sums[np.transpose([layout.columns for layout in each]), self.place]
+        shift = np.transpose([layout.shift for layout in each]).reshape(-1, len(each), *(1,) * (sums.ndim - 2))
+        return Moments(sums, np.broadcast_to(shift, (len(shift), *sums.shape[1:])))
 
 
 def _are_infinite(layouts: Sequence[Mapping[Kind, Layout]], sums: Sequence[FloatArray]) -> list[bool]:
@@ -322,20 +395,3 @@ def _of_kind(layouts: Sequence[Mapping[Kind, Layout]], kind: Kind, best: Sequenc
     if over == BEST:
         return [None if name is None else one.get((of, name)) for one, name in zip(layouts, best, strict=True)]
     return [one.get(kind) for one in layouts]
-
-
-def _stacked(layouts: Sequence[Layout | None], sums: Sequence[FloatArray]) -> Moments | None:
-    """Moments of all predictions, [predictions, ...], from sums of columns, [columns, ...]; None where none has any."""
-    known = next((layout for layout in layouts if layout is not None), None)
-    if known is None:
-        return None
-    n_sums, n_shifts, shape = len(known.columns), len(known.shift), sums[0].shape[1:]
-    found, shift = np.empty((n_sums, len(sums), *shape)), np.zeros((n_shifts, len(sums)))
-    for number, (layout, one) in enumerate(zip(layouts, sums, strict=True)):
-        if layout is None:
-            found[:, number] = 0.0
-        else:
-            layout.put(found[:, number], one)
-            shift[:, number] = layout.shift
-    shift = shift.reshape(n_shifts, len(sums), *(1,) * len(shape))
-    return Moments(found, np.broadcast_to(shift, (n_shifts, len(sums), *shape)))

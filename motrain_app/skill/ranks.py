@@ -91,6 +91,9 @@ class Ranked:
     def __init__(self, cell: IntArray, count: FloatArray, order: NDArray[np.intp], runs: _Runs | None) -> None:
         self._cell, self._order, self._runs = cell, order, runs
         self._count = np.where(count > 0, count, 1.0)
+        if len(count) == 1 < len(order) and runs is None:
+            self._rank_all_different(len(order))
+            return
         rank = np.empty(len(order))
         rank[order] = np.arange(0.5, len(order)) if runs is None else runs.middle[runs.of_row]
         begin = np.cumsum(count) - count  # of each cell in the sorted rows
@@ -98,6 +101,13 @@ class Ranked:
         spread = np.sqrt(np.bincount(cell, deviation * deviation, len(count)) / self._count)
         self._spread = np.where(spread <= 1e-12 * self._count, np.nan, spread)
         self.standard = deviation / self._spread_out(self._spread)
+
+    def _rank_all_different(self, n: int) -> None:
+        """Rank the rows of one cell among which no value is there twice: ranks, and so their spread, are known."""
+        deviation = np.arange(0.5, n) - n / 2
+        self._spread = np.sqrt(np.sum(deviation * deviation, keepdims=True) / self._count)
+        self.standard = np.empty(n)
+        self.standard[self._order] = deviation / self._spread[0]
 
     def _spread_out(self, of_cells: FloatArray) -> Any:
         """Return what belongs to each row's cell; one number where there is but one cell."""

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from motrain_app.skill.groups import sum_groups
 from motrain_app.skill.moments import COUNT, ERR, ERR2, WEIGHT, FloatArray, Moments
 
-__all__ = ["Centred", "Layout", "RowSums", "centre"]
+__all__ = ["UNKNOWN", "ZERO", "Centred", "Layout", "RowSums", "centre"]
 
 # In a layout: a sum that is 0 in every row, and one that nobody made.
-_ZERO, _UNKNOWN = -1, -2
-_BLANK = {_ZERO: 0.0, _UNKNOWN: np.nan}
+ZERO, UNKNOWN = -1, -2
+_BLANK = {ZERO: 0.0, UNKNOWN: np.nan}
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +82,7 @@ class Layout:
     def of_errors(self) -> Layout:
         """The layout in which nobody made but weights and errors."""
         kept = (WEIGHT, COUNT, ERR, ERR2)
-        return Layout([one if place in kept else _UNKNOWN for place, one in enumerate(self.columns)], self.shift)
+        return Layout([one if place in kept else UNKNOWN for place, one in enumerate(self.columns)], self.shift)
 
     def moments(self, sums: FloatArray) -> Moments:
         """Moments from sums of all columns, shape (columns, ...)."""
@@ -91,35 +91,32 @@ class Layout:
         shift = np.reshape(self.shift, (-1, *(1,) * (sums.ndim - 1)))
         return Moments(found, np.broadcast_to(shift, (len(self.shift), *sums.shape[1:])))
 
-    def moments_of(self, sums: Callable[[int], FloatArray]) -> Moments:
-        """Moments from the sums of each column, asked for one by one; shape (...)."""
-        known = sums(self.columns[0])
-        found = np.empty((len(self.columns), *known.shape))
-        for place, column in enumerate(self.columns):
-            found[place] = sums(column) if column >= 0 else _BLANK[column]
-        shift = np.reshape(self.shift, (-1, *(1,) * known.ndim))
-        return Moments(found, np.broadcast_to(shift, (len(self.shift), *known.shape)))
+    def put(self, found: FloatArray, sums: FloatArray | Callable[[int], FloatArray]) -> None:
+        """Write the sums of moments, shape (10 or 13, ...), from those of all columns, or asked for column by column.
 
-    def put(self, found: FloatArray, sums: FloatArray) -> None:
-        """Write the sums of moments, shape (10 or 13, ...), from sums of all columns, shape (columns, ...)."""
+        Parameters
+        ----------
+        found
+            Is written to.
+        sums
+            Shape (columns, ...), or what returns those of a column.
+        """
+        of_column = sums if callable(sums) else sums.__getitem__
         for place, column in enumerate(self.columns):
-            found[place] = sums[column] if column >= 0 else _BLANK[column]
+            found[place] = of_column(column) if column >= 0 else _BLANK[column]
 
 
 class RowSums:
-    """Columns over rows, and the sums over groups of them.
+    """Columns over the rows of an output, and their sums over groups; what several predictions need is there once."""
 
-    Parameters
-    ----------
-    beside
-        Others over the same rows, which live as long: what they share is summed once.
-    """
-
-    def __init__(self, beside: RowSums | None = None) -> None:
-        self._beside = beside
-        self._totals: dict[int, float] = {} if beside is None else beside._totals
+    def __init__(self) -> None:
         self._columns: list[FloatArray] = []
         self._place: dict[int, int] = {}  # of the columns that are there, by identity
+        self._by_cell = np.zeros((0, 0))
+
+    def __len__(self) -> int:
+        """Number of columns."""
+        return len(self._columns)
 
     def add_pair(self, weight: FloatArray, observed: Centred, predicted: Centred, error: Centred) -> Layout:
         """Add what moments of a prediction need, all over the rows whose weight is 1 and not 0."""
@@ -132,7 +129,7 @@ class RowSums:
     def add_mean(self, weight: FloatArray, series: Centred) -> Layout:
         """Add what a mean needs: of pseudo-values, or of hits. Observed values are 0; there are no second moments."""
         w, p = self._add(weight, series.values)
-        columns = [w, w, _ZERO, p, p, _ZERO, _UNKNOWN, _ZERO, _UNKNOWN, _UNKNOWN]
+        columns = [w, w, ZERO, p, p, ZERO, UNKNOWN, ZERO, UNKNOWN, UNKNOWN]
         return Layout(columns, [0.0, series.shift, series.shift])
 
     def add_baseline(self, beside: Layout, error: Centred) -> Layout:
@@ -153,15 +150,15 @@ class RowSums:
         """One column, shape (rows)."""
         return self._columns[place]
 
-    def over(self, group: NDArray[np.integer[Any]], n_groups: int) -> FloatArray:
-        """Sums over groups of rows, 0 … n_groups − 1; shape (columns, groups)."""
-        return sum_groups(self._columns, group, n_groups)
+    def over(self, group: NDArray[np.integer[Any]], n_groups: int, n_columns: int) -> FloatArray:
+        """Sums of the first columns over groups of rows, 0 … n_groups − 1; shape (n_columns, groups)."""
+        return sum_groups(self._columns[:n_columns], group, n_groups)
 
-    def total(self) -> FloatArray:
-        """Sums over all rows, shape (columns)."""
-        return np.array([self._total_of(column) for column in self._columns])
-
-    def _total_of(self, column: FloatArray) -> float:
-        if id(column) not in self._totals:
-            self._totals[id(column)] = float(np.add.reduce(column))
-        return self._totals[id(column)]
+    def by_cell(self, cell: NDArray[np.integer[Any]], n_cells: int) -> FloatArray:
+        """Sums of all columns over cells, summed once; shape (columns, n_cells)."""
+        if len(self._by_cell) != len(self):
+            if n_cells == 1:
+                self._by_cell = np.array([np.add.reduce(column) for column in self._columns])[:, None]
+            else:
+                self._by_cell = self.over(cell, n_cells, len(self))
+        return self._by_cell

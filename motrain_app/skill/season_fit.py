@@ -48,9 +48,11 @@ def solve_season(gram: FloatArray, right: FloatArray, needed: int) -> FloatArray
     covariance = gram[..., 1:, 1:] / rows[..., None] - centre[..., :, None] * centre[..., None, :]
     with np.errstate(invalid="ignore"):  # of a series with an infinite value, which gets no season
         with_output = right[..., 1:] / rows - centre * mean[..., None]
-    # Systems without rows are solved as zeros: LAPACK does not promise to carry NaN through.
-    seen = (count >= needed) & np.isfinite(with_output).all(axis=-1)
-    variances, axes = np.linalg.eigh(np.where(seen[..., None, None], covariance, 0.0))
+    # Systems without rows are solved as zeros: LAPACK does not promise to carry NaN through. Of series that share their
+    # rows the axes are found once.
+    enough = count >= needed
+    variances, axes = np.linalg.eigh(np.where(enough[..., None, None], covariance, 0.0))
+    seen = enough & np.isfinite(with_output).all(axis=-1)
     along = np.einsum("...ji,...j->...i", axes, np.where(seen[..., None], with_output, 0.0))
     season = np.einsum("...ij,...j->...i", axes, along / np.maximum(variances, _SEEN))
     constant = mean - np.where(seen, (centre * season).sum(axis=-1), 0.0)

@@ -13,8 +13,16 @@ from motrain_app.skill.best_baselines import best_baselines
 from motrain_app.skill.given_rows import GivenRows
 from motrain_app.skill.incomplete import beside_incomplete
 from motrain_app.skill.intervals import OutputIntervals, bootstrap_outputs
-from motrain_app.skill.moments import FloatArray, Moments
-from motrain_app.skill.output_sums import OutputRows, Places, PredictionSums, Series, prepare, sum_prediction
+from motrain_app.skill.moments import FloatArray
+from motrain_app.skill.output_sums import (
+    OutputRows,
+    Places,
+    PredictionSums,
+    Series,
+    daily_moments,
+    prepare,
+    sum_prediction,
+)
 from motrain_app.skill.ranks import Ranked, rank_products
 from motrain_app.skill.ranks import rank_correlation_parts as rank_parts
 from motrain_app.skill.registry import Metric, get_metric
@@ -36,7 +44,7 @@ class SummedOutput:
     layouts
         Where the moments of each kind stand among the sums: of the prediction, and of each baseline.
     by_cell
-        Likewise the sums over each cell, [columns, cells].
+        Likewise the sums over each cell, [columns, cells]; the same array for all that have the same rows.
     n
         Rows.
     best, best_name
@@ -81,7 +89,8 @@ class SummedOutputs:
     @property
     def size(self) -> int:
         """As many numbers take about the same memory."""
-        return sum(_OF_LAYOUTS + sum(sums.size for sums in one.by_cell) for one in self.outputs)
+        each = (_OF_LAYOUTS + sum({id(sums): sums.size for sums in one.by_cell}.values()) for one in self.outputs)
+        return sum(each)
 
 
 @np.errstate(invalid="ignore", over="ignore")  # an infinite prediction is told by its scores, not by warnings
@@ -187,8 +196,7 @@ def _of_days(predictions: Sequence[PredictionSums], metrics: Sequence[Metric]) -
     for number, one in enumerate(predictions if wanted else ()):
         together.setdefault(id(one.rows.places), []).append(number)
     for alike in together.values():
-        each = [predictions[number].daily() for number in alike]
-        daily = Moments(np.stack([one.sums for one in each], axis=1), np.stack([one.shift for one in each], axis=1))
+        daily = daily_moments([predictions[number] for number in alike])
         for number, values in zip(alike, np.stack([function(daily) for function in wanted], axis=1), strict=True):
             found[number][:] = values
     return found

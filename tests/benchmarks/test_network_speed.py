@@ -4,10 +4,13 @@ import math
 import os
 import resource
 import time
+import warnings
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
 from motrain_app.design import Learner
 from motrain_app.runs import Run
@@ -25,7 +28,10 @@ SEARCH = {
     "halving": 3,
 }
 OPTIONS = {"hidden": [16, 16], "batch": 256, "epochs": 90, "search": SEARCH}
-CPU_AT_MOST, BYTES_AT_MOST, SPEED_UP_AT_LEAST = 3.0, 2.5e9, 1.7
+CPU_ASKED, BYTES_AT_MOST, SPEED_UP_AT_LEAST = 3.0, 2.5e9, 1.7
+# What is asked, on a machine that takes half a second for such a fit. Machines differ by a factor of three, so that
+# seconds alone would judge the machine.
+FITS_AT_MOST = 6.0
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +50,49 @@ def trained(make_cells, make_design, python, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def by_one(trained):
-    """The run of one worker, its CPU-seconds, and the memory of its largest process, in bytes."""
-    run, cpu = trained(1)
-    return run, cpu, _memory()
+def by_one(beside_fits):
+    """The run of one worker, and what it cost."""
+    return beside_fits(1)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """CPU-seconds of all processes; memory of the largest, in bytes; CPU-seconds of a fit by scikit-learn beside it."""
+
+    cpu: float
+    memory: int
+    fit: float
+
+
+@pytest.fixture(scope="module")
+def beside_fits(trained, make_block):
+    """Return a function that trains as `trained` does, and times scikit-learn's fits just before and after."""
+
+    def train(workers, partitions=PARTITIONS):
+        before = _fit_by_sklearn(make_block)
+        run, cpu = trained(workers, partitions)
+        memory = _memory()
+        return run, Cost(cpu, memory, (before + _fit_by_sklearn(make_block)) / 2)
+
+    return train
+
+
+def _fit_by_sklearn(make_block):
+    """Return the CPU-seconds of one network of two layers on 5,400 rows: as many epochs as ours, batches as large."""
+    from sklearn.neural_network import MLPRegressor
+    from threadpoolctl import threadpool_limits
+
+    block = make_block(1)
+    x, y = ((one - one.mean(axis=0)) / one.std(axis=0) for one in (block.inputs.T[:5400], block.outputs.T[:5400]))
+    epochs = OPTIONS["epochs"]
+    network = MLPRegressor(
+        hidden_layer_sizes=OPTIONS["hidden"], batch_size=OPTIONS["batch"], max_iter=epochs, n_iter_no_change=epochs + 1,
+    )  # fmt: skip
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # it has trained all epochs: that is what is timed
+        begin = time.process_time()
+        network.fit(x, y)
+    return time.process_time() - begin
 
 
 def _memory():
@@ -60,22 +105,25 @@ def test_cpu_seconds_and_memory_of_a_partition(by_one, table):
 
 
 @pytest.mark.skipif("THOUSAND" not in os.environ, reason="takes a quarter of an hour: asked for by THOUSAND=1")
-def test_cpu_seconds_and_memory_of_one_of_a_thousand(trained, table):
-    run, cpu = trained(2, partitions=1000)
-    _tell_and_judge(table, 1000, run, cpu, _memory())
+def test_cpu_seconds_and_memory_of_one_of_a_thousand(beside_fits, table):
+    _tell_and_judge(table, 1000, *beside_fits(2, partitions=1000))
 
 
-def _tell_and_judge(table, partitions, run, cpu, memory):
+def _tell_and_judge(table, partitions, run, cost):
     rows = table(
         "Search among 12 candidates (halving), 10 folds, 5,400 rows × 8 inputs × 3 outputs, batch 256, start-up and "
         f"compilation included; {partitions:,} partitions",
         ["", "measured", "at most"],
     )
-    rows.add("CPU-seconds a partition, all processes", f"{cpu / partitions:.2f}", f"{CPU_AT_MOST:.0f}")
-    rows.add("memory of the largest process, GB", f"{memory / 1e9:.2f}", f"{BYTES_AT_MOST / 1e9:.1f}")
+    each, fits = cost.cpu / partitions, cost.cpu / partitions / cost.fit
+    rows.add(f"CPU-seconds a partition, all processes; asked are {CPU_ASKED:.0f}", f"{each:.2f}", "")
+    rows.add(
+        f"the same in fits of one network by scikit-learn, of {cost.fit:.2f} s", f"{fits:.1f}", f"{FITS_AT_MOST:.0f}"
+    )
+    rows.add("memory of the largest process, GB", f"{cost.memory / 1e9:.2f}", f"{BYTES_AT_MOST / 1e9:.1f}")
     assert len(run.finished) == partitions
-    assert cpu / partitions < CPU_AT_MOST
-    assert memory < BYTES_AT_MOST
+    assert fits < FITS_AT_MOST
+    assert cost.memory < BYTES_AT_MOST
 
 
 def _seconds_a_block(run):

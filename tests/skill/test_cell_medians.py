@@ -34,7 +34,7 @@ def test_they_are_those_of_resampled_sums_to_first_order(n_cells):
     counts = shared_counts((cut.starts, cut.per_replicate), 500, 1)
     about = median_replicates(one, metrics, cut, lambda blocks: (counts @ blocks.T).T, None)
     group = one.rows.places.cell * cut.starts + cut.piece(one.rows.places.day)
-    pieces = one.columns.over(group, n_cells * cut.starts).reshape(-1, n_cells, cut.starts)
+    pieces = one.over(group, n_cells * cut.starts).reshape(-1, n_cells, cut.starts)
     drawn = np.moveaxis(cut.overlapping(pieces) @ counts.toarray().T, -1, 1)
     for metric, found in zip(metrics, about, strict=True):
         layout = one.layouts[metric.of, None]
