@@ -190,7 +190,8 @@ def _influences(one: PredictionSums, baselines: Sequence[str]) -> FloatArray:
     for theirs in others:
         if theirs.sum() > 0:
             found.append(square - (square.sum() / theirs.sum()) * theirs)
-    return np.asarray(np.nan_to_num(np.stack(found)), np.float64)
+    influences = np.stack(found)
+    return influences if np.isfinite(influences).all() else np.nan_to_num(influences)
 
 
 def _errors_by_day(

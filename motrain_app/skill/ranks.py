@@ -148,7 +148,9 @@ class Ranked:
 
     def above(self, values: FloatArray) -> FloatArray:
         """Return the mean over a cell of values × (1 where they rank above a row, ½ where equal), per unit of rank."""
-        ordered = np.nan_to_num(values[self._order])  # of cells that have no correlation
+        ordered = values[self._order]
+        if not np.isfinite(ordered).all():  # of cells that have no correlation
+            ordered = np.nan_to_num(ordered)
         of_run = ordered if self._runs is None else np.add.reduceat(ordered, self._runs.first)
         through = np.cumsum(of_run)  # the sum of a cell is zero, so what stands above is minus what stands below
         above = of_run / 2 - through
