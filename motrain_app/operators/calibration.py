@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from motrain_app.operators.effective import POWERS, effective_of_sums, power_sums
+from motrain_app.operators.effective import effective_of_sums, power_sums
 from motrain_app.operators.interval import PERCENTS, ResidualQuantiles, offsets_of_ends, place_of_level, ranks_of_ends
 from motrain_app.operators.seasons import SEASONS, season_of_record
 
@@ -166,10 +166,8 @@ def _effective(
     clusters, cluster = np.unique(record, return_inverse=True)
     stratum, n = clusters % len(SEASONS), len(clusters)
     group = place.astype(np.int64) * n + cluster
-    sums = np.empty((POWERS, len(residual), (n_folds + 1) * n))
-    for output, one in enumerate(residual):
-        sums[:, output] = power_sums(one, group, (n_folds + 1) * n)
-    rest = _of_others(sums.reshape(POWERS, len(residual), n_folds + 1, n))
+    sums = np.stack([power_sums(one, group, (n_folds + 1) * n) for one in residual], axis=1)
+    rest = _of_others(sums.reshape(*sums.shape[:2], n_folds + 1, n))
     effective = effective_of_sums(rest, stratum, len(SEASONS)).swapaxes(1, 2)
     known = np.where(np.isfinite(rest[0]), rest[0], 0.0)
     seasons = [known[..., stratum == season].sum(axis=-1) for season in range(len(SEASONS))]

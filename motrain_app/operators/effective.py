@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _CONSTANT = 1e-12  # a variance below this share of the mean square is rounding
-POWERS = 5  # whose sums are taken, from 0 to 4
+_POWERS = 5
 Float64 = NDArray[np.float64]
 
 
@@ -66,10 +66,9 @@ def power_sums(values: NDArray[np.floating], group: NDArray[np.integer], n_group
     """
     known = np.flatnonzero(~np.isnan(values))
     kept, place = values[known].astype(np.float64), group[known]
-    found, power = np.empty((POWERS, n_groups)), kept
-    found[0] = np.bincount(place, minlength=n_groups)
+    found, power = np.empty((_POWERS, n_groups)), np.ones(len(kept))
     with np.errstate(over="ignore", invalid="ignore"):
-        for number in range(1, POWERS):
+        for number in range(_POWERS):
             found[number] = np.bincount(place, power, n_groups)
             power = power * kept
     return found

@@ -14,9 +14,10 @@ from motrain_app.skill.blocks import DayBlocks, even_number, shared_counts
 from motrain_app.skill.bootstrap import MIN_BLOCKS, bootstrap_interval, bootstrap_p
 from motrain_app.skill.cell_medians import median_replicates
 from motrain_app.skill.comparison import loss_difference
+from motrain_app.skill.evaluating import evaluate
 from motrain_app.skill.moments import BASE, BASE2, ERR, ERR2, SHIFT_BASE, SHIFT_ERR, WEIGHT, FloatArray
 from motrain_app.skill.near_days import near_days
-from motrain_app.skill.output_sums import PredictionSums, evaluate
+from motrain_app.skill.output_sums import PredictionSums
 from motrain_app.skill.registry import Metric
 from motrain_app.skill.row_sums import Layout
 
@@ -191,7 +192,7 @@ def _influences(one: PredictionSums, baselines: Sequence[str]) -> FloatArray:
         if theirs.sum() > 0:
             found.append(square - (square.sum() / theirs.sum()) * theirs)
     influences = np.stack(found)
-    return influences if np.isfinite(influences).all() else np.nan_to_num(influences)
+    return influences if np.isfinite(influences).all() else np.nan_to_num(influences)  # dear, and seldom needed
 
 
 def _errors_by_day(

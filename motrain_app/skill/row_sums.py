@@ -19,7 +19,8 @@ from motrain_app.skill.moments import COUNT, ERR, ERR2, WEIGHT, FloatArray, Mome
 
 __all__ = ["UNKNOWN", "ZERO", "Centred", "Layout", "RowSums", "centre"]
 
-# In a layout: a sum that is 0 in every row, and one that nobody made.
+# In a layout: a sum that is 0 in every row, and one that nobody made. Negative, so that behind the columns of an array
+# these two may stand as its last rows.
 ZERO, UNKNOWN = -1, -2
 _BLANK = {ZERO: 0.0, UNKNOWN: np.nan}
 
@@ -87,21 +88,12 @@ class Layout:
     def moments(self, sums: FloatArray) -> Moments:
         """Moments from sums of all columns, shape (columns, ...)."""
         found = np.empty((len(self.columns), *sums.shape[1:]))
-        self.put(found, sums)
+        self.put(found, sums.__getitem__)
         shift = np.reshape(self.shift, (-1, *(1,) * (sums.ndim - 1)))
         return Moments(found, np.broadcast_to(shift, (len(self.shift), *sums.shape[1:])))
 
-    def put(self, found: FloatArray, sums: FloatArray | Callable[[int], FloatArray]) -> None:
-        """Write the sums of moments, shape (10 or 13, ...), from those of all columns, or asked for column by column.
-
-        Parameters
-        ----------
-        found
-            Is written to.
-        sums
-            Shape (columns, ...), or what returns those of a column.
-        """
-        of_column = sums if callable(sums) else sums.__getitem__
+    def put(self, found: FloatArray, of_column: Callable[[int], FloatArray]) -> None:
+        """Write the sums of moments, shape (10 or 13, ...), from those of the columns, asked for one by one."""
         for place, column in enumerate(self.columns):
             found[place] = of_column(column) if column >= 0 else _BLANK[column]
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from motrain_app.skill.evaluating import count_rows, evaluate
 from motrain_app.skill.moments import FloatArray
-from motrain_app.skill.output_sums import count_rows, evaluate
 from motrain_app.skill.summed import SummedOutputs, sum_outputs
 
 __all__ = ["Scores", "score_outputs", "scores_of", "unpack_scores"]

@@ -45,7 +45,5 @@ def middle_of_cells(values: FloatArray) -> float:
     """
     if not len(values):
         return 0.0
-    each = middles(values)
-    if len(each) > 1:
-        each = np.sort(each)
+    each = np.sort(middles(values))
     return float(min(each[(len(each) - 1) // 2], each[len(each) // 2], key=abs))

@@ -89,8 +89,8 @@ class SummedOutputs:
     @property
     def size(self) -> int:
         """As many numbers take about the same memory."""
-        each = (_OF_LAYOUTS + sum({id(sums): sums.size for sums in one.by_cell}.values()) for one in self.outputs)
-        return sum(each)
+        arrays = {id(sums): sums.size for one in self.outputs for sums in one.by_cell}
+        return _OF_LAYOUTS * len(self.outputs) + sum(arrays.values())
 
 
 @np.errstate(invalid="ignore", over="ignore")  # an infinite prediction is told by its scores, not by warnings

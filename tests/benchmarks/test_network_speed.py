@@ -10,7 +10,6 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from sklearn.exceptions import ConvergenceWarning
 
 from motrain_app.design import Learner
 from motrain_app.runs import Run
@@ -79,6 +78,7 @@ def beside_fits(trained, make_block):
 
 def _fit_by_sklearn(make_block):
     """Return the CPU-seconds of one network of two layers on 5,400 rows: as many epochs as ours, batches as large."""
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPRegressor
     from threadpoolctl import threadpool_limits
 
@@ -86,8 +86,11 @@ def _fit_by_sklearn(make_block):
     x, y = ((one - one.mean(axis=0)) / one.std(axis=0) for one in (block.inputs.T[:5400], block.outputs.T[:5400]))
     epochs = OPTIONS["epochs"]
     network = MLPRegressor(
-        hidden_layer_sizes=OPTIONS["hidden"], batch_size=OPTIONS["batch"], max_iter=epochs, n_iter_no_change=epochs + 1,
-    )  # fmt: skip
+        hidden_layer_sizes=OPTIONS["hidden"],
+        batch_size=OPTIONS["batch"],
+        max_iter=epochs,
+        n_iter_no_change=epochs + 1,
+    )
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # it has trained all epochs: that is what is timed
         begin = time.process_time()
